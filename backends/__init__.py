@@ -1,0 +1,1 @@
+"""Places that event graphs go to: engines that execute them and targets with limits."""

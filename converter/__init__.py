@@ -1,0 +1,1 @@
+"""From a trained model to event graphs: import, normalise, lower, make integer."""

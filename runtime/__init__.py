@@ -1,0 +1,1 @@
+"""Run, trace, verify, count operations, estimate energy, report."""

@@ -1,0 +1,57 @@
+"""snnc deploys trained integer-activation networks as spiking networks, exactly.
+
+The names below are the Python face of the commands of the same name. They are loaded when they
+are first used, so that `import snnc` stays light.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from snnc.converter.sources.save import save_model as save_model
+    from snnc.ir.errors import SnncError as SnncError
+    from snnc.runtime.convert import convert as convert
+    from snnc.runtime.model import load as load
+    from snnc.runtime.report import report as report
+    from snnc.runtime.run import run as run
+    from snnc.runtime.trace import trace as trace
+    from snnc.runtime.verify import verify as verify
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "SnncError": "snnc.ir.errors",
+    "convert": "snnc.runtime.convert",
+    "load": "snnc.runtime.model",
+    "report": "snnc.runtime.report",
+    "run": "snnc.runtime.run",
+    "save_model": "snnc.converter.sources.save",
+    "trace": "snnc.runtime.trace",
+    "verify": "snnc.runtime.verify",
+}
+
+__all__ = [
+    "SnncError",
+    "__version__",
+    "convert",
+    "load",
+    "report",
+    "run",
+    "save_model",
+    "trace",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'snnc' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
