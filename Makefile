@@ -1,0 +1,45 @@
+# The commands of this project. `make demo` needs nothing but a Python >= 3.11.
+# PYTHON=/path/to/python3.12 chooses the interpreter; VENV=folder chooses the environment.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+export OMP_NUM_THREADS ?= 1
+# Torch programs and the engines are light; as many test processes as there are cores.
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+
+.PHONY: setup demo test test-slow lint bench clean
+
+setup: $(VENV)/.done
+
+$(VENV)/.done: pyproject.toml constraints.txt setup.py
+	@python="$(PYTHON)"; \
+	for name in python3 python3.11 python3.12 python3.13 python3.14 python; do \
+	  [ -n "$$python" ] && break; \
+	  "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && python="$$name"; \
+	done; \
+	[ -n "$$python" ] || { echo "snnc needs a Python >= 3.11: make PYTHON=/path/to/python3.12"; exit 1; }; \
+	echo "environment $(VENV) with $$("$$python" --version)"; \
+	"$$python" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools -e '.[dev]'
+	@touch $@
+
+demo: setup
+	@SNNC_BIN=$(BIN) bash examples/digits/demo.sh demo
+
+test: setup
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" tests
+
+test-slow: setup
+	$(BIN)/python -m pytest -n $(JOBS) tests
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy -p snnc -p tests
+	$(BIN)/lint-imports
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf build dist demo .mypy_cache .pytest_cache .ruff_cache .hypothesis src/*.egg-info $(VENV)
