@@ -1,0 +1,192 @@
+"""What a backend is: engines that run integer graphs, their results, their counters."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Protocol, Self, TypeAlias, runtime_checkable
+
+from snnc.ir.arrays import IntArray
+from snnc.ir.codes import RunSettings
+from snnc.ir.graph import Graph
+from snnc.ir.limits import Limits
+
+Feeds: TypeAlias = Mapping[str, IntArray]
+"""Counts (or host values) of every source node: int64, shape (N, T, *shape)."""
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Integers that add up over samples and frames."""
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    def to_json(self) -> dict[str, int]:
+        """Counters by name."""
+        return {f.name: int(getattr(self, f.name)) for f in fields(self)}
+
+
+@dataclass(frozen=True)
+class Counters(_Sums):
+    """Synaptic operations of one projection (or product), summed over samples and frames.
+
+    Attributes:
+        synaptic_events: events x fan-out; what graded hardware does.
+        unit_spike_operations: |payload| x fan-out; the SynOps of the papers.
+        effective_acs: NeuroBench's rule: events x non-zero fan-out, where every payload of the
+            projection at that tick and sample is in {-1, 0, 1}.
+        effective_macs: likewise, where one payload is not.
+        dense_macs: multiply-accumulates of the non-spiking network.
+    """
+
+    synaptic_events: int = 0
+    unit_spike_operations: int = 0
+    effective_acs: int = 0
+    effective_macs: int = 0
+    dense_macs: int = 0
+
+
+@dataclass(frozen=True)
+class NodeCounters(_Sums):
+    """What one node did, summed over samples and frames.
+
+    Attributes:
+        events: events emitted.
+        spikes: sum of |payload| over them.
+        neuron_updates: neurons x ticks of the run: a clocked chip updates each neuron each tick.
+        neuron_latches: neurons x frames.
+        max_pool_inputs: events that reach a maximum x windows that each one is in.
+    """
+
+    events: int = 0
+    spikes: int = 0
+    neuron_updates: int = 0
+    neuron_latches: int = 0
+    max_pool_inputs: int = 0
+
+
+@dataclass(frozen=True)
+class EngineResult:
+    """Integers of a run.
+
+    Attributes:
+        counts: by node, sources included: the latched count or value of every frame, int64,
+            shape (N, T, *shape).
+        counters: by projection that carries events, and by product (under its node's name);
+            empty where the engine does not count synapses (see `Engine.counts_synapses`).
+        node_counters: by node.
+        n_samples: samples that were run.
+        n_ticks: ticks of one sample.
+    """
+
+    counts: Mapping[str, IntArray]
+    counters: Mapping[str, Counters]
+    node_counters: Mapping[str, NodeCounters]
+    n_samples: int
+    n_ticks: int
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Every event of one sample, sorted by tick, population (topological order), neuron.
+
+    Attributes:
+        tick, population, neuron, payload: int64, shape (n_events,); `population` indexes `names`.
+        names: emitting nodes in topological order.
+        n_ticks: length of the run.
+        membranes: by node, shape (n_ticks, *shape), the membrane at the end of each tick before
+            a latch clears it; None unless asked for.
+    """
+
+    tick: IntArray
+    population: IntArray
+    neuron: IntArray
+    payload: IntArray
+    names: tuple[str, ...]
+    n_ticks: int
+    membranes: Mapping[str, IntArray] | None = None
+
+
+@runtime_checkable
+class Session(Protocol):
+    """A graph made ready to run."""
+
+    def run(self, feeds: Feeds, *, record: Collection[str] | None = None) -> EngineResult:
+        """Run N samples.
+
+        Args:
+            feeds: counts of every source node, shape (N, T, *shape).
+            record: nodes whose counts are wanted; None: all.
+        """
+
+
+@runtime_checkable
+class TracingSession(Session, Protocol):
+    """A session that knows every tick."""
+
+    def trace(self, feeds: Feeds, *, membranes: bool = False) -> Trace:
+        """Run one sample (N = 1) and return every event."""
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """A backend that executes integer graphs.
+
+    Attributes:
+        name: as on the command line.
+        kernels: families of kernels that it computes with; two engines that share one do not
+            count as two computations.
+        codes: event codes that it can run.
+        counts_synapses: does its result hold counters of projections?
+        needs: name of an extra or environment that must be there, or None.
+    """
+
+    name: str
+    kernels: frozenset[str]
+    codes: frozenset[str]
+    counts_synapses: bool
+
+    def prepare(self, graph: Graph, settings: RunSettings, *, n_frames: int = 1) -> Session:
+        """Compile an integer graph.
+
+        Raises:
+            NotExecutable: a node, code or schedule that the engine does not have.
+            WidthExceeded: a bound passes the engine's width.
+        """
+
+
+@dataclass(frozen=True)
+class Target:
+    """A chip (or the simulators) that graphs can be converted for.
+
+    Attributes:
+        name: as on the command line.
+        limits: what it can carry.
+        settings: default code and schedule.
+        weight_bits: default width of weights.
+        bundle: does `convert` write a bundle beside the .snnc?
+        description: one line for `snnc targets`.
+    """
+
+    name: str
+    limits: Limits
+    settings: RunSettings = field(default_factory=RunSettings)
+    weight_bits: int = 8
+    bundle: bool = False
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """What an entry point of the group `snnc.backends` provides.
+
+    Attributes:
+        name: of the backend.
+        engine: makes its engine; None for a backend that only writes files.
+        targets: that it serves.
+    """
+
+    name: str
+    engine: Engine | None = None
+    targets: tuple[Target, ...] = ()

@@ -1,0 +1,1 @@
+"""The event graph: populations of neurons, projections of synapses, exact integer semantics."""

@@ -1,0 +1,21 @@
+"""Neuron models: each a frozen dataclass with its equations and its plain numpy kernel."""
+
+from snnc.ir.neurons.base import NEURONS, Combine, Emission, NeuronModel, State
+from snnc.ir.neurons.fire import FloatFire, IntegerFire
+from snnc.ir.neurons.integrate import IF, LIF, Reset
+from snnc.ir.neurons.passing import Accumulator, Max
+
+__all__ = [
+    "IF",
+    "LIF",
+    "NEURONS",
+    "Accumulator",
+    "Combine",
+    "Emission",
+    "FloatFire",
+    "IntegerFire",
+    "Max",
+    "NeuronModel",
+    "Reset",
+    "State",
+]

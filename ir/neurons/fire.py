@@ -1,0 +1,99 @@
+"""The integer activation: float rule and integer staircase."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from snnc.ir.arrays import Array, IntArray, Shape, along, readonly
+from snnc.ir.errors import GraphError
+from snnc.ir.neurons.base import NEURONS, NeuronModel, State
+from snnc.ir.rules import FireRule
+
+
+@NEURONS.register
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FloatFire(NeuronModel):
+    """k = rule(i), lo <= k <= hi
+
+    The source's own activation, on real pre-activations.
+
+    Attributes:
+        rule: from real pre-activation to count.
+        lo, hi: bounds of the count.
+    """
+
+    kind: ClassVar[str] = "float-fire"
+    forms: ClassVar[frozenset[str]] = frozenset({"float"})
+
+    rule: FireRule
+    lo: int
+    hi: int
+
+    def validate(self, shape: Shape, axis: int) -> None:
+        if self.lo > self.hi:
+            raise GraphError(f"counts run from lo to hi, got lo {self.lo} above hi {self.hi}")
+        for op in self.rule.ops:
+            for arg in op.args:
+                if arg.shape not in ((), (shape[axis],)):
+                    raise GraphError(
+                        f"`{op.name}` has an argument of shape {arg.shape}, "
+                        f"expected () or ({shape[axis]},)"
+                    )
+
+    def latch(self, i: Array, state: State, axis: int) -> tuple[Array, State]:
+        return self.rule(i, axis), state
+
+    def out_range(self, i_lo: Array, i_hi: Array, axis: int) -> tuple[Array, Array]:
+        return np.full(i_lo.shape, self.lo), np.full(i_hi.shape, self.hi)
+
+
+@NEURONS.register
+@dataclass(frozen=True, kw_only=True, eq=False)
+class IntegerFire(NeuronModel):
+    """k = lo + #{j : i >= thresholds[c, j]}
+
+    An exact integer staircase; every rounding, clip and divisor of the source is in it.
+
+    Attributes:
+        lo: smallest count.
+        thresholds: int64, shape (C, L) or (1, L), rising along L. The highest count is lo + L.
+            An unreachable level holds the int64 maximum, a level always reached the minimum.
+    """
+
+    kind: ClassVar[str] = "integer-fire"
+    forms: ClassVar[frozenset[str]] = frozenset({"integer"})
+
+    lo: int
+    thresholds: IntArray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "thresholds", readonly(self.thresholds, np.int64))
+
+    @property
+    def hi(self) -> int:
+        """Largest count."""
+        return self.lo + self.thresholds.shape[1]
+
+    def validate(self, shape: Shape, axis: int) -> None:
+        if self.thresholds.ndim != 2 or self.thresholds.shape[0] not in (1, shape[axis]):
+            raise GraphError(
+                f"thresholds have shape (C, L) or (1, L) with C = {shape[axis]}, "
+                f"got {self.thresholds.shape}"
+            )
+        if (np.diff(self.thresholds.astype(object), axis=1) < 0).any():
+            raise GraphError("thresholds fall along the levels")
+
+    def latch(self, i: Array, state: State, axis: int) -> tuple[Array, State]:
+        k = np.full(i.shape, self.lo, dtype=np.int64)
+        for level in self.thresholds.T:
+            theta = along(level, i.ndim - 1, axis) if len(level) > 1 else level[0]
+            k += i >= theta
+        return k, state
+
+    def out_range(self, i_lo: Array, i_hi: Array, axis: int) -> tuple[Array, Array]:
+        low, _ = self.latch(i_lo[None], {}, axis)
+        high, _ = self.latch(i_hi[None], {}, axis)
+        return low[0], high[0]

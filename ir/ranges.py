@@ -1,0 +1,354 @@
+"""Worst-case interval analysis: which values can membranes, currents and payloads take?
+
+Bounds are per channel and hold for every position; they come from weights alone, by row sums,
+so that the analysis costs no more than reading the weights. Where padding or a missing synapse
+can take a term away, the term's interval includes 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from snnc.ir.arrays import Array, IntArray, along
+from snnc.ir.codes import RunSettings
+from snnc.ir.errors import GraphError, WidthExceeded
+from snnc.ir.graph import Graph, Projection
+from snnc.ir.limits import Limits
+from snnc.ir.maps import Conv, Dense, LinearMap, Sparse
+from snnc.ir.neurons import IF, LIF
+from snnc.ir.nodes import HostOp, Input, Node, Output, Population, Product
+
+_WIDEST = 2.0**62
+"""Bounds beyond this are refused at once: int64 arithmetic would wrap."""
+
+
+@dataclass(frozen=True)
+class NodeRange:
+    """Bounds of one node in integers.
+
+    Attributes:
+        i_lo, i_hi: of what the membrane holds when it latches, bias included, shape (C,).
+        membrane_lo, membrane_hi: of the membrane at any tick, whatever the order of events.
+        tick_lo, tick_hi: of one tick's summed current.
+        out_lo, out_hi: of the count or value that leaves, shape (C,).
+    """
+
+    i_lo: IntArray
+    i_hi: IntArray
+    membrane_lo: int
+    membrane_hi: int
+    tick_lo: int
+    tick_hi: int
+    out_lo: IntArray
+    out_hi: IntArray
+
+    @property
+    def membrane_bits(self) -> int:
+        """Two's complement width that holds every membrane value."""
+        return bits(self.membrane_lo, self.membrane_hi)
+
+    @property
+    def current_bits(self) -> int:
+        """Two's complement width that holds every tick's current."""
+        return bits(self.tick_lo, self.tick_hi)
+
+    @property
+    def payload_bits(self) -> int:
+        """Two's complement width that holds what leaves the node."""
+        return bits(int(self.out_lo.min()), int(self.out_hi.max()))
+
+
+@dataclass(frozen=True)
+class Arriving:
+    """Bounds of what projections bring to one port, without bias; arrays of shape (C,)."""
+
+    lo: IntArray
+    hi: IntArray
+    partial_lo: IntArray
+    partial_hi: IntArray
+    tick_lo: IntArray
+    tick_hi: IntArray
+
+
+def bits(lo: int, hi: int) -> int:
+    """Two's complement width that holds every integer from `lo` to `hi`."""
+    return max(int(lo) if lo >= 0 else ~int(lo), int(hi) if hi >= 0 else ~int(hi)).bit_length() + 1
+
+
+def analyse(
+    graph: Graph, settings: RunSettings | None = None, n_frames: int = 1
+) -> dict[str, NodeRange]:
+    """Bounds of every node of an integer graph but its outputs and raw inputs.
+
+    Args:
+        settings: the code decides what one tick can bring; default: graded.
+        n_frames: for how many frames membranes that live across frames are bounded.
+
+    Raises:
+        WidthExceeded: a bound passes 62 bits.
+    """
+    if graph.form != "integer":
+        raise GraphError("ranges are worst cases of integers: give the integer form")
+    known: dict[str, NodeRange] = {}
+    for name, node in graph.nodes.items():
+        if isinstance(node, Output) or (isinstance(node, Input) and not node.grid):
+            continue
+        known[name] = node_range(graph, node, known, settings or RunSettings(), n_frames)
+    return known
+
+
+def node_range(
+    graph: Graph,
+    node: Node,
+    known: Mapping[str, NodeRange],
+    settings: RunSettings,
+    n_frames: int = 1,
+) -> NodeRange:
+    """Bounds of one node, given those of its sources."""
+    if isinstance(node, Input | HostOp):
+        return _source_range(node)
+    if isinstance(node, Product):
+        return _product_range(graph, node, known, settings)
+    if isinstance(node, Population):
+        incoming = graph.incoming(node.name)
+        into = arriving_range(graph, incoming, known, settings, _channels(node))
+        return population_range(node, into, n_frames)
+    raise GraphError("has no range", where=node.name)
+
+
+def arriving_range(
+    graph: Graph,
+    projections: list[Projection],
+    known: Mapping[str, NodeRange],
+    settings: RunSettings,
+    n_channels: int,
+) -> Arriving:
+    """Bounds of what several projections bring to one port, per channel of the port."""
+    total = np.zeros((6, n_channels), dtype=np.float64)
+    exact = np.zeros((6, n_channels), dtype=np.int64)
+    for p in projections:
+        source = graph.nodes[p.source]
+        out_lo = expand(source, known[p.source].out_lo)
+        out_hi = expand(source, known[p.source].out_hi)
+        if _takes_max(graph, p):
+            part = _max_bounds(p, out_lo, out_hi, n_channels)
+        else:
+            unit = settings.code == "burst" and graph.emits(p.source) == "count"
+            part = _sum_bounds(p, out_lo, out_hi, unit, n_channels)
+        total += part
+        if np.abs(total).max() >= _WIDEST:
+            raise WidthExceeded(
+                f"the worst-case input passes 62 bits ({np.abs(total).max():.3g})",
+                where=p.target,
+                hint="use fewer levels or fewer weight bits",
+            )
+        exact += part.astype(np.int64)
+    return Arriving(*exact)
+
+
+def population_range(node: Population, into: Arriving, n_frames: int = 1) -> NodeRange:
+    """Bounds of a population, given what arrives."""
+    axes = tuple(a for a in range(len(node.shape)) if a != node.channel_axis)
+    bias = node.bias_map()
+    bias_lo, bias_hi = bias.min(axis=axes), bias.max(axis=axes)
+    i_lo, i_hi = into.lo + bias_lo, into.hi + bias_hi
+    low = (into.partial_lo + np.minimum(bias_lo, 0)).min()
+    high = (into.partial_hi + np.maximum(bias_hi, 0)).max()
+    factor = _frames_kept(node, n_frames)
+    ndim = len(node.shape)
+    out_lo, out_hi = node.model.out_range(
+        along(i_lo, ndim, node.channel_axis),
+        along(i_hi, ndim, node.channel_axis),
+        node.channel_axis,
+    )
+    return NodeRange(
+        i_lo=i_lo,
+        i_hi=i_hi,
+        membrane_lo=int(low) * factor,
+        membrane_hi=int(high) * factor,
+        tick_lo=int((into.tick_lo + np.minimum(bias_lo, 0)).min()),
+        tick_hi=int((into.tick_hi + np.maximum(bias_hi, 0)).max()),
+        out_lo=np.asarray(out_lo, dtype=np.int64).reshape(-1),
+        out_hi=np.asarray(out_hi, dtype=np.int64).reshape(-1),
+    )
+
+
+def check_width(graph: Graph, ranges: Mapping[str, NodeRange], limits: Limits) -> None:
+    """Promise 3: no membrane, current or payload passes the target's width.
+
+    Raises:
+        WidthExceeded: with the first node that does, its bound and the ways out.
+    """
+    for name, r in ranges.items():
+        node = graph.nodes[name]
+        where = node.module_path or name
+        _check(where, "membrane", r.membrane_bits, limits.membrane_bits, limits.target)
+        _check(
+            where, "summed current of a tick", r.current_bits, limits.current_bits, limits.target
+        )
+        if limits.payload_bits and graph.emits(name) == "value":
+            _check(where, "graded payload", r.payload_bits, limits.payload_bits, limits.target)
+
+
+def expand(node: Node, by_channel: IntArray) -> IntArray:
+    """Per-channel bounds as one for each neuron, flat C order, shape (node.size,)."""
+    axis = getattr(node, "channel_axis", 0)
+    if by_channel.size == 1:
+        return np.broadcast_to(by_channel.reshape(()), (node.size,))
+    return np.broadcast_to(along(by_channel, len(node.shape), axis), node.shape).reshape(-1)
+
+
+def _check(where: str, what: str, needed: int, width: int | None, target: str) -> None:
+    if width is not None and needed > width:
+        raise WidthExceeded(
+            f"the {what} can need {needed} bits, {target} has {width}",
+            where=where,
+            hint="fewer weight bits, fewer levels, or a target with wider registers",
+        )
+
+
+def _channels(node: Population) -> int:
+    return node.shape[node.channel_axis]
+
+
+def _source_range(node: Input | HostOp) -> NodeRange:
+    lo, hi = np.array([node.lo]), np.array([node.hi])
+    return NodeRange(lo, hi, node.lo, node.hi, 0, 0, lo, hi)
+
+
+def _takes_max(graph: Graph, p: Projection) -> bool:
+    target = graph.nodes[p.target]
+    return isinstance(target, Population) and target.model.combine == "max"
+
+
+def _arranged(p: Projection, lo: IntArray, hi: IntArray) -> tuple[Array, Array]:
+    """Bounds at the map's inputs, float64, shape (in_size,)."""
+    pair = p.arrange(np.stack([lo, hi]))
+    return pair[0].astype(np.float64), pair[1].astype(np.float64)
+
+
+def _max_bounds(p: Projection, lo: IntArray, hi: IntArray, n_channels: int) -> Array:
+    at_lo, at_hi = _arranged(p, lo, hi)
+    shape = p.map.in_shape
+    axes = tuple(range(1, len(shape)))
+    low, high = at_lo.reshape(shape).min(axis=axes), at_hi.reshape(shape).max(axis=axes)
+    low, high = _spread(low, n_channels, np.min), _spread(high, n_channels, np.max)
+    zero = np.zeros_like(low)
+    partial = np.minimum(low, zero), np.maximum(high, zero)
+    return np.stack([low, high, *partial, *partial])
+
+
+def _sum_bounds(p: Projection, lo: IntArray, hi: IntArray, unit: bool, n_channels: int) -> Array:
+    at_lo, at_hi = _arranged(p, lo, hi)
+    full = _row_sums(p.map, at_lo, at_hi)
+    partial = _row_sums(p.map, np.minimum(at_lo, 0), np.maximum(at_hi, 0))
+    tick = partial
+    if unit:
+        tick = _row_sums(p.map, np.clip(at_lo, -1, 0), np.clip(at_hi, 0, 1))
+    rows = [
+        _spread(bound, n_channels, reduce)
+        for pair in (full, partial, tick)
+        for bound, reduce in zip(pair, (np.min, np.max), strict=True)
+    ]
+    return np.stack(rows) * 2.0**p.exponent
+
+
+def _row_sums(map_: LinearMap, lo: Array, hi: Array) -> tuple[Array, Array]:
+    """Bounds of the map's outputs by output channel, for inputs between `lo` and `hi`."""
+    if isinstance(map_, Dense):
+        return _dense_sums(map_, lo, hi)
+    if isinstance(map_, Sparse):
+        return _sparse_sums(map_, lo, hi)
+    return _window_sums(map_, lo, hi)
+
+
+def _dense_sums(map_: Dense, lo: Array, hi: Array) -> tuple[Array, Array]:
+    low = lo.reshape(-1, map_.in_shape[-1]).min(axis=0)
+    high = hi.reshape(-1, map_.in_shape[-1]).max(axis=0)
+    up, down = np.maximum(map_.weight, 0.0), np.minimum(map_.weight, 0.0)
+    return up @ low + down @ high, up @ high + down @ low
+
+
+def _window_sums(map_: LinearMap, lo: Array, hi: Array) -> tuple[Array, Array]:
+    """Convolutions, pools and identities: bounds by input channel, then row sums."""
+    axis = map_.channel_axis
+    shape = map_.in_shape
+    axes = tuple(a for a in range(len(shape)) if a != axis)
+    low, high = lo.reshape(shape).min(axis=axes), hi.reshape(shape).max(axis=axes)
+    if getattr(map_, "padding", None) and any(max(pair) for pair in map_.padding):  # type: ignore[attr-defined]
+        low, high = np.minimum(low, 0), np.maximum(high, 0)
+    taps = float(np.prod(getattr(map_, "kernel", ())))
+    if not isinstance(map_, Conv):
+        weight = np.broadcast_to(map_.weight, (map_.n_channels,)) * taps
+        pair = weight * low, weight * high
+        return np.minimum(*pair), np.maximum(*pair)
+    return _conv_sums(map_, low, high)
+
+
+def _conv_sums(map_: Conv, low: Array, high: Array) -> tuple[Array, Array]:
+    c_out, c_group = map_.weight.shape[:2]
+    flat = map_.weight.reshape(map_.groups, c_out // map_.groups, c_group, -1)
+    up = np.maximum(flat, 0).sum(axis=-1, dtype=np.float64)
+    down = np.minimum(flat, 0).sum(axis=-1, dtype=np.float64)
+    low, high = (b.reshape(map_.groups, c_group, 1) for b in (low, high))
+    smallest, largest = up @ low + down @ high, up @ high + down @ low
+    return smallest.reshape(-1), largest.reshape(-1)
+
+
+def _sparse_sums(map_: Sparse, lo: Array, hi: Array) -> tuple[Array, Array]:
+    source = np.repeat(np.arange(map_.in_size), np.diff(map_.indptr))
+    pair = map_.weight * lo[source], map_.weight * hi[source]
+    axes = tuple(a for a in range(len(map_.out_shape)) if a != map_.channel_axis)
+
+    def reduce(values: Array, by: np.ufunc) -> Array:
+        sums = np.bincount(map_.targets, weights=values, minlength=map_.out_size)
+        return np.asarray(by.reduce(sums.reshape(map_.out_shape), axis=axes))
+
+    return reduce(np.minimum(*pair), np.minimum), reduce(np.maximum(*pair), np.maximum)
+
+
+def _spread(bound: Array, n_channels: int, reduce: object) -> Array:
+    """Bounds by the map's channels as bounds by the target's channels."""
+    if bound.size == n_channels:
+        return bound
+    return np.full(n_channels, reduce(bound))  # type: ignore[operator]
+
+
+def _frames_kept(node: Population, n_frames: int) -> int:
+    """By what factor a membrane that lives across frames can pass one frame's bound."""
+    model = node.model
+    if isinstance(model, LIF) and model.leak_multiplier < 2**model.leak_shift:
+        kept = 2**model.leak_shift / (2**model.leak_shift - model.leak_multiplier)
+        return min(n_frames, int(np.ceil(kept)))
+    if isinstance(model, IF | LIF) or model.has_state:
+        return n_frames
+    return 1
+
+
+def _product_range(
+    graph: Graph, node: Product, known: Mapping[str, NodeRange], settings: RunSettings
+) -> NodeRange:
+    into: dict[str, Arriving] = {}
+    for port in node.ports:
+        projections = [p for p in graph.incoming(node.name) if p.port == port]
+        into[port] = arriving_range(graph, projections, known, settings, 1)
+    a, b = into["a"], into["b"]
+    corners = [int(x) * int(y) for x in (a.lo[0], a.hi[0]) for y in (b.lo[0], b.hi[0])]
+    terms = node.a_shape[-1] if node.op == "matmul" else 1
+    low, high = terms * min(corners), terms * max(corners)
+    if max(-low, high) >= _WIDEST:
+        raise WidthExceeded("the worst-case product passes 62 bits", where=node.name)
+    partial_lo, partial_hi = min(low, 0), max(high, 0)
+    return NodeRange(
+        i_lo=np.array([low]),
+        i_hi=np.array([high]),
+        membrane_lo=min(partial_lo, int(a.partial_lo[0]), int(b.partial_lo[0])),
+        membrane_hi=max(partial_hi, int(a.partial_hi[0]), int(b.partial_hi[0])),
+        tick_lo=min(int(a.tick_lo[0]), int(b.tick_lo[0])),
+        tick_hi=max(int(a.tick_hi[0]), int(b.tick_hi[0])),
+        out_lo=np.array([low]),
+        out_hi=np.array([high]),
+    )

@@ -1,0 +1,109 @@
+"""When things happen: one pure function from graph and settings to ticks.
+
+An event emitted at tick t arrives at t + 1 + delay. A node integrates the ticks of its window,
+latches at the last of them, `start`, and emits from that very tick on:
+
+    tick = start + n * period + slot,   n = sample * T + frame,   0 <= slot < window
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from snnc.ir.codes import RunSettings
+from snnc.ir.errors import GraphError, UnsupportedByTarget
+from snnc.ir.graph import Graph
+from snnc.ir.nodes import HostOp, Input, Output, Population
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Ticks of a run.
+
+    Attributes:
+        window: ticks in which one frame's counts travel.
+        period: ticks from one frame to the next.
+        start: by node: tick of its first emission, for frame 0. Absent for outputs and for raw
+            inputs.
+        delay: by projection: ticks beyond the one that every event takes (the graph's own and
+            what balances a pipeline).
+    """
+
+    window: int
+    period: int
+    start: Mapping[str, int]
+    delay: Mapping[str, int]
+
+    def n_ticks(self, n_frames: int) -> int:
+        """Ticks until the last event of `n_frames` frames has been emitted."""
+        return max(self.start.values()) + self.window + (n_frames - 1) * self.period
+
+
+def levels(graph: Graph, name: str) -> int:
+    """D of a node that emits counts: the largest |count| that it can emit."""
+    node = graph.nodes[name]
+    if isinstance(node, Input | HostOp):
+        return max(abs(node.lo), abs(node.hi))
+    if isinstance(node, Population):
+        model = node.model
+        if model.combine == "max":
+            return levels(graph, graph.incoming(name)[0].source)
+        bounds = getattr(model, "lo", 0), getattr(model, "hi", 1)
+        return max(abs(bounds[0]), abs(bounds[1]))
+    raise GraphError("has no levels: it does not emit counts", where=name)
+
+
+def window_length(graph: Graph, settings: RunSettings) -> int:
+    """Ticks of one window: the largest D in burst, 1 in graded."""
+    if settings.code == "graded":
+        return 1
+    counts = [n for n in graph.nodes if _fires(graph, n)]
+    return max([levels(graph, name) for name in counts] + [1])
+
+
+def make_schedule(graph: Graph, settings: RunSettings, max_delay: int | None = None) -> Schedule:
+    """Ticks of every node and projection.
+
+    Args:
+        max_delay: the longest delay that the target knows.
+
+    Raises:
+        UnsupportedByTarget: a balancing delay is longer than `max_delay`.
+    """
+    window = window_length(graph, settings)
+    start: dict[str, int] = {}
+    for name, node in graph.nodes.items():
+        if isinstance(node, Output) or (isinstance(node, Input) and not node.grid):
+            continue
+        arriving = [p for p in graph.incoming(name) if graph.is_event(p)]
+        start[name] = max((start[p.source] + p.delay + window for p in arriving), default=0)
+    delay = {
+        p.name: _delay(p.delay, start[p.target] - window - start[p.source], settings)
+        for p in graph.projections.values()
+        if graph.is_event(p)
+    }
+    _check_delays(delay, max_delay)
+    period = window if settings.schedule == "pipelined" else max(start.values()) + window
+    return Schedule(window, period, start, delay)
+
+
+def _fires(graph: Graph, name: str) -> bool:
+    node = graph.nodes[name]
+    if isinstance(node, Output) or (isinstance(node, Input) and not node.grid):
+        return False
+    return graph.emits(name) == "count"
+
+
+def _delay(own: int, balanced: int, settings: RunSettings) -> int:
+    return balanced if settings.schedule == "pipelined" else own
+
+
+def _check_delays(delay: Mapping[str, int], max_delay: int | None) -> None:
+    for name, ticks in delay.items():
+        if max_delay is not None and ticks > max_delay:
+            raise UnsupportedByTarget(
+                f"needs a delay of {ticks} ticks, the target has {max_delay}",
+                where=f"projection {name}",
+                hint="use the sequential schedule, or fewer levels",
+            )
