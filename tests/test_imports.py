@@ -12,7 +12,16 @@ import pytest
 import snnc
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("torch", "onnx", "onnxruntime", "numba", "onnxscript", "plotly", "matplotlib", "hypothesis")
+HEAVY = (
+    "torch",
+    "onnx",
+    "onnxruntime",
+    "numba",
+    "onnxscript",
+    "plotly",
+    "matplotlib",
+    "hypothesis",
+)
 BARE = ("ir", "converter", "backends", "runtime", "cli")
 
 REPORT_LOADED = f"""
@@ -59,7 +68,7 @@ def test_no_module_is_loaded_under_a_bare_folder_name() -> None:
 
 def test_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'convrt'"):
-        snnc.convrt  # type: ignore[attr-defined]  # noqa: B018
+        snnc.convrt  # noqa: B018
 
 
 @pytest.fixture(scope="module")

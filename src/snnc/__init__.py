@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from snnc.converter.check import check as check
     from snnc.converter.sources.save import save_model as save_model
     from snnc.ir.errors import SnncError as SnncError
     from snnc.runtime.convert import convert as convert
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "SnncError": "snnc.ir.errors",
+    "check": "snnc.converter.check",
     "convert": "snnc.runtime.convert",
     "load": "snnc.runtime.model",
     "report": "snnc.runtime.report",
@@ -35,6 +37,7 @@ _HOME = {
 __all__ = [
     "SnncError",
     "__version__",
+    "check",
     "convert",
     "load",
     "report",

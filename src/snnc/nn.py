@@ -1,0 +1,18 @@
+"""Layers for training networks that convert exactly: `from snnc.nn import IntegerActivation`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from snnc.converter.nn import IntegerActivation as IntegerActivation
+
+__all__ = ["IntegerActivation"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from snnc.converter import nn
+
+    return getattr(nn, name)
