@@ -1,0 +1,136 @@
+"""Interval bounds hold for every input, and are reached where they can be."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from snnc.ir.codes import RunSettings
+from snnc.ir.errors import WidthExceeded
+from snnc.ir.graph import Graph, Projection
+from snnc.ir.limits import Limits
+from snnc.ir.maps import Conv, Dense, Identity, LinearMap, Sparse, SumPool
+from snnc.ir.neurons import IF, LIF, Accumulator
+from snnc.ir.nodes import Input, Output, Population
+from snnc.ir.ranges import analyse, bits, check_width
+
+
+def one_map(linear: LinearMap, lo: int, hi: int, exponent: int = 0, bias: int = 0) -> Graph:
+    return Graph(
+        [
+            Input(name="x", shape=linear.in_shape, lo=lo, hi=hi),
+            Population(
+                name="a",
+                shape=linear.out_shape,
+                model=Accumulator(),
+                bias=np.array(bias),
+                channel_axis=linear.channel_axis % len(linear.out_shape),
+            ),
+            Output(name="y", shape=linear.out_shape),
+        ],
+        [
+            Projection(name="p", source="x", target="a", map=linear, exponent=exponent),
+            Projection(name="q", source="a", target="y", map=Identity(shape=linear.out_shape)),
+        ],
+    ).validate()
+
+
+def maps(rng: np.random.Generator) -> list[LinearMap]:
+    conv = Conv(
+        weight=rng.integers(-7, 8, (4, 2, 2, 2)),
+        in_shape=(4, 3, 3),
+        stride=(1, 2),
+        padding=((1, 0), (0, 1)),
+        dilation=(1, 1),
+        groups=2,
+    )
+    indptr, targets, weight = conv.to_csr()
+    return [
+        conv,
+        Dense(weight=rng.integers(-7, 8, (3, 5))),
+        Dense(weight=rng.integers(-7, 8, (3, 2)), lead=(2,)),
+        SumPool(
+            weight=np.array([2, -1]),
+            in_shape=(2, 4, 4),
+            kernel=(2, 2),
+            stride=(2, 2),
+            padding=((0, 0), (0, 0)),
+        ),
+        Identity(weight=np.array([3, -4]), shape=(2, 2)),
+        Sparse(
+            in_shape=conv.in_shape,
+            out_shape=conv.out_shape,
+            indptr=indptr,
+            targets=targets,
+            weight=weight,
+        ),
+    ]
+
+
+@given(st.integers(0, 2**16), st.integers(-4, 2), st.integers(0, 5), st.integers(0, 2), st.data())
+@settings(max_examples=60, deadline=None)
+def test_bounds_hold(seed: int, lo: int, width: int, exponent: int, data: st.DataObject) -> None:
+    rng = np.random.default_rng(seed)
+    linear = data.draw(st.sampled_from(maps(rng)))
+    graph = one_map(linear, lo, lo + width, exponent, bias=-3)
+    r = analyse(graph)["a"]
+    x = rng.choice([lo, lo + width], (64, *linear.in_shape))
+    i = graph.projections["p"].apply(x) - 3
+    axis = graph.nodes["a"].channel_axis  # type: ignore[attr-defined]
+    others = tuple(a for a in range(i.ndim) if a != axis + 1)
+    assert (i.min(axis=others) >= r.i_lo).all()
+    assert (i.max(axis=others) <= r.i_hi).all()
+    assert r.membrane_lo <= i.min() <= i.max() <= r.membrane_hi
+
+
+def test_bounds_of_a_dense_layer_are_reached() -> None:
+    weight = np.array([[3, -2], [-1, -1]])
+    graph = one_map(Dense(weight=weight), -1, 2, bias=1)
+    r = analyse(graph)["a"]
+    corners = np.array(list(product([-1, 2], repeat=2))) @ weight.T + 1
+    assert r.i_lo.tolist() == corners.min(axis=0).tolist()
+    assert r.i_hi.tolist() == corners.max(axis=0).tolist()
+
+
+def test_one_tick_of_a_burst_brings_unit_spikes_only() -> None:
+    graph = one_map(Dense(weight=np.array([[3, -2]])), 0, 100)
+    burst, graded = analyse(graph, RunSettings("burst"))["a"], analyse(graph)["a"]
+    assert (burst.tick_lo, burst.tick_hi) == (-2, 3)
+    assert (graded.tick_lo, graded.tick_hi) == (-200, 300)
+
+
+@pytest.mark.parametrize(("lo", "hi", "width"), [(0, 0, 1), (-1, 0, 1), (0, 1, 2), (-128, 127, 8)])
+def test_two_s_complement_width(lo: int, hi: int, width: int) -> None:
+    assert bits(lo, hi) == width
+
+
+def test_a_membrane_across_frames_grows_unless_it_leaks() -> None:
+    graph = one_map(Dense(weight=np.array([[1]])), 0, 10)
+
+    def bound(model: IF | LIF, n_frames: int) -> int:
+        nodes = [
+            Population(name="a", shape=(1,), model=model) if n.name == "a" else n
+            for n in graph.nodes.values()
+        ]
+        return analyse(graph.replace(nodes=nodes), n_frames=n_frames)["a"].membrane_hi
+
+    assert bound(IF(threshold=np.array(5)), 100) == 1000
+    assert bound(LIF(threshold=np.array(5), leak_multiplier=2048), 100) == 20
+
+
+def test_too_wide_a_membrane_is_refused_by_name() -> None:
+    graph = one_map(Dense(weight=np.full((1, 1000), 127)), 0, 255)
+    ranges = analyse(graph)
+    check_width(graph, ranges, Limits(target="wide", membrane_bits=26))
+    with pytest.raises(WidthExceeded, match="a: the membrane can need 26 bits, narrow has 24"):
+        check_width(graph, ranges, Limits(target="narrow", membrane_bits=24))
+
+
+def test_int64_itself_is_never_passed() -> None:
+    graph = one_map(Dense(weight=np.full((1, 4), 2**60)), 0, 2)
+    with pytest.raises(WidthExceeded, match="62 bits"):
+        analyse(graph)
