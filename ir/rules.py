@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from snnc.ir.arrays import Array, FloatArray, along, readonly
 from snnc.ir.errors import GraphError
@@ -54,6 +55,11 @@ class RuleOp:
         if self.name not in RULE_OPS:
             raise GraphError(f"unknown fire rule operation `{self.name}`")
         object.__setattr__(self, "args", tuple(readonly(a) for a in self.args))
+
+    @classmethod
+    def of(cls, name: str, *args: ArrayLike) -> Self:
+        """Build one from numbers or arrays."""
+        return cls(name, tuple(np.asarray(a) for a in args))
 
 
 @dataclass(frozen=True, eq=False)

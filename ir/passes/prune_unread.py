@@ -22,7 +22,7 @@ class PruneUnread(Pass):
 
     def rewrite(self, graph: Graph) -> Graph:
         read = {node.name for node in graph.outputs}
-        for name in reversed(graph.nodes):  # topological order: readers come first
+        for name in reversed(list(graph.nodes)):  # topological order: readers come first
             if any(p.target in read for p in graph.outgoing(name)):
                 read.add(name)
         keep = [n for n in graph.nodes.values() if n.name in read or isinstance(n, Input)]

@@ -19,7 +19,7 @@ from tests.ir.graphs import small_graph
 
 def test_nodes_come_in_topological_order() -> None:
     graph = small_graph()
-    shuffled = Graph(reversed(graph.nodes.values()), reversed(graph.projections.values()))
+    shuffled = Graph([*graph.nodes.values()][::-1], [*graph.projections.values()][::-1])
     assert list(shuffled.nodes) == ["x", "conv", "pool", "head", "y"]
 
 

@@ -30,7 +30,7 @@ def test_staircase_counts_reached_thresholds() -> None:
     ],
 )
 def test_rules_keep_the_source_rounding(ops: list, x: list, expected: list) -> None:  # type: ignore[type-arg]
-    rule = FireRule(tuple(RuleOp(name, tuple(map(np.float32, args))) for name, *args in ops))
+    rule = FireRule(tuple(RuleOp.of(name, *map(np.float32, args)) for name, *args in ops))
     assert rule(np.array([x])).tolist() == [expected]
 
 
@@ -38,15 +38,15 @@ def test_rule_works_in_the_dtype_of_the_source() -> None:
     """x / s and x * (1 / s) fall on different sides of a tie in float32."""
     s = np.float32(0.3)
     x = np.arange(1, 2000, dtype=np.float64)[None] * 0.15
-    divide = FireRule((RuleOp("div", (s,)), RuleOp("round")))
-    multiply = FireRule((RuleOp("mul", (np.float32(1) / s,)), RuleOp("round")))
+    divide = FireRule((RuleOp.of("div", s), RuleOp("round")))
+    multiply = FireRule((RuleOp.of("mul", np.float32(1) / s), RuleOp("round")))
     by_hand = np.rint(x.astype(np.float32) / s)
     assert np.array_equal(divide(x), by_hand)
     assert (divide(x) != multiply(x)).any()
 
 
 def test_rule_broadcasts_per_channel() -> None:
-    rule = FireRule((RuleOp("add", (np.array([0.0, 10.0]),)), RuleOp("floor")))
+    rule = FireRule((RuleOp.of("add", [0.0, 10.0]), RuleOp("floor")))
     assert rule(np.zeros((1, 2, 3)), axis=0)[0, :, 0].tolist() == [0, 10]
     assert rule(np.zeros((1, 3, 2)), axis=1)[0, 0].tolist() == [0, 10]
 
@@ -81,7 +81,7 @@ def test_lif_leaks_towards_zero() -> None:
     "model",
     [
         IntegerFire(lo=0, thresholds=np.array([[3, 2]])),
-        IntegerFire(lo=0, thresholds=np.zeros((3, 1))),
+        IntegerFire(lo=0, thresholds=np.zeros((3, 1), int)),
         IF(threshold=np.array(0)),
         LIF(threshold=np.array(1), leak_multiplier=5000),
         FloatFire(rule=FireRule(()), lo=2, hi=1),
