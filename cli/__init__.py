@@ -1,1 +1,1 @@
-"""The command line."""
+"""The command line: one file per command, imported when the command is asked for."""

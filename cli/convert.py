@@ -1,0 +1,86 @@
+"""`snnc convert`: a trained model becomes a `.snnc` file, and a bundle for a chip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from snnc.cli.options import (
+    force_option,
+    json_option,
+    output_option,
+    setting_options,
+    source_argument,
+    source_options,
+)
+from snnc.cli.terminal import Terminal
+
+
+@click.command("convert", short_help="Convert a trained model to a .snnc file.")
+@source_argument
+@output_option("F.snnc", "Where to write.  [default: SOURCE's stem in the current folder]")
+@click.option(
+    "--target",
+    metavar="NAME",
+    default="sim",
+    show_default=True,
+    help="sim, loihi, loihi1 or loihi2; a chip gets a bundle beside the .snnc file.",
+)
+@click.option(
+    "--weight-bits",
+    metavar="B",
+    type=click.IntRange(2, 16),
+    default=8,
+    show_default=True,
+    help="Bits of the integer weights.",
+)
+@setting_options
+@click.option(
+    "--first-layer",
+    type=click.Choice(["host", "chip"]),
+    help="Where the first layer runs.  [default: chip where the input has a grid]",
+)
+@click.option(
+    "--lava-conv",
+    type=click.Choice(["sparse", "conv"]),
+    default="sparse",
+    show_default=True,
+    help="How a bundle writes convolutions.",
+)
+@source_options
+@force_option
+@json_option
+def command(source: Path, as_json: bool, **options: Any) -> None:
+    """Convert SOURCE, a trained integer-activation model, to spikes.
+
+    SOURCE is a .pt (from snnc.save_model), .pt2, TorchScript or .onnx file, or a checkpoint
+    of weights with --factory.
+    """
+    from snnc.runtime.convert import DEFAULT_OUTPUT, convert
+
+    terminal = Terminal(as_json=as_json)
+    options["output"] = options["output"] or DEFAULT_OUTPUT
+    with terminal.work() as progress:
+        result = convert(source, progress=progress, **options)
+
+    def render() -> list[Any]:
+        from snnc.cli.tables import key_values
+
+        json = result.to_json()
+        shown = {
+            "written": json["output"],
+            "bundle": json["bundle"],
+            "populations": json["n_populations"],
+            "projections": json["n_projections"],
+            "neurons": json["n_neurons"],
+            "synapses": json["n_synapses"],
+            "weight bits": json["weight_bits"],
+            "levels D": max(json["levels"].values(), default=None),
+            "host operators": ", ".join(json["host_ops"]) or None,
+            "host share of MACs": f"{json['host_mac_share']:.1%}" if json["host_ops"] else None,
+        }
+        return [key_values(shown)]
+
+    terminal.show(result, render)

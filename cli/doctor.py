@@ -1,0 +1,44 @@
+"""`snnc doctor`: is everything there, and does it compute the same numbers?"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from snnc.cli.errors import EXIT_FAILED
+from snnc.cli.options import json_option
+from snnc.cli.terminal import Terminal
+
+
+@click.command("doctor", short_help="Check this installation.")
+@json_option
+def command(as_json: bool) -> None:
+    """Show versions, whether Lava is ready, and a self-test of the engines."""
+    from snnc.runtime.doctor import doctor
+
+    terminal = Terminal(as_json=as_json)
+    with terminal.work():
+        result = doctor()
+
+    def render() -> list[Any]:
+        from snnc.cli.tables import key_values, table
+
+        json = result.to_json()
+        versions = [
+            (name, version or "not installed") for name, version in json["versions"].items()
+        ]
+        tests = [
+            (row["name"], "ok" if row["ok"] else "FAILED", row["detail"])
+            for row in json["self_tests"]
+        ]
+        return [
+            table(("package", "version"), versions),
+            table(("self-test", "result", "detail"), tests),
+            key_values({"lava": json["lava"]["note"], "verdict": "ok" if json["ok"] else "FAILED"}),
+        ]
+
+    terminal.show(result, render)
+    if not result.ok:
+        sys.exit(EXIT_FAILED)

@@ -1,0 +1,113 @@
+"""How errors are shown and which exit code they give."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+import click
+
+from snnc.ir.errors import Interrupted, SnncError, UnexpectedError, WrongUsage
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+
+
+def report_error(error: BaseException, *, as_json: bool) -> int:
+    """Show `error` and return the exit code.
+
+    With `as_json` stdout gets one object `{"error": {code, what, where, hint}}`; otherwise
+    stderr gets a message, with the hint on its own line.
+    """
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else EXIT_FAILED
+    if isinstance(error, BrokenPipeError):
+        _close_stdout()
+        return EXIT_FAILED
+    named, status = _name(error)
+    if as_json:
+        click.echo(json.dumps({"error": named.to_json()}))
+    else:
+        _show(named, error)
+    return status
+
+
+def _name(error: BaseException) -> tuple[SnncError, int]:
+    """The named error that stands for `error`, and its exit code."""
+    if isinstance(error, SnncError):
+        return error, EXIT_FAILED
+    if isinstance(error, click.UsageError):
+        where = error.ctx.command_path if error.ctx else None
+        hint = f"see `{where} --help`" if where else None
+        return WrongUsage(_without_stop(error.format_message()), where=where, hint=hint), EXIT_USAGE
+    if _is_interrupt(error):
+        return Interrupted("interrupted", hint="no output was written"), EXIT_INTERRUPTED
+    if isinstance(error, MemoryError):
+        what = "there is not enough memory for this"
+        hint = "convert a smaller model, or run fewer samples at once with `--limit`"
+        return UnexpectedError(what, hint=hint), EXIT_FAILED
+    return _bug(error), EXIT_FAILED
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """Is this Ctrl-C? (click turns an end of file into an abort as well: that is a bug of ours.)"""
+    if isinstance(error, click.Abort):
+        return not isinstance(error.__cause__, EOFError)
+    return isinstance(error, KeyboardInterrupt)
+
+
+def _without_stop(sentence: str) -> str:
+    return sentence.strip().removesuffix(".")
+
+
+def _bug(error: BaseException) -> UnexpectedError:
+    log = _write_log(error)
+    what = f"this is a bug in snnc: {type(error).__name__}: {error}"
+    hint = "please report it" + (f" with the traceback in {log}" if log else "")
+    return UnexpectedError(what, hint=hint)
+
+
+def _write_log(error: BaseException) -> Path | None:
+    """Write the traceback to a log file; None where nothing can be written."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    name = f"bug-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    text = "".join(traceback.format_exception(error))
+    for folder in (Path(state) / "snnc", Path(tempfile.gettempdir())):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / name
+            path.write_text(f"{' '.join(sys.argv)}\n\n{text}", encoding="utf-8")
+        except OSError:
+            continue
+        return path
+    return None
+
+
+def _show(named: SnncError, error: BaseException) -> None:
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        click.echo(error.ctx.get_usage(), err=True)
+    if isinstance(named, Interrupted):
+        click.secho("interrupted", fg="yellow", err=True)
+        return
+    place = f"{named.where}: " if named.where and not isinstance(named, WrongUsage) else ""
+    click.echo(
+        f"{click.style('error', fg='red', bold=True)}: {place}{named.what} [{named.code}]",
+        err=True,
+    )
+    if named.hint:
+        click.echo(f"\n{click.style('hint', fg='cyan', bold=True)}: {named.hint}", err=True)
+
+
+def _close_stdout() -> None:
+    """The reader is gone: keep the interpreter from complaining about it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

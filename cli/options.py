@@ -1,0 +1,121 @@
+"""Arguments and options that several commands share, and their value types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+CODES = ("burst", "graded")
+SCHEDULES = ("sequential", "pipelined")
+
+
+def integers(text: str) -> tuple[int, ...]:
+    """Read `1,3,224,224`."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise click.BadParameter(f"`{text}` is no list of integers such as `1,3,8,8`") from None
+
+
+def interval(text: str) -> tuple[float, float]:
+    """Read `LO,HI`."""
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise click.BadParameter(f"`{text}` is no pair of numbers such as `0,1`") from None
+    return low, high
+
+
+def _stack(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """One decorator out of several, in the order in which help lists them."""
+
+    def decorate(command: Command) -> Command:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+source_argument = click.argument("source", metavar="SOURCE", type=click.Path(path_type=Path))
+model_argument = click.argument("model", metavar="MODEL", type=click.Path(path_type=Path))
+
+source_options = _stack(
+    click.option("--factory", metavar="M:F", help="Callable that builds a checkpoint's module."),
+    click.option(
+        "--input-shape",
+        metavar="1,3,224,224",
+        type=integers,
+        help="Input shape with a batch axis of 1.",
+    ),
+    click.option(
+        "--levels",
+        metavar="D",
+        type=click.IntRange(1),
+        help="Largest count, where the source does not say it.",
+    ),
+    click.option(
+        "--input-range",
+        metavar="LO,HI",
+        type=interval,
+        help="Range of the input grid.",
+    ),
+    click.option(
+        "--input-bits", metavar="B", type=click.IntRange(1, 16), help="Bits of the input grid."
+    ),
+    click.option("--calibrate", metavar="DATA", help="Data to take the input's range from."),
+    click.option(
+        "--trust-pickle", is_flag=True, help="Load a pickled module: runs the code in it."
+    ),
+)
+"""The options of every command that takes SOURCE."""
+
+data_option = click.option(
+    "--data",
+    metavar="DATA",
+    required=True,
+    help="An .npz with x (and y), an .npy, or the name of a data set.",
+)
+limit_option = click.option(
+    "--limit", metavar="N", type=click.IntRange(1), help="Take the first N samples only."
+)
+engine_option = click.option(
+    "--engine", metavar="NAME", help="oracle, event, dense or lava.  [default: event; bundle: lava]"
+)
+setting_options = _stack(
+    click.option(
+        "--code", type=click.Choice(CODES), help="How a count travels.  [default: MODEL's]"
+    ),
+    click.option(
+        "--schedule", type=click.Choice(SCHEDULES), help="When frames start.  [default: MODEL's]"
+    ),
+)
+"""The settings of a run: event code and schedule."""
+
+time_limit_option = click.option(
+    "--time-limit",
+    metavar="S",
+    type=click.FloatRange(0, min_open=True),
+    help="Stop with an error after S seconds.",
+)
+force_option = click.option("--force", is_flag=True, help="Overwrite existing output.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+
+def output_option(
+    metavar: str, text: str, *, multiple: bool = False
+) -> Callable[[Command], Command]:
+    """The option `-o`, once or repeated."""
+    return click.option(
+        "-o",
+        "--output",
+        metavar=metavar,
+        type=click.Path(path_type=Path),
+        multiple=multiple,
+        help=text,
+    )

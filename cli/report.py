@@ -1,0 +1,43 @@
+"""`snnc report`: synaptic operations and energy, beside the non-spiking network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from snnc.cli.options import (
+    data_option,
+    engine_option,
+    force_option,
+    json_option,
+    limit_option,
+    model_argument,
+    output_option,
+    setting_options,
+)
+from snnc.cli.terminal import Terminal
+
+
+@click.command("report", short_help="Count operations, estimate energy.")
+@model_argument
+@data_option
+@click.option(
+    "--hardware", metavar="NAME|FILE", multiple=True, help="Chip to estimate for; repeats."
+)
+@engine_option
+@setting_options
+@limit_option
+@output_option("FILE", "Write .json, .csv, .html or .txt; repeats.", multiple=True)
+@force_option
+@json_option
+def command(model: Path, data: str, as_json: bool, **options: Any) -> None:
+    """Report what MODEL costs on DATA: events, operations, energy, by layer."""
+    from snnc.runtime.report import report
+
+    terminal = Terminal(as_json=as_json)
+    with terminal.work() as progress:
+        result = report(model, data, progress=progress, **options)
+
+    terminal.show(result, result.render)

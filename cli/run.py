@@ -1,0 +1,62 @@
+"""`snnc run`: a converted model on a data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from snnc.cli.options import (
+    data_option,
+    engine_option,
+    force_option,
+    json_option,
+    limit_option,
+    model_argument,
+    output_option,
+    setting_options,
+    time_limit_option,
+)
+from snnc.cli.terminal import Terminal
+
+
+@click.command("run", short_help="Run a converted model on data.")
+@model_argument
+@data_option
+@engine_option
+@setting_options
+@limit_option
+@click.option("--counts", is_flag=True, help="Keep every population's counts in the output.")
+@output_option("OUT.npz", "Write outputs and predictions.")
+@time_limit_option
+@force_option
+@json_option
+def command(model: Path, data: str, as_json: bool, **options: Any) -> None:
+    """Run MODEL, a .snnc file or a bundle folder, on DATA."""
+    from snnc.runtime.run import run
+
+    terminal = Terminal(as_json=as_json)
+    with terminal.work() as progress:
+        result = run(model, data, progress=progress, **options)
+
+    def render() -> list[Any]:
+        from snnc.cli.tables import key_values, number
+
+        json = result.to_json()
+        accuracy = json["accuracy"]
+        shown = {
+            "engine": f"{json['engine']}, {json['code']}, {json['schedule']}",
+            "samples": json["n_samples"],
+            "accuracy": None if accuracy is None else f"{accuracy:.2%}",
+            "seconds": number(json["seconds"]),
+            "written": json["output"],
+        }
+        counters = {name.replace("_", " "): value for name, value in json["counters"].items()}
+        per_sample = {
+            name: None if value is None else f"{number(value / json['n_samples'])} per sample"
+            for name, value in counters.items()
+        }
+        return [key_values(shown), key_values(per_sample, title="Counters")]
+
+    terminal.show(result, render)

@@ -1,0 +1,58 @@
+"""`snnc targets`: what a model can be converted for; `snnc targets setup NAME` readies one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from snnc.cli.options import json_option
+from snnc.cli.terminal import Terminal
+
+
+@click.group("targets", short_help="List targets, or set one up.", invoke_without_command=True)
+@json_option
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """List the targets of `snnc convert --target` and whether they are ready to run."""
+    if ctx.invoked_subcommand is not None:
+        ctx.obj = as_json
+        return
+    from snnc.runtime.listing import targets
+
+    terminal = Terminal(as_json=as_json)
+    with terminal.work():
+        result = targets()
+
+    def render() -> list[Any]:
+        from snnc.cli.tables import table
+
+        rows = [
+            (row["name"], row["engines"], "ready" if row["ready"] else "not set up", row["note"])
+            for row in result.to_json()["targets"]
+        ]
+        return [table(("target", "runs in", "state", "note"), rows)]
+
+    terminal.show(result, render)
+
+
+@command.command("setup", short_help="Make the environment that a target runs in.")
+@click.argument("name", metavar="NAME")
+@click.option("--python", metavar="PYTHON", help="Python interpreter to use.")
+@json_option
+@click.pass_context
+def setup(ctx: click.Context, name: str, python: str | None, as_json: bool) -> None:
+    """Make the environment that target NAME runs in (`loihi`: Lava on Python 3.10)."""
+    from snnc.runtime.listing import set_up
+
+    terminal = Terminal(as_json=as_json or bool(ctx.obj))
+    with terminal.work() as progress:
+        result = set_up(name, python=python, progress=progress)
+
+    def render() -> list[Any]:
+        from snnc.cli.tables import key_values
+
+        json = result.to_json()
+        return [key_values({"target": json["target"], "environment": json["environment"]})]
+
+    terminal.show(result, render)

@@ -1,0 +1,52 @@
+"""Opening an engine for a model: by name, or the one that a bundle brings along."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from snnc.backends.base import Session
+from snnc.backends.registry import get_engine
+from snnc.ir.codes import RunSettings
+from snnc.ir.errors import NotExecutable
+from snnc.runtime.model import Model
+
+
+@dataclass(frozen=True)
+class OpenEngine:
+    """An engine that is ready to run one model.
+
+    Attributes:
+        name: as on the command line.
+        session: takes feeds.
+        counts_synapses: does it count synaptic operations?
+        batch: samples that it wants at once; None: as memory allows.
+    """
+
+    name: str
+    session: Session
+    counts_synapses: bool
+    batch: int | None = None
+
+
+def open_engine(
+    model: Model,
+    name: str | None,
+    settings: RunSettings,
+    n_frames: int,
+    time_limit: float | None = None,
+) -> OpenEngine:
+    """Prepare the engine called `name` (None: the model's default) for `model`.
+
+    Raises:
+        UnknownBackend: no engine of that name.
+        NotExecutable: it cannot run this graph or these settings.
+    """
+    name = name or model.default_engine
+    engine = get_engine(name)
+    if settings.code not in engine.codes:
+        raise NotExecutable(
+            f"engine `{name}` does not run the event code `{settings.code}`",
+            hint=f"it runs {', '.join(sorted(engine.codes))}",
+        )
+    session = engine.prepare(model.integer_graph, settings, n_frames=n_frames)
+    return OpenEngine(engine.name, session, engine.counts_synapses)

@@ -1,0 +1,142 @@
+"""A converted model on disk: a `.snnc` file or a bundle folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from snnc.ir import file as snnc_file
+from snnc.ir.codes import RunSettings
+from snnc.ir.errors import BadInputFile, DamagedFile, NotExecutable
+from snnc.ir.file import SnncFile
+from snnc.ir.graph import Graph
+from snnc.runtime.summary import describe, summarise
+
+BUNDLE_MODEL = "model.snnc"
+BUNDLE_MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Model:
+    """A converted model.
+
+    Attributes:
+        path: the `.snnc` file or the bundle folder; None for a model that was not saved.
+        file: its content.
+        bundle: the bundle folder, None for a `.snnc` file.
+        target: what it was converted for.
+        settings: default code and schedule; fixed in a bundle.
+    """
+
+    path: Path | None
+    file: SnncFile
+    bundle: Path | None
+    target: str
+    settings: RunSettings
+
+    @property
+    def float_graph(self) -> Graph:
+        """The float form."""
+        return self.file.float_graph
+
+    @property
+    def integer_graph(self) -> Graph:
+        """The integer form, which engines run."""
+        return self.file.integer_graph
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """Provenance and facts of the conversion."""
+        return dict(self.file.manifest)
+
+    @property
+    def default_engine(self) -> str:
+        """The engine of a run that names none."""
+        return "lava" if self.bundle else "event"
+
+    @property
+    def graph_hash(self) -> str:
+        """Content hash of the integer graph."""
+        return self.integer_graph.content_hash()
+
+    def run_settings(self, code: str | None, schedule: str | None) -> RunSettings:
+        """The model's settings with those replaced that are not None.
+
+        Raises:
+            NotExecutable: unknown words, or others than a bundle fixes.
+        """
+        wanted = RunSettings(
+            code=code or self.settings.code,  # type: ignore[arg-type]
+            schedule=schedule or self.settings.schedule,  # type: ignore[arg-type]
+        )
+        if self.bundle and wanted != self.settings:
+            raise NotExecutable(
+                f"this bundle is fixed to {self.settings.code}, {self.settings.schedule}",
+                where=str(self.bundle),
+                hint="run its model.snnc, or convert again with other settings",
+            )
+        return wanted
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of `snnc inspect --json`."""
+        return {
+            "path": None if self.path is None else str(self.path),
+            "bundle": None if self.bundle is None else str(self.bundle),
+            "target": self.target,
+            "code": self.settings.code,
+            "schedule": self.settings.schedule,
+            "name": self.integer_graph.name,
+            "graph_hash": self.graph_hash,
+            "written_by": self.manifest.get("written_by"),
+            "provenance": self.manifest.get("provenance"),
+            **summarise(self.file).to_json(),
+            **describe(self.integer_graph),
+        }
+
+
+def load(path: str | os.PathLike[str]) -> Model:
+    """Read a `.snnc` file or a bundle folder.
+
+    Raises:
+        BadInputFile: there is no such file or folder, or the folder is no bundle.
+        DamagedFile: truncated or tampered with.
+        NewerFile: written by a newer snnc.
+    """
+    place = Path(path)
+    if not place.is_dir():
+        file = snnc_file.load(place)
+        target = str(file.manifest.get("target", "sim"))
+        return Model(path=place, file=file, bundle=None, target=target, settings=file.settings)
+    if not (place / BUNDLE_MODEL).is_file():
+        raise BadInputFile(
+            f"the folder is no bundle: it has no {BUNDLE_MODEL}",
+            where=str(place),
+            hint="`snnc convert --target loihi` writes bundles",
+        )
+    file = snnc_file.load(place / BUNDLE_MODEL)
+    manifest = _bundle_manifest(place / BUNDLE_MANIFEST)
+    try:
+        return Model(
+            path=place,
+            file=file,
+            bundle=place,
+            target=str(manifest["target"]),
+            settings=RunSettings.from_json(manifest["settings"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise DamagedFile(
+            f"the manifest lacks {error}", where=str(place / BUNDLE_MANIFEST)
+        ) from error
+
+
+def _bundle_manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DamagedFile(f"cannot be read: {error}", where=str(path)) from error
+    if not isinstance(manifest, dict):
+        raise DamagedFile("is no JSON object", where=str(path))
+    return manifest

@@ -1,0 +1,181 @@
+"""Tracing one sample: every event, tick by tick."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from snnc.backends.base import Trace, TracingSession
+from snnc.backends.registry import get_engine
+from snnc.ir.arrays import Array, IntArray
+from snnc.ir.errors import DataError, NotExecutable
+from snnc.runtime.data import DataSet, load_data
+from snnc.runtime.feeds import Feeder
+from snnc.runtime.jsonable import jsonable
+from snnc.runtime.model import Model, load
+from snnc.runtime.npz import write_npz
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TraceResult:
+    """Every event of one sample.
+
+    Attributes:
+        sample: its index in the data.
+        code, schedule: settings of the run.
+        tick, population, neuron, payload: int64, shape (n_events,), sorted by tick, population
+            (topological order), neuron; `population` indexes `names`.
+        names: emitting nodes.
+        n_ticks: length of the run.
+        membranes: by node, shape (n_ticks, *shape); only where asked for.
+        output, plot: files that were written.
+    """
+
+    sample: int
+    code: str
+    schedule: str
+    tick: IntArray
+    population: IntArray
+    neuron: IntArray
+    payload: IntArray
+    names: tuple[str, ...]
+    n_ticks: int
+    membranes: Mapping[str, IntArray] | None
+    output: Path | None
+    plot: Path | None
+
+    @property
+    def n_spikes(self) -> int:
+        """Sum of |payload|: unit spikes."""
+        return int(np.abs(self.payload).sum())
+
+    @property
+    def by_population(self) -> dict[str, dict[str, int | None]]:
+        """Events, spikes, first and last tick of each emitting node."""
+        return {name: self._one(index) for index, name in enumerate(self.names)}
+
+    def _one(self, index: int) -> dict[str, int | None]:
+        chosen = self.population == index
+        ticks = self.tick[chosen]
+        return {
+            "n_events": int(chosen.sum()),
+            "n_spikes": int(np.abs(self.payload[chosen]).sum()),
+            "first_tick": int(ticks[0]) if len(ticks) else None,
+            "last_tick": int(ticks[-1]) if len(ticks) else None,
+        }
+
+    def arrays(self) -> dict[str, Array]:
+        """What the `.npz` holds."""
+        membranes = {f"membranes/{k}": v for k, v in (self.membranes or {}).items()}
+        return {
+            "tick": self.tick,
+            "population": self.population,
+            "neuron": self.neuron,
+            "payload": self.payload,
+            "names": np.array(self.names),
+            **membranes,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of `snnc trace --json`."""
+        result: dict[str, Any] = jsonable(
+            {
+                "sample": self.sample,
+                "code": self.code,
+                "schedule": self.schedule,
+                "n_ticks": self.n_ticks,
+                "n_events": len(self.tick),
+                "n_spikes": self.n_spikes,
+                "by_population": self.by_population,
+                "output": self.output,
+                "plot": self.plot,
+            }
+        )
+        return result
+
+
+def trace(
+    model: Model | str | os.PathLike[str],
+    data: DataSet | Array | str | os.PathLike[str],
+    *,
+    sample: int,
+    membranes: bool = False,
+    code: str | None = None,
+    schedule: str | None = None,
+    output: str | os.PathLike[str] | None = None,
+    plot: str | os.PathLike[str] | None = None,
+    force: bool = False,
+) -> TraceResult:
+    """Trace one sample through the event engine.
+
+    Args:
+        model: a loaded model, a `.snnc` file or a bundle folder.
+        data: samples: `.npz`, `.npy`, a name, or an array.
+        sample: index of the sample.
+        membranes: record every membrane at every tick as well.
+        code: `burst` or `graded`; None: the model's.
+        schedule: `sequential` or `pipelined`; None: the model's.
+        output: `.npz` to write.
+        plot: raster plot to write, `.png` or `.html`.
+        force: overwrite `output` and `plot`.
+
+    Raises:
+        SnncError: by its subclass: unreadable model or data, no such sample, ….
+    """
+    model = model if isinstance(model, Model) else load(model)
+    settings = model.run_settings(code, schedule)
+    feeder = Feeder(model.file)
+    samples = load_data(data, feeder.shape)
+    if not 0 <= sample < len(samples):
+        raise DataError(
+            f"there is no sample {sample}, only 0 to {len(samples) - 1}", where=samples.name
+        )
+    x = np.asarray(samples.x[sample : sample + 1])
+    feeds = feeder.feeds(x, first=sample, where=samples.name)
+    engine = get_engine("event")
+    session = engine.prepare(model.integer_graph, settings, n_frames=feeder.n_frames(x))
+    if not isinstance(session, TracingSession):
+        raise NotExecutable("engine `event` gives no traces")
+    found = session.trace(feeds, membranes=membranes)
+    result = _result(found, sample, settings.code, settings.schedule, output, plot)
+    _write(result, model, force=force)
+    return result
+
+
+def _result(
+    found: Trace,
+    sample: int,
+    code: str,
+    schedule: str,
+    output: str | os.PathLike[str] | None,
+    plot: str | os.PathLike[str] | None,
+) -> TraceResult:
+    return TraceResult(
+        sample=sample,
+        code=code,
+        schedule=schedule,
+        tick=found.tick,
+        population=found.population,
+        neuron=found.neuron,
+        payload=found.payload,
+        names=tuple(found.names),
+        n_ticks=found.n_ticks,
+        membranes=found.membranes,
+        output=None if output is None else Path(output),
+        plot=None if plot is None else Path(plot),
+    )
+
+
+def _write(result: TraceResult, model: Model, *, force: bool) -> None:
+    if result.output is not None:
+        write_npz(result.output, result.arrays(), force=force)
+    if result.plot is not None:
+        from snnc.runtime.raster import write_raster
+
+        sizes = {name: model.integer_graph.nodes[name].size for name in result.names}
+        write_raster(result.plot, result, sizes, force=force)
