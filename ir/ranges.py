@@ -158,11 +158,10 @@ def population_range(node: Population, into: Arriving, n_frames: int = 1) -> Nod
     low = (into.partial_lo + np.minimum(bias_lo, 0)).min()
     high = (into.partial_hi + np.maximum(bias_hi, 0)).max()
     factor = _frames_kept(node, n_frames)
-    ndim = len(node.shape)
+    # every axis but the channel's has length 1, so that models see arrays of the node's rank
+    spread = tuple(-1 if a == node.channel_axis else 1 for a in range(len(node.shape)))
     out_lo, out_hi = node.model.out_range(
-        along(i_lo, ndim, node.channel_axis),
-        along(i_hi, ndim, node.channel_axis),
-        node.channel_axis,
+        i_lo.reshape(spread), i_hi.reshape(spread), node.channel_axis
     )
     return NodeRange(
         i_lo=i_lo,
