@@ -14,7 +14,7 @@ from snnc.ir.errors import WidthExceeded
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.limits import Limits
 from snnc.ir.maps import Conv, Dense, Identity, LinearMap, Sparse, SumPool
-from snnc.ir.neurons import IF, LIF, Accumulator
+from snnc.ir.neurons import IF, LIF, Accumulator, IntegerFire
 from snnc.ir.nodes import Input, Output, Population
 from snnc.ir.ranges import analyse, bits, check_width
 
@@ -101,6 +101,16 @@ def test_one_tick_of_a_burst_brings_unit_spikes_only() -> None:
     burst, graded = analyse(graph, RunSettings("burst"))["a"], analyse(graph)["a"]
     assert (burst.tick_lo, burst.tick_hi) == (-2, 3)
     assert (graded.tick_lo, graded.tick_hi) == (-200, 300)
+
+
+def test_channels_may_stand_on_a_middle_axis() -> None:
+    model = IntegerFire(lo=0, thresholds=np.array([[1, 2], [3, 4], [100, 200]]))
+    shape = (2, 3, 2)
+    node = Population(name="a", shape=shape, model=model, channel_axis=1)
+    graph = one_map(Identity(shape=shape, channel_axis=1), 0, 3)
+    nodes = [node if n.name == "a" else n for n in graph.nodes.values()]
+    r = analyse(graph.replace(nodes=nodes))["a"]
+    assert (r.out_lo.tolist(), r.out_hi.tolist()) == ([0, 0, 0], [2, 1, 0])
 
 
 @pytest.mark.parametrize(("lo", "hi", "width"), [(0, 0, 1), (-1, 0, 1), (0, 1, 2), (-128, 127, 8)])
