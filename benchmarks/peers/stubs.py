@@ -8,16 +8,18 @@ from __future__ import annotations
 import importlib.machinery
 import sys
 import types
+from typing import ClassVar
 
-NAMES = (
-    "torchvision torchvision.models torchvision.transforms torchvision.transforms.functional "
-    "torchvision.datasets torchvision.datasets.utils torchvision.datasets.folder torchvision.ops "
-    "torchvision.utils torchaudio torchaudio.transforms torchaudio.functional"
-).split()
+NAMES = [
+    *("torchvision", "torchaudio", "torchaudio.functional", "torchaudio.transforms"),
+    *(f"torchvision.{part}" for part in ("models", "ops", "utils", "datasets", "transforms")),
+    *("torchvision.datasets.utils", "torchvision.datasets.folder"),
+    "torchvision.transforms.functional",
+]
 
 
 class _Anything(types.ModuleType):
-    __path__: list[str] = []
+    __path__: ClassVar[list[str]] = []
 
     def __getattr__(self, name: str) -> type:
         if name.startswith("__"):
