@@ -1,0 +1,19 @@
+"""Sources: every file or module that holds a trained model becomes a `SourceModel`."""
+
+from snnc.converter.sources.grids import InputGrid
+from snnc.converter.sources.load import load_source
+from snnc.converter.sources.model import (
+    EagerModel,
+    InputDeclaration,
+    SourceModel,
+    SourceOptions,
+)
+
+__all__ = [
+    "EagerModel",
+    "InputDeclaration",
+    "InputGrid",
+    "SourceModel",
+    "SourceOptions",
+    "load_source",
+]

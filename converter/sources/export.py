@@ -1,0 +1,262 @@
+"""PyTorch to ONNX: module, exported program, normalised model, and the way back to eager.
+
+The exporter is given an exported program (`torch.export`) and does not optimise: ONNX tensors
+then carry the names of the program's own values, so that PyTorch can be asked for each of them.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from snnc.converter.sources.normalise import MIN_OPSET, normalise, silence
+from snnc.converter.sources.shapes import fix_input_shapes
+from snnc.ir.arrays import Array, Shape
+from snnc.ir.errors import CannotLoad, ExportFailed, ShapeMismatch
+
+if TYPE_CHECKING:
+    import onnx
+    import torch
+    from torch.export import ExportedProgram
+
+_SCOPES = "pkg.torch.onnx.name_scopes"
+
+
+def export_module(
+    module: torch.nn.Module, example_inputs: Sequence[torch.Tensor], where: str
+) -> ExportedProgram:
+    """Trace a module in evaluation mode, batch 1; the module's own mode comes back.
+
+    Raises:
+        ExportFailed: PyTorch cannot trace the module.
+        ShapeMismatch: the module refuses the example's shape.
+    """
+    import torch
+
+    training = {m: m.training for m in module.modules()}
+    module.eval()
+    try:
+        with torch.no_grad():
+            _try_forward(module, example_inputs, where)
+            with silence():
+                return torch.export.export(module, tuple(example_inputs), strict=False)
+    except (ExportFailed, ShapeMismatch):
+        raise
+    except Exception as error:  # torch.export raises whatever the user's code raises
+        raise ExportFailed(
+            f"torch.export cannot trace the model: {first_lines(error)}",
+            where=where,
+            hint="control flow that depends on values must leave forward()",
+        ) from error
+    finally:
+        for m, mode in training.items():
+            m.training = mode
+
+
+def _try_forward(
+    module: torch.nn.Module, example_inputs: Sequence[torch.Tensor], where: str
+) -> None:
+    """One plain forward pass: its errors are far clearer than the tracer's."""
+    try:
+        module(*example_inputs)
+    except Exception as error:
+        shapes = ", ".join(str(tuple(x.shape)) for x in example_inputs)
+        raise ShapeMismatch(
+            f"the model cannot run on an input of shape {shapes}: {first_lines(error)}",
+            where=where,
+            hint="give the shape that forward() takes, with a batch axis of 1",
+        ) from error
+
+
+def first_lines(error: BaseException, n: int = 3) -> str:
+    """The first lines of an error's text, enough to tell what happened."""
+    text = str(error).strip() or type(error).__name__
+    return " ".join(line.strip() for line in text.splitlines()[:n])[:500]
+
+
+def program_to_onnx(
+    program: ExportedProgram, where: str
+) -> tuple[onnx.ModelProto, ExportedProgram]:
+    """The normalised ONNX of an exported program, and the program that it was made from.
+
+    Raises:
+        ExportFailed: the exporter refuses, or the model changes its own buffers.
+    """
+    import torch
+
+    try:
+        with silence(), torch.no_grad():
+            result: Any = torch.onnx.export(
+                program, (), dynamo=True, optimize=False, opset_version=MIN_OPSET, verbose=False
+            )
+    except Exception as error:
+        raise ExportFailed(
+            f"PyTorch cannot export the model to ONNX: {first_lines(error)}", where=where
+        ) from error
+    exported = result.exported_program
+    _require_stateless(exported, where)
+    model = result.model_proto
+    fix_input_shapes(model, None, where)
+    return normalise(model, where), exported
+
+
+def _require_stateless(program: ExportedProgram, where: str) -> None:
+    changed = sorted(program.graph_signature.buffers_to_mutate.values())
+    if changed:
+        raise ExportFailed(
+            f"the model changes its buffer `{changed[0]}` while it runs",
+            where=where,
+            hint="call model.eval() before it is exported",
+        )
+
+
+def module_paths(model: onnx.ModelProto) -> dict[str, str]:
+    """Node name → module path, from the exporter's metadata or the node's own name."""
+    return {node.name: _module_path(node) for node in model.graph.node}
+
+
+def _module_path(node: onnx.NodeProto) -> str:
+    for prop in node.metadata_props:
+        if prop.key == _SCOPES:
+            try:
+                scopes = [str(scope) for scope in ast.literal_eval(prop.value)]
+            except (ValueError, SyntaxError):
+                break
+            named = [scope for scope in scopes[:-1] if scope]
+            return named[-1] if named else node.name
+    return path_from_name(node.name)
+
+
+def path_from_name(name: str) -> str:
+    """`/layer1/layer1.0/conv1/Conv` (the older exporter's node name) → `layer1.0.conv1`."""
+    if not name.startswith("/"):
+        return name
+    path, previous = "", ""
+    for part in name.split("/")[1:-1]:
+        if previous and part.startswith(previous + "."):
+            path = path[: len(path) - len(previous)] + part
+        else:
+            path = f"{path}.{part}" if path else part
+        previous = part
+    return path or name
+
+
+class ProgramEager:
+    """An exported program in PyTorch, every value of it readable by its ONNX name.
+
+    Args:
+        program: the program that the exporter translated.
+        original: what the user has: a module or the program as it was loaded.
+        input_names: names of the ONNX model's inputs in order.
+        tensors: names of all tensors in the normalised ONNX.
+    """
+
+    def __init__(
+        self,
+        program: ExportedProgram,
+        original: torch.nn.Module,
+        input_names: Sequence[str],
+        tensors: Collection[str],
+    ) -> None:
+        self._program = program
+        self._original = original
+        self._input_names = tuple(input_names)
+        self._tensors = frozenset(n.name for n in program.graph.nodes) & frozenset(tensors)
+
+    @property
+    def tensors(self) -> frozenset[str]:
+        """Names in the normalised ONNX that are values of the program."""
+        return self._tensors
+
+    def run(self, inputs: Mapping[str, Array], tensors: Collection[str]) -> dict[str, Array]:
+        """Values of `tensors` for one sample with its batch axis of 1."""
+        import torch
+
+        wanted = frozenset(tensors)
+        kept: dict[str, Array] = {}
+
+        class Recorder(torch.fx.Interpreter):
+            def run_node(self, n: torch.fx.Node) -> Any:
+                value = super().run_node(n)
+                if n.name in wanted:
+                    kept[n.name] = value.detach().numpy().copy()
+                return value
+
+        with torch.no_grad(), silence():
+            Recorder(self._program.graph_module).run(*self._arguments(inputs))
+        return kept
+
+    def outputs(self, inputs: Mapping[str, Array]) -> list[Array]:
+        """Outputs of the original model for one sample with its batch axis of 1."""
+        import torch
+        from torch.utils import _pytree as pytree
+
+        training = {m: m.training for m in self._original.modules()}
+        try:
+            for m in training:
+                m.training = False
+            with torch.no_grad(), silence():
+                result = self._original(*self._tensors_of(inputs))
+        finally:
+            for m, mode in training.items():
+                m.training = mode
+        leaves = pytree.tree_leaves(result)
+        return [leaf.detach().numpy() for leaf in leaves if isinstance(leaf, torch.Tensor)]
+
+    def _tensors_of(self, inputs: Mapping[str, Array]) -> list[torch.Tensor]:
+        import torch
+
+        return [torch.from_numpy(np.array(inputs[name])) for name in self._input_names]
+
+    def _arguments(self, inputs: Mapping[str, Array]) -> list[Any]:
+        """Parameters, buffers, constants and inputs in the order of the graph's placeholders."""
+        from torch.export.graph_signature import InputKind
+
+        users = iter(self._tensors_of(inputs))
+        state, constants = self._program.state_dict, self._program.constants
+        arguments: list[Any] = []
+        for spec in self._program.graph_signature.input_specs:
+            if spec.kind == InputKind.USER_INPUT:
+                arguments.append(next(users))
+            else:
+                target = str(spec.target)
+                arguments.append(state[target] if target in state else constants[target])
+        return arguments
+
+
+def example_from_program(program: ExportedProgram, where: str) -> list[Shape]:
+    """Shapes of the program's inputs; a free batch axis counts as 1.
+
+    Raises:
+        ShapeMismatch: an input was exported with another batch than 1.
+        CannotLoad: an input is no tensor.
+    """
+    import torch
+
+    shapes: list[Shape] = []
+    users = set(program.graph_signature.user_inputs)
+    for node in program.graph.nodes:
+        if node.op != "placeholder" or node.name not in users:
+            continue
+        value = node.meta.get("val")
+        if not isinstance(value, torch.Tensor):
+            raise CannotLoad(f"input `{node.name}` is no tensor", where=where)
+        free = [isinstance(d, torch.SymInt) for d in value.shape]
+        if any(free[1:]):
+            raise ShapeMismatch(
+                f"input `{node.name}` has a free axis beyond the batch axis",
+                where=where,
+                hint="export the model with fixed shapes",
+            )
+        batch = 1 if free and free[0] else int(value.shape[0]) if free else 0
+        if batch != 1:
+            raise ShapeMismatch(
+                f"input `{node.name}` was exported with a batch axis of {batch}",
+                where=where,
+                hint="export the model with a batch axis of 1",
+            )
+        shapes.append((1, *(int(d) for d in value.shape[1:])))
+    return shapes

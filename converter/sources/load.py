@@ -1,0 +1,319 @@
+"""`load_source`: recognise what a source is by its content, and load it.
+
+The extension of a file is never looked at. Every way leads to `SourceModel`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from snnc.converter.sources.archive import open_archive
+from snnc.converter.sources.declare import declare_inputs
+from snnc.converter.sources.grids import InputGrid
+from snnc.converter.sources.model import EagerModel, SourceModel, SourceOptions
+from snnc.ir.arrays import Shape
+from snnc.ir.errors import BadInputFile, CannotLoad, MissingExtra, ShapeMismatch
+
+if TYPE_CHECKING:
+    import onnx
+    import torch
+    from torch.export import ExportedProgram
+
+MAX_BYTES = 8 * 2**30
+_ZIP = b"PK\x03\x04"
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_PICKLE = b"\x80"
+_SAFETENSORS_HEADER = 8
+
+
+@dataclass
+class _Loaded:
+    """What a loader knows about a source."""
+
+    onnx: onnx.ModelProto
+    loader: str
+    eager: EagerModel | None = None
+    grids: list[InputGrid | None] = field(default_factory=list)
+    name: str | None = None
+    checkpoint_key: str | None = None
+
+
+def load_source(
+    source: str | os.PathLike[str] | torch.nn.Module,
+    options: SourceOptions | None = None,
+    example_inputs: Any = None,
+) -> SourceModel:
+    """Load a SOURCE: a file of any known kind, or a module at hand.
+
+    Args:
+        source: path, or a `torch.nn.Module`.
+        options: what the user says about it.
+        example_inputs: for a module: what forward() takes, batch axis first.
+
+    Returns:
+        The normalised model with its inputs declared.
+
+    Raises:
+        BadInputFile: the file cannot be read.
+        DamagedFile: it is truncated, tampered with or dangerous to unpack.
+        CannotLoad: it is no model of a known kind, or an option is missing.
+        UnsafePickle: loading it would run its code.
+        KeyMismatch: a checkpoint does not fit the factory's module.
+        BadWeights: a weight is NaN or infinite.
+        ShapeMismatch: `input_shape` does not fit.
+        ExportFailed: PyTorch cannot export it.
+        MissingExtra: it needs PyTorch, which is not installed.
+    """
+    options = options or SourceOptions()
+    if isinstance(source, str | os.PathLike):
+        path = Path(source)
+        data = _read(path)
+        loaded = _load_bytes(data, path, options)
+        digest = hashlib.sha256(data).hexdigest()
+        return _finish(loaded, options, path.stem, {"file": path.name, "sha256": digest})
+    loaded = _load_module(source, example_inputs, options)
+    return _finish(loaded, options, type(source).__name__, {"file": None, "sha256": None})
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise BadInputFile(f"the file is larger than {MAX_BYTES // 2**30} GiB", where=str(path))
+        return path.read_bytes()
+    except OSError as error:
+        if isinstance(error, BadInputFile):
+            raise
+        reason = error.strerror or str(error)
+        raise BadInputFile(f"the file cannot be read: {reason}", where=str(path)) from None
+
+
+def _finish(
+    loaded: _Loaded, options: SourceOptions, name: str, provenance: Mapping[str, Any]
+) -> SourceModel:
+    from snnc.converter.sources.export import module_paths
+
+    model = loaded.onnx
+    opset = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
+    return SourceModel(
+        name=name,
+        onnx=model,
+        inputs=declare_inputs(model, loaded.grids, options, name),
+        outputs=tuple(o.name for o in model.graph.output),
+        module_paths=module_paths(model),
+        eager=loaded.eager,
+        levels=options.levels,
+        provenance={
+            **provenance,
+            "loader": loaded.loader,
+            "model": loaded.name,
+            "opset": opset,
+            "producer": f"{model.producer_name} {model.producer_version}".strip(),
+            "checkpoint_key": loaded.checkpoint_key,
+            "factory": options.factory,
+        },
+    )
+
+
+def _load_bytes(data: bytes, path: Path, options: SourceOptions) -> _Loaded:
+    where = str(path)
+    if data.startswith(_ZIP):
+        return _load_zip(data, path, options)
+    if data.startswith(_HDF5):
+        raise CannotLoad(
+            "this is an HDF5 file (NIR or lava-dl .net), not a trained PyTorch or ONNX model",
+            where=where,
+        )
+    if _is_safetensors(data):
+        _require_torch(where)
+        from safetensors.torch import load
+
+        return _load_checkpoint(load(data), options, where)
+    if data.startswith(_PICKLE):
+        _require_torch(where)
+        return _load_torch_save(data, options, where)
+    from snnc.converter.sources.onnxfile import load_onnx, parse_onnx
+
+    model = parse_onnx(data)
+    if model is None:
+        raise CannotLoad(
+            "this is no model of a known kind, or it is truncated",
+            where=where,
+            hint="known: torch.export (.pt2), snnc.save_model files, TorchScript, checkpoints "
+            "of weights with --factory, ONNX",
+        )
+    return _Loaded(load_onnx(model, path, options.input_shape), "onnx")
+
+
+def _is_safetensors(data: bytes) -> bool:
+    length = int.from_bytes(data[:_SAFETENSORS_HEADER], "little")
+    return data[_SAFETENSORS_HEADER : _SAFETENSORS_HEADER + 1] == b"{" and (
+        1 < length <= len(data) - _SAFETENSORS_HEADER
+    )
+
+
+def _require_torch(where: str) -> None:
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        raise MissingExtra(
+            "this source needs PyTorch", where=where, hint="pip install 'snnc[torch]'"
+        ) from None
+
+
+def _load_zip(data: bytes, path: Path, options: SourceOptions) -> _Loaded:
+    from snnc.converter.sources.save import DECLARATION, read_saved
+
+    where = str(path)
+    with open_archive(data, where) as archive:
+        names = archive.namelist()
+        inside = {name.partition("/")[2] or name for name in names}
+        if DECLARATION in names:
+            _require_torch(where)
+            program, grids, name = read_saved(archive, where)
+            loaded = _load_program(program, options, where, "save_model")
+            loaded.grids, loaded.name = grids, name
+            return loaded
+    if "manifest.json" in inside and "graph.json" in inside:
+        raise CannotLoad("this is a converted model (.snnc), not a source", where=where)
+    _require_torch(where)
+    if "archive_format" in inside or "serialized_exported_program.json" in inside:
+        return _load_program(data, options, where, "torch.export")
+    if "constants.pkl" in inside:
+        return _load_torchscript(data, options, where)
+    if "data.pkl" in inside:
+        return _load_torch_save(data, options, where)
+    raise CannotLoad("this archive holds no model of a known kind", where=where)
+
+
+def _load_program(data: bytes, options: SourceOptions, where: str, loader: str) -> _Loaded:
+    from snnc.converter.sources.programs import load_program
+
+    program = load_program(data, where, trust=options.trust_pickle)
+    return _from_program(program, program.module(), options, where, loader)
+
+
+def _from_program(
+    program: ExportedProgram,
+    original: torch.nn.Module,
+    options: SourceOptions,
+    where: str,
+    loader: str,
+) -> _Loaded:
+    from snnc.converter.sources.export import ProgramEager, example_from_program, program_to_onnx
+
+    shapes = example_from_program(program, where)
+    if options.input_shape is not None and [options.input_shape] != shapes:
+        raise ShapeMismatch(
+            f"--input-shape {options.input_shape} is not the shape that the model was exported "
+            f"for, {shapes[0] if len(shapes) == 1 else shapes}",
+            where=where,
+        )
+    model, exported = program_to_onnx(program, where)
+    eager = ProgramEager(
+        exported,
+        original,
+        [i.name for i in model.graph.input],
+        [name for node in model.graph.node for name in node.output],
+    )
+    return _Loaded(model, loader, eager)
+
+
+def _load_module(module: Any, example_inputs: Any, options: SourceOptions) -> _Loaded:
+    _require_torch(type(module).__name__)
+    import torch
+
+    from snnc.converter.sources.export import export_module
+    from snnc.converter.sources.save import first_samples
+
+    where = type(module).__name__
+    if not isinstance(module, torch.nn.Module):
+        raise CannotLoad(f"a source is a path or a torch.nn.Module, not a {where}")
+    if example_inputs is None and options.input_shape is None:
+        raise CannotLoad(
+            "a module needs example_inputs (or input_shape)",
+            where=where,
+            hint="snnc.convert(model, x[:1])",
+        )
+    if example_inputs is None:
+        example_inputs = _example(options.input_shape, where)
+    program = export_module(module, first_samples(example_inputs, where), where)
+    return _from_program(program, module, SourceOptions(), where, "module")
+
+
+def _example(shape: Shape | None, where: str) -> torch.Tensor:
+    import torch
+
+    if shape is None:
+        raise CannotLoad(
+            "the file does not tell the shape of its input",
+            where=where,
+            hint="give --input-shape with a batch axis of 1, such as 1,3,32,32",
+        )
+    if not shape or shape[0] != 1 or min(shape) < 1:
+        raise ShapeMismatch(
+            f"--input-shape {','.join(map(str, shape))} has no batch axis of 1", where=where
+        )
+    return torch.zeros(shape)
+
+
+def _load_torchscript(data: bytes, options: SourceOptions, where: str) -> _Loaded:
+    from snnc.converter.sources.script import ScriptEager, load_script, script_to_onnx
+
+    shape = tuple(_example(options.input_shape, where).shape)
+    script = load_script(data, where)
+    model = script_to_onnx(script, shape, where)
+    return _Loaded(model, "torchscript", ScriptEager(script, [i.name for i in model.graph.input]))
+
+
+def _load_torch_save(data: bytes, options: SourceOptions, where: str) -> _Loaded:
+    import torch
+
+    from snnc.converter.sources.weights import load_pickled
+
+    content = load_pickled(data, where, trust=options.trust_pickle)
+    module = _module_in(content)
+    if module is None or options.factory is not None:
+        return _load_checkpoint(content, options, where)
+    loaded = _load_module(module.to(torch.float32), None, _with_shape(options, where))
+    loaded.loader = "pickled-module"
+    return loaded
+
+
+def _with_shape(options: SourceOptions, where: str) -> SourceOptions:
+    _example(options.input_shape, where)
+    return options
+
+
+def _module_in(content: Any) -> torch.nn.Module | None:
+    """A pickled module: at the top or under one of the usual keys."""
+    import torch
+
+    from snnc.converter.sources.weights import NESTED
+
+    candidates: Sequence[Any] = [content]
+    if isinstance(content, Mapping):
+        candidates = [content.get(key) for key in NESTED]
+    return next((c for c in candidates if isinstance(c, torch.nn.Module)), None)
+
+
+def _load_checkpoint(content: Any, options: SourceOptions, where: str) -> _Loaded:
+    from snnc.converter.sources.weights import build, find_state, load_weights
+
+    state, key = find_state(content, where)
+    if options.factory is None:
+        raise CannotLoad(
+            f"the file holds {len(state)} weights and no model",
+            where=where,
+            hint="give --factory package.module:callable that builds the module, and --input-shape",
+        )
+    example = _example(options.input_shape, where)
+    module = build(options.factory, where)
+    load_weights(module, state, where)
+    loaded = _load_module(module, example, options)
+    loaded.loader, loaded.checkpoint_key = "checkpoint", key
+    return loaded

@@ -1,0 +1,145 @@
+"""`snnc.save_model`: the one line that a training script adds.
+
+The file is a zip of two members: the program as `torch.export` saves it, and a JSON declaration
+of its inputs. It holds no code and is loaded without any.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from snnc.converter.sources.archive import read_member
+from snnc.converter.sources.export import export_module
+from snnc.converter.sources.grids import InputGrid
+from snnc.converter.sources.normalise import silence
+from snnc.ir.errors import DamagedFile, DataError, NewerFile, ShapeMismatch
+
+if TYPE_CHECKING:
+    import torch
+
+Declared: TypeAlias = InputGrid | tuple[int, int] | None
+"""What a user may declare for one input."""
+
+FORMAT = 1
+DECLARATION = "snnc-source.json"
+PROGRAM = "program.pt2"
+
+
+def save_model(
+    model: torch.nn.Module,
+    example_inputs: Any,
+    path: str | os.PathLike[str],
+    *,
+    input: Declared | list[Declared] = None,
+) -> None:
+    """Save a trained model so that snnc can load it without its code.
+
+    The model is traced in evaluation mode; its own mode comes back afterwards.
+
+    Args:
+        model: the trained module.
+        example_inputs: what forward() takes: a tensor or array, or a tuple of them, batch axis
+            first; only the first sample is used, and only for its shape and type.
+        path: the file to write, by custom `.pt`; replaced if it exists.
+        input: the grid that the input's values lie on: `(0, 16)` for integers 0…16 that the
+            model takes as they are, `snnc.InputGrid.over_range(-1.0, 1.0, 8)` for a real range
+            cut into 8 bits; a list for several inputs. Not needed for 8-bit integer tensors.
+
+    Raises:
+        ExportFailed: PyTorch cannot trace the model.
+        ShapeMismatch: the model cannot run on the example.
+        DataError: as many grids as inputs are needed.
+    """
+    import torch
+
+    where = type(model).__name__
+    examples = first_samples(example_inputs, where)
+    grids = [_grid(g) for g in (input if isinstance(input, list) else [input])]
+    if len(grids) not in (1, len(examples)):
+        raise DataError(f"{len(grids)} grids are given for {len(examples)} inputs", where=where)
+    grids += [None] * (len(examples) - len(grids))
+    program = export_module(model, examples, where)
+    buffer = io.BytesIO()
+    with silence():
+        torch.export.save(program, buffer)
+    declaration = {
+        "format": FORMAT,
+        "name": where,
+        "torch": torch.__version__,
+        "inputs": [grid.to_json() if grid else None for grid in grids],
+    }
+    _write(Path(path), json.dumps(declaration, indent=1).encode(), buffer.getvalue())
+
+
+def _grid(declared: Declared) -> InputGrid | None:
+    """A declaration as a grid; a plain pair (lo, hi) has step 1."""
+    if declared is None or isinstance(declared, InputGrid):
+        return declared
+    if len(declared) != 2 or not all(type(bound) is int for bound in declared):
+        raise DataError(
+            f"an input grid (lo, hi) needs two integers, not {declared!r}",
+            hint="for a real range: snnc.InputGrid.over_range(lo, hi, bits)",
+        )
+    return InputGrid(*declared)
+
+
+def _write(path: Path, declaration: bytes, program: bytes) -> None:
+    """Write the archive under another name first: a killed run leaves no half file."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w") as archive:
+            for name, data in ((DECLARATION, declaration), (PROGRAM, program)):
+                archive.writestr(zipfile.ZipInfo(name), data)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def first_samples(example_inputs: Any, where: str) -> tuple[torch.Tensor, ...]:
+    """The first sample of every example input, as tensors with a batch axis of 1.
+
+    Raises:
+        ShapeMismatch: an example has no batch axis or no sample.
+    """
+    import torch
+
+    given = example_inputs if isinstance(example_inputs, tuple | list) else (example_inputs,)
+    tensors = [torch.as_tensor(x).detach().cpu() for x in given]
+    for x in tensors:
+        if x.ndim < 1 or len(x) < 1:
+            raise ShapeMismatch(
+                f"an example input of shape {tuple(x.shape)} has no sample", where=where
+            )
+    return tuple(x[:1].clone() for x in tensors)
+
+
+def read_saved(archive: zipfile.ZipFile, where: str) -> tuple[bytes, list[InputGrid | None], str]:
+    """The program, the declared grids and the model's name in a `save_model` file.
+
+    Raises:
+        DamagedFile: a member is missing or malformed.
+        NewerFile: a newer snnc wrote it.
+    """
+    text = read_member(archive, DECLARATION, where)
+    program = read_member(archive, PROGRAM, where)
+    try:
+        declaration = json.loads(text)
+        version = int(declaration["format"])
+        if version == FORMAT:
+            grids = [None if g is None else InputGrid.from_json(g) for g in declaration["inputs"]]
+            return program, grids, str(declaration["name"])
+    except (KeyError, TypeError, ValueError, RecursionError) as error:  # DataError is one
+        raise DamagedFile(f"{DECLARATION} is malformed ({error})", where=where) from None
+    raise NewerFile(
+        f"the file has format {version}, this snnc reads {FORMAT}",
+        where=where,
+        hint="update snnc",
+    )

@@ -1,0 +1,102 @@
+"""TorchScript archives, through PyTorch's older ONNX exporter."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from snnc.converter.sources.export import first_lines
+from snnc.converter.sources.normalise import MIN_OPSET, normalise, silence
+from snnc.ir.arrays import Array, Shape
+from snnc.ir.errors import CannotLoad, ExportFailed, ShapeMismatch
+
+if TYPE_CHECKING:
+    import onnx
+
+
+def load_script(data: bytes, where: str) -> Any:
+    """A script module in evaluation mode; TorchScript runs in its own interpreter.
+
+    Raises:
+        CannotLoad: PyTorch refuses it.
+    """
+    import torch
+
+    try:
+        with silence():
+            loaded: Any = torch.jit.load(io.BytesIO(data), map_location="cpu")  # type: ignore[no-untyped-call]
+            return loaded.eval()
+    except Exception as error:  # C++ errors come as RuntimeError and others
+        raise CannotLoad(
+            f"PyTorch cannot load the TorchScript module: {first_lines(error)}", where=where
+        ) from error
+
+
+def script_to_onnx(script: Any, shape: Shape, where: str) -> onnx.ModelProto:
+    """The normalised ONNX of a script module for one float32 input of `shape`.
+
+    Raises:
+        ShapeMismatch: the module cannot run on that shape.
+        ExportFailed: the exporter refuses.
+    """
+    import onnx
+    import torch
+
+    example = torch.zeros(shape)
+    with silence(), torch.no_grad():
+        try:
+            script(example)
+        except Exception as error:
+            raise ShapeMismatch(
+                f"the model cannot run on an input of shape {shape}: {first_lines(error)}",
+                where=where,
+                hint="give --input-shape as forward() takes it, with a batch axis of 1",
+            ) from error
+        buffer: Any = io.BytesIO()
+        try:
+            torch.onnx.export(
+                script,
+                (example,),
+                buffer,
+                dynamo=False,
+                opset_version=MIN_OPSET,
+                do_constant_folding=False,
+                input_names=["input"],
+            )
+        except Exception as error:
+            raise ExportFailed(
+                f"PyTorch cannot export the TorchScript module: {first_lines(error)}",
+                where=where,
+                hint="save the model with snnc.save_model or torch.export.save instead",
+            ) from error
+    return normalise(onnx.load_from_string(buffer.getvalue()), where)
+
+
+class ScriptEager:
+    """A script module in PyTorch: only its outputs can be read."""
+
+    def __init__(self, script: Any, input_names: Sequence[str]) -> None:
+        self._script = script
+        self._input_names = tuple(input_names)
+
+    @property
+    def tensors(self) -> frozenset[str]:
+        """None: values inside a script module cannot be reached."""
+        return frozenset()
+
+    def run(self, inputs: Mapping[str, Array], tensors: Collection[str]) -> dict[str, Array]:
+        """Nothing, see `tensors`."""
+        return {}
+
+    def outputs(self, inputs: Mapping[str, Array]) -> list[Array]:
+        """Outputs for one sample with its batch axis of 1."""
+        import torch
+
+        arguments = [torch.from_numpy(np.array(inputs[name])) for name in self._input_names]
+        with torch.no_grad(), silence():
+            result = self._script(*arguments)
+        results = result if isinstance(result, tuple | list) else [result]
+        return [r.detach().numpy() for r in results]
