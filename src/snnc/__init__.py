@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from snnc.converter.check import check as check
+    from snnc.converter.sources.grids import InputGrid as InputGrid
     from snnc.converter.sources.save import save_model as save_model
     from snnc.ir.errors import SnncError as SnncError
     from snnc.runtime.convert import convert as convert
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "InputGrid": "snnc.converter.sources.grids",
     "SnncError": "snnc.ir.errors",
     "check": "snnc.converter.check",
     "convert": "snnc.runtime.convert",
@@ -35,6 +37,7 @@ _HOME = {
 }
 
 __all__ = [
+    "InputGrid",
     "SnncError",
     "__version__",
     "check",
