@@ -1,0 +1,139 @@
+"""Random parameters for neuron models, fitted to the input that they will see.
+
+A recipe takes one frame's input of a population over all samples and frames and makes a model
+that neither stays silent nor saturates on it. A registered model without a recipe here makes
+its own in a class method `example(i, axis, rng)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+
+from snnc.ir.arrays import INT64_MAX, INT64_MIN, IntArray
+from snnc.ir.errors import GraphError
+from snnc.ir.neurons import (
+    IF,
+    LIF,
+    NEURONS,
+    Accumulator,
+    IntegerFire,
+    Max,
+    NeuronModel,
+    Reset,
+)
+
+Recipe: TypeAlias = Callable[[IntArray, int, np.random.Generator], NeuronModel]
+
+ROUNDINGS = ("half-even", "half-up", "floor", "above", "any")
+"""How the thresholds of a staircase come about; `above` is a strict comparison."""
+
+
+def integer_models() -> list[str]:
+    """Kinds of the registered models that an integer graph can hold."""
+    return sorted(kind for kind, model in NEURONS.items() if "integer" in model.forms)
+
+
+def make_model(kind: str, i: IntArray, axis: int, rng: np.random.Generator) -> NeuronModel:
+    """A model of `kind` with random parameters that suit `i`, shape (frames, *shape)."""
+    if kind in RECIPES:
+        return RECIPES[kind](i, axis, rng)
+    example = getattr(NEURONS[kind], "example", None)
+    if example is None:
+        raise GraphError(
+            f"no random parameters for neuron model `{kind}`",
+            hint="give it a class method `example(i, axis, rng)`",
+        )
+    model: NeuronModel = example(i, axis, rng)
+    return model
+
+
+def staircase(
+    i: IntArray, axis: int, rng: np.random.Generator, rounding: str, n_levels: int
+) -> IntegerFire:
+    """An integer-fire model with thresholds as `rounding` makes them, ties included.
+
+    Args:
+        i: input over all frames, shape (frames, *shape).
+        rounding: one of `ROUNDINGS`.
+        n_levels: L, counts run from lo to lo + L.
+    """
+    lo = int(rng.choice([0, 0, -1, -(n_levels // 2), -n_levels]))
+    lo = max(lo, -n_levels)
+    by_channel = rng.random() < 0.5
+    rows = by_rows(i, axis) if by_channel else i.reshape(1, -1)
+    thresholds = np.stack([_levels(row, lo, n_levels, rounding, rng) for row in rows])
+    chance = rng.random()
+    if chance < 0.05:
+        thresholds[rng.integers(len(thresholds)), -1] = INT64_MAX
+    elif chance < 0.1 and n_levels > 1:
+        thresholds[rng.integers(len(thresholds)), 0] = INT64_MIN
+    return IntegerFire(lo=lo, thresholds=thresholds)
+
+
+def by_rows(i: IntArray, axis: int) -> IntArray:
+    """(frames, *shape) as (C, n)."""
+    return np.moveaxis(i, axis + 1, 0).reshape(i.shape[axis + 1], -1)
+
+
+def _levels(
+    row: IntArray, lo: int, n_levels: int, rounding: str, rng: np.random.Generator
+) -> IntArray:
+    if rounding == "any":
+        return np.sort(rng.choice(row, size=n_levels))
+    low, high = (int(q) for q in np.quantile(row, [rng.uniform(0, 0.3), rng.uniform(0.7, 1)]))
+    step = max(1, round((high - low) / n_levels))
+    origin = low - step * lo
+    return np.array([_threshold(rounding, origin, step, lo + 1 + j) for j in range(n_levels)])
+
+
+def _threshold(rounding: str, origin: int, step: int, k: int) -> int:
+    """Smallest i that the rule `round((i - origin) / step)` takes to at least k."""
+    if rounding == "floor":
+        return origin + step * k
+    if rounding == "above":
+        return origin + step * k + 1
+    twice = 2 * origin + step * (2 * k - 1)
+    if rounding == "half-even" and k % 2:
+        return twice // 2 + 1  # a tie goes to the even neighbour below
+    return -(-twice // 2)
+
+
+def _integer_fire(i: IntArray, axis: int, rng: np.random.Generator) -> NeuronModel:
+    return staircase(i, axis, rng, str(rng.choice(ROUNDINGS)), int(rng.integers(1, 9)))
+
+
+def _threshold_of(i: IntArray, axis: int, rng: np.random.Generator) -> IntArray:
+    rows = by_rows(i, axis) if rng.random() < 0.5 else i.reshape(1, -1)
+    levels = [max(1, int(np.quantile(np.abs(row), rng.uniform(0.3, 0.9)))) for row in rows]
+    return np.array(levels if len(levels) > 1 else levels[0], dtype=np.int64)
+
+
+def _if(i: IntArray, axis: int, rng: np.random.Generator) -> NeuronModel:
+    return IF(threshold=_threshold_of(i, axis, rng), reset=_reset(rng), strict=rng.random() < 0.5)
+
+
+def _lif(i: IntArray, axis: int, rng: np.random.Generator) -> NeuronModel:
+    shift = int(rng.choice([1, 3, 12]))
+    return LIF(
+        threshold=_threshold_of(i, axis, rng),
+        leak_multiplier=int(rng.integers(0, 2**shift + 1)),
+        leak_shift=shift,
+        reset=_reset(rng),
+        strict=rng.random() < 0.5,
+    )
+
+
+def _reset(rng: np.random.Generator) -> Reset:
+    return "subtract" if rng.random() < 0.5 else "zero"
+
+
+RECIPES: dict[str, Recipe] = {
+    IntegerFire.kind: _integer_fire,
+    Accumulator.kind: lambda i, axis, rng: Accumulator(),
+    Max.kind: lambda i, axis, rng: Max(),
+    IF.kind: _if,
+    LIF.kind: _lif,
+}

@@ -1,0 +1,75 @@
+"""What every engine checks before it runs: the graph's width, the shape and range of feeds."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from snnc.backends.base import Feeds
+from snnc.ir.arrays import Array, IntArray
+from snnc.ir.codes import RunSettings
+from snnc.ir.errors import DataError, NotExecutable, WidthExceeded
+from snnc.ir.graph import Graph
+from snnc.ir.limits import SIM
+from snnc.ir.nodes import HostOp, Input
+from snnc.ir.ranges import NodeRange, analyse, check_width
+
+
+def check_graph(graph: Graph, settings: RunSettings, n_frames: int) -> dict[str, NodeRange]:
+    """Bounds of a graph that an int64 engine can run for samples of `n_frames` frames.
+
+    Raises:
+        NotExecutable: the graph is in float form.
+        GraphError: it is not well-formed.
+        WidthExceeded: a bound passes 63 bits.
+    """
+    if graph.form != "integer":
+        raise NotExecutable("engines run the integer form", where=graph.name)
+    graph.validate()
+    ranges = analyse(graph, settings, n_frames)
+    check_width(graph, ranges, SIM)
+    return ranges
+
+
+def read_feeds(graph: Graph, feeds: Feeds, n_frames: int) -> dict[str, IntArray]:
+    """Feeds of every source node as int64 arrays of shape (N, T, *shape).
+
+    Args:
+        n_frames: frames for which the membranes that live across frames were bounded.
+
+    Raises:
+        DataError: a feed is missing, has the wrong shape or dtype, or leaves its node's range.
+        WidthExceeded: more frames than membranes were bounded for.
+    """
+    read = {source.name: _read(source, feeds) for source in graph.sources}
+    leading = {array.shape[:2] for array in read.values()}
+    if len(leading) != 1:
+        raise DataError(f"feeds differ in samples and frames: {sorted(leading)}")
+    n_given = next(iter(leading))[1]
+    stateful = [p.name for p in graph.populations if p.model.has_state]
+    if stateful and n_given > n_frames:
+        raise WidthExceeded(
+            f"its membrane was bounded for {n_frames} frames, the data has {n_given}",
+            where=stateful[0],
+            hint="state the number of frames when the engine is prepared",
+        )
+    return read
+
+
+def _read(source: Input | HostOp, feeds: Feeds) -> IntArray:
+    if source.name not in feeds:
+        raise DataError("no feed", where=source.name)
+    given: Array = np.asarray(feeds[source.name])
+    if given.dtype.kind not in "iub":
+        raise DataError(f"counts are integers, got {given.dtype}", where=source.name)
+    if given.shape[2:] != source.shape or given.ndim < 2 or not given.shape[1]:
+        raise DataError(
+            f"feeds have shape (samples, frames, *{source.shape}), got {given.shape}",
+            where=source.name,
+        )
+    if given.size and (int(given.min()) < source.lo or int(given.max()) > source.hi):
+        raise DataError(
+            f"counts run from {source.lo} to {source.hi}, "
+            f"got {int(given.min())} … {int(given.max())}",
+            where=source.name,
+        )
+    return given.astype(np.int64, copy=False)

@@ -1,0 +1,100 @@
+"""The generator itself: what it draws, measured over some hundred graphs."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from snnc.backends.conformance import Case, cases, evaluate, run_case
+from snnc.backends.conformance.frames import total
+from snnc.backends.conformance.recipes import ROUNDINGS, integer_models
+from snnc.backends.registry import get_engine
+from snnc.ir.codes import CODES, SCHEDULES
+from snnc.ir.maps import MAPS
+from snnc.ir.neurons import IntegerFire
+from snnc.ir.nodes import NODES, Population
+
+N_GRAPHS = 250
+
+
+def population_traits(case: Case) -> tuple[set[str], int, int]:
+    """Traits of a case's populations; how many there are, and how many show no life."""
+    traits, dead = set(), 0
+    values = evaluate(case.graph, case.feeds)
+    for node in case.graph.populations:
+        k = values[node.name]
+        traits.add(node.model.kind)
+        dead += bool((k == k.flat[0]).all())
+        if isinstance(node.model, IntegerFire) and has_tie(case, node, node.model, values):
+            traits.add("tie")
+    return traits, len(case.graph.populations), dead
+
+
+def has_tie(case: Case, node: Population, model: IntegerFire, values: dict) -> bool:
+    i = total(case.graph.incoming(node.name), values, node.shape) + node.bias_map()
+    rows = np.moveaxis(i, node.channel_axis + 2, 0).reshape(node.n_channels, -1)
+    thresholds = np.broadcast_to(model.thresholds, (node.n_channels, model.thresholds.shape[1]))
+    return any(np.isin(row, theta).any() for row, theta in zip(rows, thresholds, strict=True))
+
+
+@pytest.fixture(scope="module")
+def drawn() -> tuple[Counter, list[int], int]:
+    """How many graphs have each trait; populations by graph; populations without life."""
+    traits: Counter = Counter()
+    n_populations: list[int] = []
+    n_dead = 0
+
+    @settings(
+        max_examples=N_GRAPHS,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(cases())
+    def draw(case: Case) -> None:
+        nonlocal n_dead
+        found, n, dead = population_traits(case)
+        n_dead += dead
+        n_populations.append(n)
+        found |= {node.kind for node in case.graph.nodes.values()}
+        found |= {p.map.kind for p in case.graph.projections.values()}
+        found |= {case.settings.code, case.settings.schedule}
+        found |= {"frames"} if case.n_frames > 1 else set()
+        traits.update(found | case.traits)
+
+    draw()
+    return traits, n_populations, n_dead
+
+
+def test_every_kind_is_drawn_often(drawn) -> None:
+    traits, n_populations, _ = drawn
+    roundings = [f"rounding:{name}" for name in ROUNDINGS]
+    biases = ["bias-scalar", "bias-channel", "bias-map"]
+    for kind in [*NODES, *MAPS, *integer_models(), *CODES, *SCHEDULES, *roundings, *biases]:
+        assert traits[kind] >= 0.05 * len(n_populations), kind
+    for kind in ("tie", "frames", "concat", "permutation", "branches"):
+        assert traits[kind] >= 0.05 * len(n_populations), kind
+    assert traits["residual"] >= 0.2 * len(n_populations)
+
+
+def test_graphs_have_some_depth(drawn) -> None:
+    _, n_populations, _ = drawn
+    assert len(n_populations) >= N_GRAPHS
+    assert np.median(n_populations) >= 4
+
+
+def test_populations_show_life(drawn) -> None:
+    _, n_populations, n_dead = drawn
+    assert n_dead < 0.1 * sum(n_populations)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(cases())
+def test_the_oracle_gives_the_frame_by_frame_counts(case: Case) -> None:
+    """Ticks, codes and schedules change nothing in what is computed."""
+    counts = run_case(get_engine("oracle"), case).counts
+    expected = evaluate(case.graph, case.feeds)
+    assert counts.keys() == expected.keys()
+    for name, k in expected.items():
+        assert (counts[name] == k).all(), name

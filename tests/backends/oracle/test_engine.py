@@ -1,0 +1,217 @@
+"""The oracle against hand-worked ticks, events, membranes and counters."""
+
+import numpy as np
+import pytest
+
+from snnc.backends.base import Counters, NodeCounters
+from snnc.backends.oracle import OracleEngine
+from snnc.ir.codes import RunSettings
+from snnc.ir.errors import DataError, NotExecutable, WidthExceeded
+from snnc.ir.graph import Graph, Projection
+from snnc.ir.maps import Conv, Dense, Identity, SumPool
+from snnc.ir.neurons import IF, Accumulator, IntegerFire, Max
+from snnc.ir.nodes import Input, Output, Population, Product
+
+
+def session(nodes, projections, code="graded", schedule="sequential", n_frames=1):
+    graph = Graph(nodes, projections)
+    return OracleEngine().prepare(graph, RunSettings(code, schedule), n_frames=n_frames)
+
+
+def reading(source, shape):
+    output = Output(name="out", shape=shape)
+    return output, Projection(name="read", source=source, target="out", map=Identity(shape=shape))
+
+
+def chain(code, schedule="sequential", n_frames=1):
+    """Two inputs (0 … 3), a neuron with thresholds 2 and 5, an accumulator behind it."""
+    output, read = reading("sum", (1,))
+    fire = IntegerFire(lo=0, thresholds=np.array([[2, 5]]))
+    return session(
+        [
+            Input(name="x", shape=(2,), lo=0, hi=3),
+            Population(name="fire", shape=(1,), model=fire, bias=np.array(-1)),
+            Population(name="sum", shape=(1,), model=Accumulator(), bias=np.array(7)),
+            output,
+        ],
+        [
+            Projection(name="w", source="x", target="fire", map=Dense(weight=np.array([[2, -1]]))),
+            Projection(
+                name="u",
+                source="fire",
+                target="sum",
+                map=Dense(weight=np.array([[-4]])),
+                exponent=1,
+            ),
+            read,
+        ],
+        code,
+        schedule,
+        n_frames,
+    )
+
+
+def test_burst_ticks_events_and_membranes() -> None:
+    trace = chain("burst").trace({"x": np.array([[[3, 1]]])}, membranes=True)
+    # window 3: x spikes at ticks 0-2 and 0; `fire` integrates ticks 1-3, latches 4 at tick 3
+    assert trace.names == ("x", "fire", "sum")
+    events = zip(trace.tick, trace.population, trace.neuron, trace.payload, strict=True)
+    assert [tuple(int(v) for v in event) for event in events] == [
+        (0, 0, 0, 1),
+        (0, 0, 1, 1),
+        (1, 0, 0, 1),
+        (2, 0, 0, 1),
+        (3, 1, 0, 1),
+        (6, 2, 0, -1),
+    ]
+    assert trace.membranes["fire"][:, 0].tolist() == [0, 0, 2, 4, 0, 0, 0, 0, 0]
+    assert trace.membranes["sum"][:, 0].tolist() == [0, 0, 0, 0, -1, -1, -1, 0, 0]
+    assert trace.n_ticks == 9
+
+
+def test_graded_sends_one_event_with_the_count() -> None:
+    trace = chain("graded").trace({"x": np.array([[[3, 1]]])})
+    assert trace.tick.tolist() == [0, 0, 1, 2]
+    assert trace.payload.tolist() == [3, 1, 1, -1]
+    assert trace.n_ticks == 3
+    assert trace.membranes is None
+
+
+@pytest.mark.parametrize(("schedule", "n_ticks"), [("sequential", 18), ("pipelined", 12)])
+def test_frames_follow_each_other(schedule: str, n_ticks: int) -> None:
+    feeds = {"x": np.array([[[3, 1], [0, 0]], [[1, 3], [3, 0]]])}
+    result = chain("burst", schedule, 2).run(feeds)
+    assert result.counts["fire"].reshape(2, 2).tolist() == [[1, 0], [0, 2]]
+    assert result.counts["sum"].reshape(2, 2).tolist() == [[-1, 7], [7, -9]]
+    assert result.n_ticks == n_ticks
+
+
+def test_counters_by_hand() -> None:
+    """Sample 1: payloads 3 and 1, so graded is MAC; in burst every payload is a unit."""
+    feeds = {"x": np.array([[[3, 1]], [[1, 0]]])}
+    graded, burst = (chain(code).run(feeds) for code in ("graded", "burst"))
+    assert graded.counters["w"] == Counters(3, 5, 1, 2, 4)
+    assert burst.counters["w"] == Counters(5, 5, 5, 0, 4)
+    # sample 2: 2 - 1 = 1 stays below the threshold
+    assert graded.counters["u"] == Counters(1, 1, 1, 0, 2)
+    assert graded.node_counters["x"] == NodeCounters(events=3, spikes=5)
+    assert graded.node_counters["fire"] == NodeCounters(1, 1, 6, 2, 0)
+    assert burst.node_counters["x"] == NodeCounters(events=5, spikes=5)
+    assert burst.node_counters["fire"] == NodeCounters(1, 1, 18, 2, 0)
+    assert burst.node_counters["sum"] == NodeCounters(2, 8, 18, 2, 0)
+
+
+def test_a_corner_spike_reaches_fewer_synapses() -> None:
+    """3 x 3 kernel, padding 1, two output channels, one zero weight in each."""
+    weight = np.ones((2, 1, 3, 3), dtype=np.int64)
+    weight[:, 0, 0, 0] = 0  # the centre position's own tap for the neuron below right
+    conv = Conv(
+        weight=weight,
+        in_shape=(1, 4, 4),
+        stride=(1, 1),
+        padding=((1, 1), (1, 1)),
+        dilation=(1, 1),
+    )
+    output, read = reading("y", (2, 4, 4))
+    run = session(
+        [
+            Input(name="x", shape=(1, 4, 4), lo=0, hi=1),
+            Population(name="y", shape=(2, 4, 4), model=Accumulator()),
+            output,
+        ],
+        [Projection(name="w", source="x", target="y", map=conv), read],
+    )
+    feed = np.zeros((1, 1, 1, 4, 4), dtype=np.int64)
+    feed[..., 0, 0] = 1
+    # a corner meets 4 of the 9 taps in each channel; the zero tap is one of them
+    assert run.run({"x": feed}).counters["w"] == Counters(8, 8, 6, 0, 200)
+
+
+@pytest.mark.parametrize("code", ["burst", "graded"])
+def test_maximum_of_signed_counts(code: str) -> None:
+    pool = SumPool(in_shape=(1, 5), kernel=(2,), stride=(2,), padding=((0, 1),))
+    output, read = reading("max", (1, 3))
+    run = session(
+        [
+            Input(name="x", shape=(1, 5), lo=-3, hi=3),
+            Population(name="max", shape=(1, 3), model=Max()),
+            output,
+        ],
+        [Projection(name="p", source="x", target="max", map=pool), read],
+        code,
+    )
+    result = run.run({"x": np.array([[[[-3, -2, 0, -1, -3]]]])})
+    assert result.counts["max"].ravel().tolist() == [-2, 0, -3]
+    n_events = {"burst": 9, "graded": 4}[code]
+    assert result.node_counters["max"].max_pool_inputs == n_events
+    assert result.counters["p"] == Counters()
+
+
+def test_product_counts_pairs() -> None:
+    shapes = {"a_shape": (2, 2), "b_shape": (2, 1), "shape": (2, 1)}
+    output, read = reading("ab", (2, 1))
+    run = session(
+        [
+            Input(name="a", shape=(2, 2), lo=-3, hi=3),
+            Input(name="b", shape=(2, 1), lo=-3, hi=3),
+            Product(name="ab", **shapes),
+            output,
+        ],
+        [
+            Projection(name="pa", source="a", target="ab", map=Identity(shape=(2, 2)), port="a"),
+            Projection(name="pb", source="b", target="ab", map=Identity(shape=(2, 1)), port="b"),
+            read,
+        ],
+    )
+    a, b = np.array([[[[2, -3], [0, 1]]]]), np.array([[[[2], [-1]]]])
+    result = run.run({"a": a, "b": b})
+    assert result.counts["ab"].ravel().tolist() == [7, -1]
+    assert result.counters["ab"] == Counters(3, 8, 0, 3, 4)
+    assert run.run({"a": a.clip(-1, 1), "b": b}).counters["ab"].effective_acs == 3
+
+
+def test_membranes_outlive_frames_but_not_samples() -> None:
+    output, read = reading("if", (1,))
+    run = session(
+        [
+            Input(name="x", shape=(1,), lo=0, hi=3),
+            Population(name="if", shape=(1,), model=IF(threshold=np.array(4))),
+            output,
+        ],
+        [Projection(name="w", source="x", target="if", map=Identity(shape=(1,))), read],
+        n_frames=3,
+    )
+    feed = np.array([[[3], [3], [2]], [[1], [2], [1]]])
+    assert run.run({"x": feed}).counts["if"][..., 0].tolist() == [[0, 1, 1], [0, 0, 1]]
+    with pytest.raises(WidthExceeded, match="bounded for 3 frames, the data has 4"):
+        run.run({"x": np.zeros((1, 4, 1), dtype=np.int64)})
+
+
+def test_record_keeps_what_is_asked_for() -> None:
+    result = chain("graded").run({"x": np.array([[[3, 1]]])}, record=["sum"])
+    assert list(result.counts) == ["sum"]
+
+
+@pytest.mark.parametrize(
+    ("feeds", "message"),
+    [
+        ({}, "no feed"),
+        ({"x": np.zeros((1, 1, 2))}, "counts are integers, got float64"),
+        ({"x": np.zeros((1, 1, 3), dtype=int)}, r"\(samples, frames, \*\(2,\)\)"),
+        ({"x": np.full((1, 1, 2), 4)}, "counts run from 0 to 3, got 4"),
+    ],
+)
+def test_feeds_are_checked(feeds, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        chain("graded").run(feeds)
+
+
+def test_a_trace_is_of_one_sample() -> None:
+    with pytest.raises(DataError, match="one sample, got 2"):
+        chain("graded").trace({"x": np.zeros((2, 1, 2), dtype=int)})
+
+
+def test_float_graphs_do_not_run() -> None:
+    graph = Graph([Input(name="x", shape=(1,))], [], form="float")
+    with pytest.raises(NotExecutable, match="integer form"):
+        OracleEngine().prepare(graph, RunSettings())
