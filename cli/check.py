@@ -24,7 +24,7 @@ def command(source: Path, as_json: bool, **options: Any) -> None:
         result = check(source, **options)
 
     def render() -> list[Any]:
-        from snnc.cli.tables import key_values, table
+        from snnc.runtime.tables import key_values, table
 
         json = result.to_json()
         rows = [

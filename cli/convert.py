@@ -36,7 +36,7 @@ from snnc.cli.terminal import Terminal
     show_default=True,
     help="Bits of the integer weights.",
 )
-@setting_options
+@setting_options("the target's")
 @click.option(
     "--first-layer",
     type=click.Choice(["host", "chip"]),
@@ -66,7 +66,7 @@ def command(source: Path, as_json: bool, **options: Any) -> None:
         result = convert(source, progress=progress, **options)
 
     def render() -> list[Any]:
-        from snnc.cli.tables import key_values
+        from snnc.runtime.tables import key_values
 
         json = result.to_json()
         shown = {

@@ -23,7 +23,7 @@ def command(as_json: bool) -> None:
         result = doctor()
 
     def render() -> list[Any]:
-        from snnc.cli.tables import key_values, table
+        from snnc.runtime.tables import key_values, table
 
         json = result.to_json()
         versions = [

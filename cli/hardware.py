@@ -21,7 +21,7 @@ def command(as_json: bool) -> None:
         result = hardware()
 
     def render() -> list[Any]:
-        from snnc.cli.tables import table
+        from snnc.runtime.tables import table
 
         rows = [
             (row["name"], row["title"], row["n_figures"]) for row in result.to_json()["hardware"]

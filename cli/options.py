@@ -87,15 +87,23 @@ limit_option = click.option(
 engine_option = click.option(
     "--engine", metavar="NAME", help="oracle, event, dense or lava.  [default: event; bundle: lava]"
 )
-setting_options = _stack(
-    click.option(
-        "--code", type=click.Choice(CODES), help="How a count travels.  [default: MODEL's]"
-    ),
-    click.option(
-        "--schedule", type=click.Choice(SCHEDULES), help="When frames start.  [default: MODEL's]"
-    ),
-)
-"""The settings of a run: event code and schedule."""
+
+
+def setting_options(default: str = "MODEL's") -> Callable[[Command], Command]:
+    """The settings of a run, event code and schedule; `default` is whose they are without."""
+    return _stack(
+        click.option(
+            "--code",
+            type=click.Choice(CODES),
+            help=f"How a count travels.  [default: {default}]",
+        ),
+        click.option(
+            "--schedule",
+            type=click.Choice(SCHEDULES),
+            help=f"When a frame may start.  [default: {default}]",
+        ),
+    )
+
 
 time_limit_option = click.option(
     "--time-limit",

@@ -27,7 +27,7 @@ from snnc.cli.terminal import Terminal
     "--hardware", metavar="NAME|FILE", multiple=True, help="Chip to estimate for; repeats."
 )
 @engine_option
-@setting_options
+@setting_options()
 @limit_option
 @output_option("FILE", "Write .json, .csv, .html or .txt; repeats.", multiple=True)
 @force_option

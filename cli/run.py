@@ -25,7 +25,7 @@ from snnc.cli.terminal import Terminal
 @model_argument
 @data_option
 @engine_option
-@setting_options
+@setting_options()
 @limit_option
 @click.option("--counts", is_flag=True, help="Keep every population's counts in the output.")
 @output_option("OUT.npz", "Write outputs and predictions.")
@@ -41,7 +41,7 @@ def command(model: Path, data: str, as_json: bool, **options: Any) -> None:
         result = run(model, data, progress=progress, **options)
 
     def render() -> list[Any]:
-        from snnc.cli.tables import key_values, number
+        from snnc.runtime.tables import key_values, number, table
 
         json = result.to_json()
         accuracy = json["accuracy"]
@@ -52,11 +52,10 @@ def command(model: Path, data: str, as_json: bool, **options: Any) -> None:
             "seconds": number(json["seconds"]),
             "written": json["output"],
         }
-        counters = {name.replace("_", " "): value for name, value in json["counters"].items()}
-        per_sample = {
-            name: None if value is None else f"{number(value / json['n_samples'])} per sample"
-            for name, value in counters.items()
-        }
-        return [key_values(shown), key_values(per_sample, title="Counters")]
+        rows = [
+            (name.replace("_", " "), total, None if total is None else total / json["n_samples"])
+            for name, total in json["counters"].items()
+        ]
+        return [key_values(shown), table(("counter", "total", "per sample"), rows)]
 
     terminal.show(result, render)

@@ -25,7 +25,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
         result = targets()
 
     def render() -> list[Any]:
-        from snnc.cli.tables import table
+        from snnc.runtime.tables import table
 
         rows = [
             (row["name"], row["engines"], "ready" if row["ready"] else "not set up", row["note"])
@@ -46,11 +46,11 @@ def setup(ctx: click.Context, name: str, python: str | None, as_json: bool) -> N
     from snnc.runtime.listing import set_up
 
     terminal = Terminal(as_json=as_json or bool(ctx.obj))
-    with terminal.work() as progress:
-        result = set_up(name, python=python, progress=progress)
+    with terminal.work():
+        result = set_up(name, python=python)
 
     def render() -> list[Any]:
-        from snnc.cli.tables import key_values
+        from snnc.runtime.tables import key_values
 
         json = result.to_json()
         return [key_values({"target": json["target"], "environment": json["environment"]})]

@@ -25,7 +25,7 @@ from snnc.cli.terminal import Terminal
     "--sample", metavar="I", type=click.IntRange(0), required=True, help="Which sample, from 0."
 )
 @click.option("--membranes", is_flag=True, help="Record every membrane at every tick as well.")
-@setting_options
+@setting_options()
 @output_option("TRACE.npz", "Write arrays tick, population, neuron, payload and names.")
 @click.option(
     "--plot",
@@ -44,7 +44,7 @@ def command(model: Path, data: str, as_json: bool, **options: Any) -> None:
         result = trace(model, data, **options)
 
     def render() -> list[Any]:
-        from snnc.cli.tables import key_values, table
+        from snnc.runtime.tables import key_values, table
 
         json = result.to_json()
         shown = {

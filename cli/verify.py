@@ -32,7 +32,7 @@ from snnc.cli.terminal import Terminal
     multiple=True,
     help="Repeats.  [default: event and dense; bundle: also lava]",
 )
-@setting_options
+@setting_options()
 @limit_option
 @click.option(
     "--max-changed",

@@ -27,7 +27,7 @@ BARE = ("ir", "converter", "backends", "runtime", "cli")
 REPORT_LOADED = f"""
 import sys
 loaded = [name for name in {HEAVY + BARE!r} if name in sys.modules]
-print("loaded:", ",".join(loaded))
+print("loaded:" + ",".join(loaded))
 """
 
 
@@ -49,16 +49,17 @@ def run_python(code: str) -> str:
     ],
 )
 def test_imports_are_light(code: str) -> None:
-    assert run_python(code + REPORT_LOADED).strip() == "loaded:"
+    assert run_python(code + REPORT_LOADED) == "loaded:\n"
 
 
 def test_help_is_light() -> None:
     code = (
-        "from click.testing import CliRunner\n"
+        "import sys\n"
         "from snnc.cli.main import main\n"
-        "assert CliRunner().invoke(main, ['--help']).exit_code == 0"
+        "sys.argv = ['snnc', '--help']\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code"
     )
-    assert run_python(code + REPORT_LOADED).strip() == "loaded:"
+    assert run_python(code + REPORT_LOADED).splitlines()[-1] == "loaded:"
 
 
 def test_no_module_is_loaded_under_a_bare_folder_name() -> None:
