@@ -1,0 +1,56 @@
+"""The event engine: what it can do, and how a graph is made ready for it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from snnc.ir.codes import CODES, RunSettings
+from snnc.ir.graph import Graph
+
+if TYPE_CHECKING:
+    from snnc.backends.event.session import EventSession
+
+
+class EventEngine:
+    """The event-driven simulator: compiled kernels, true ticks, events and membranes.
+
+    Args:
+        jobs: threads; None: as `OMP_NUM_THREADS` says, else one for each CPU at hand.
+        tick_by_tick: see `EventSession`.
+    """
+
+    name = "event"
+    kernels = frozenset({"event"})
+    codes = frozenset(CODES)
+    counts_synapses = True
+    needs = None
+
+    def __init__(self, jobs: int | None = None, *, tick_by_tick: bool = False) -> None:
+        self.jobs = jobs
+        self.tick_by_tick = tick_by_tick
+
+    def prepare(self, graph: Graph, settings: RunSettings, *, n_frames: int = 1) -> EventSession:
+        """Compile an integer graph; see `Engine.prepare`."""
+        # numba takes most of a second to import: only who runs pays for it
+        from snnc.backends.event.compile import Compiler
+        from snnc.backends.event.session import EventSession
+        from snnc.backends.feeds import check_graph
+        from snnc.ir.schedule import make_schedule
+
+        ranges = check_graph(graph, settings, n_frames)
+        compiled = Compiler(graph, settings, make_schedule(graph, settings), ranges).build()
+        jobs = default_jobs() if self.jobs is None else self.jobs
+        return EventSession(
+            compiled, n_frames=n_frames, jobs=jobs, tick_by_tick=self.tick_by_tick
+        )
+
+
+def default_jobs() -> int:
+    """`OMP_NUM_THREADS`, or the CPUs that this process may use."""
+    stated = os.environ.get("OMP_NUM_THREADS", "")
+    if stated.isdigit() and int(stated) > 0:
+        return int(stated)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,86 @@
+"""The state of a worker, and the flat arrays that go in and out of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+
+from snnc.backends.event.compile import Compiled
+from snnc.backends.event.frames import Data
+from snnc.backends.event.tables import Program, State
+from snnc.ir.arrays import IntArray
+
+
+def make_state(compiled: Compiled, program: Program, *, ticks: bool = False) -> State:
+    """Fresh state; its size is that of neurons and of the lists of `program`.
+
+    Args:
+        ticks: membranes begin at 0 and get their bias at the start of each window, instead of
+            resting at the bias.
+    """
+    rest32, rest64 = program.rest32, program.rest64
+    n_events = int(program.lists["size"].sum())
+    n_segments = int((program.lists["pixels"] + 1).sum())
+    n_lists, n_maxima = len(program.lists), len(program.inputs)
+    return State(
+        acc32=np.zeros_like(rest32) if ticks else rest32.copy(),
+        acc64=np.zeros_like(rest64) if ticks else rest64.copy(),
+        best=np.zeros(n_maxima, dtype=np.int64),
+        seen=np.zeros(n_maxima, dtype=np.int32),
+        state=np.zeros(max(compiled.n_state, 1), dtype=np.int64),
+        index=np.zeros(max(n_events, 1), dtype=np.int32),
+        payload=np.zeros(max(n_events, 1), dtype=np.int64),
+        remaining=np.zeros(n_events if ticks else 1, dtype=np.int64),
+        segments=np.zeros(n_segments, dtype=np.int64),
+        n_events=np.zeros(n_lists, dtype=np.int64),
+        peak=np.zeros(n_lists, dtype=np.int64),
+        scratch=np.zeros(compiled.n_scratch, dtype=np.int64),
+        counters=np.zeros((max(len(compiled.counter_names), 1), 4), dtype=np.int64),
+        node_counters=np.zeros((len(compiled.names), 3), dtype=np.int64),
+    )
+
+
+class Buffers:
+    """Feeds and records of one run.
+
+    Args:
+        feeds: (N, T, *shape) by source node.
+        record: nodes to record.
+    """
+
+    def __init__(
+        self, compiled: Compiled, feeds: Mapping[str, IntArray], record: Collection[str]
+    ) -> None:
+        self.n_samples, self.n_frames = next(iter(feeds.values())).shape[:2]
+        frames = self.n_samples * self.n_frames
+        self._compiled = compiled
+        record_at = np.full(len(compiled.names), -1, dtype=np.int64)
+        feed_at = np.full(len(compiled.names), -1, dtype=np.int64)
+        recorded = fed = 0
+        parts = []
+        for i, name in enumerate(compiled.names):
+            size = compiled.graph.nodes[name].size * frames
+            if name in record:
+                record_at[i], recorded = recorded, recorded + size
+            if name in feeds:
+                feed_at[i], fed = fed, fed + size
+                parts.append(np.ascontiguousarray(feeds[name]).reshape(-1))
+        flat = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        self.data = Data(
+            feeds=flat,
+            feed_at=feed_at,
+            records=np.zeros(recorded, dtype=np.int64),
+            record_at=record_at,
+        )
+
+    def counts(self) -> dict[str, IntArray]:
+        """Recorded counts by node, (N, T, *shape)."""
+        found = {}
+        for name, at in zip(self._compiled.names, self.data.record_at, strict=True):
+            if at >= 0:
+                node = self._compiled.graph.nodes[name]
+                shape = (self.n_samples, self.n_frames, *node.shape)
+                flat = self.data.records[at : at + node.size * self.n_samples * self.n_frames]
+                found[name] = flat.reshape(shape)
+        return found

@@ -1,0 +1,146 @@
+"""A compiled graph that runs samples."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from snnc.backends.base import Counters, EngineResult, Feeds, NodeCounters, Trace
+from snnc.backends.event.compile import Compiled
+from snnc.backends.event.foreign import ForeignModels
+from snnc.backends.event.frames import Data, run_nodes, run_samples
+from snnc.backends.event.memory import Buffers, make_state
+from snnc.backends.event.simulate import Simulation
+from snnc.backends.event.tables import State
+from snnc.backends.feeds import read_feeds
+from snnc.ir.arrays import IntArray
+from snnc.ir.errors import DataError
+from snnc.ir.nodes import Population, Product
+
+_CHUNKS_PER_WORKER = 8
+"""So that a worker that is done early finds more to do."""
+
+
+class EventSession:
+    """A graph made ready to run; see `Session`.
+
+    Args:
+        n_frames: frames of a sample for which state was bounded.
+        jobs: threads that run samples side by side.
+        tick_by_tick: run on the clock instead of frame by frame. The integers and counters are
+            the same; it takes longer.
+
+    Attributes:
+        kernels: families of kernels that this very session computes with: `numpy` joins where
+            a neuron model has no compiled latch.
+    """
+
+    def __init__(
+        self, compiled: Compiled, *, n_frames: int, jobs: int, tick_by_tick: bool = False
+    ) -> None:
+        self.compiled = compiled
+        self.n_frames = n_frames
+        self.jobs = jobs
+        self.tick_by_tick = tick_by_tick
+        self.kernels = frozenset({"event"} | ({"numpy"} if compiled.foreign else set()))
+        self._states: list[State] = []
+
+    def run(self, feeds: Feeds, *, record: Collection[str] | None = None) -> EngineResult:
+        """Run N samples; see `Session.run`."""
+        read = read_feeds(self.compiled.graph, feeds, self.n_frames)
+        names = self.compiled.names
+        buffers = Buffers(self.compiled, read, names if record is None else record)
+        chunks = _chunks(buffers.n_samples, self.jobs)
+        if len(chunks) > 1:
+            with ThreadPoolExecutor(self.jobs) as pool:
+                done = list(pool.map(lambda chunk: self._run_chunk(buffers, *chunk), chunks))
+        else:
+            done = [self._run_chunk(buffers, *chunk) for chunk in chunks]
+        shape = (max(len(self.compiled.counter_names), 1), 4)
+        counters = sum((d[0] for d in done), np.zeros(shape, dtype=np.int64))
+        node_counters = sum((d[1] for d in done), np.zeros((len(names), 3), dtype=np.int64))
+        return self._result(buffers, counters, node_counters)
+
+    def trace(self, feeds: Feeds, *, membranes: bool = False) -> Trace:
+        """Every event of one sample; see `TracingSession.trace`."""
+        read = read_feeds(self.compiled.graph, feeds, self.n_frames)
+        buffers = Buffers(self.compiled, read, ())
+        if buffers.n_samples != 1:
+            raise DataError(f"a trace is of one sample, got {buffers.n_samples}")
+        return Simulation(self.compiled, buffers).trace(membranes)
+
+    def _run_chunk(self, buffers: Buffers, first: int, last: int) -> tuple[IntArray, IntArray]:
+        """Run samples first … last - 1; their counters by projection and by node."""
+        if self.tick_by_tick:
+            simulation = Simulation(self.compiled, buffers)
+            for sample in range(first, last):
+                simulation.run(sample)
+            return simulation.state.counters, simulation.state.node_counters
+        # a worker's memory is kept for its next chunk; popping is atomic
+        program = self.compiled.program
+        state = self._states.pop() if self._states else make_state(self.compiled, program)
+        state.counters[:] = 0
+        state.node_counters[:] = 0
+        if self.compiled.foreign:
+            foreign = ForeignModels(self.compiled, state, program)
+            for sample in range(first, last):
+                self._run_with_foreign(foreign, buffers.data, sample, buffers.n_frames)
+        else:
+            run_samples(program, state, buffers.data, first, last, buffers.n_frames)
+        counters = state.counters.copy(), state.node_counters.copy()
+        self._states.append(state)
+        return counters
+
+    def _run_with_foreign(
+        self, foreign: ForeignModels, data: Data, sample: int, n_frames: int
+    ) -> None:
+        """One sample of a graph in which some latches are numpy's."""
+        program, state = self.compiled.program, foreign.state
+        foreign.start_sample()
+        for at in range(sample * n_frames, (sample + 1) * n_frames):
+            first = 0
+            for i in (*self.compiled.foreign, len(self.compiled.names)):
+                run_nodes(program, state, data, first, i, at)
+                if i < len(self.compiled.names):
+                    foreign.run_node(data, i, at)
+                first = i + 1
+
+    def _result(
+        self, buffers: Buffers, counters: IntArray, node_counters: IntArray
+    ) -> EngineResult:
+        compiled, n_samples = self.compiled, buffers.n_samples
+        n_frames = n_samples * buffers.n_frames
+        n_ticks = compiled.schedule.n_ticks(buffers.n_frames)
+        by_projection = {
+            name: Counters(*(int(c) for c in row), dense_macs=macs * n_frames)
+            for name, row, macs in zip(compiled.counter_names, counters, compiled.dense_macs, strict=False)
+        }
+        by_node = {}
+        for name, row in zip(compiled.names, node_counters, strict=True):
+            node = compiled.graph.nodes[name]
+            neurons = node.size if isinstance(node, Population | Product) else 0
+            by_node[name] = NodeCounters(
+                events=int(row[0]),
+                spikes=int(row[1]),
+                neuron_updates=neurons * n_ticks * n_samples,
+                neuron_latches=neurons * n_frames,
+                max_pool_inputs=int(row[2]),
+            )
+        return EngineResult(
+            counts=buffers.counts(),
+            counters=by_projection,
+            node_counters=by_node,
+            n_samples=n_samples,
+            n_ticks=n_ticks,
+        )
+
+
+def _chunks(n_samples: int, jobs: int) -> list[tuple[int, int]]:
+    """Contiguous shares of the samples."""
+    if jobs == 1 or n_samples < 2:
+        return [(0, n_samples)]
+    n = min(n_samples, jobs * _CHUNKS_PER_WORKER)
+    edges = np.linspace(0, n_samples, n + 1).astype(int)
+    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))

@@ -1,0 +1,182 @@
+"""Vector kernels, written in LLVM's own terms.
+
+A loop in numba keeps its accumulators in memory. Here a tile of the membrane is loaded into
+registers once, all events of a pixel are added to it, and it is stored once. The code is
+generic over integer widths and vector extensions: LLVM cuts `<N x i32>` to what the CPU has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from snnc.backends.event.jit import jit
+from snnc.backends.event.tables import LANES
+from snnc.ir.arrays import Array
+
+_I64 = ir.IntType(64)
+_I32 = ir.IntType(32)
+
+
+def _array(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    return context.make_array(kind)(context, builder, value)
+
+
+def _splat(builder: Any, scalar: Any, lanes: int) -> Any:
+    vector = ir.VectorType(scalar.type, lanes)
+    none = ir.Constant(vector, ir.Undefined)
+    first = builder.insert_element(none, scalar, ir.Constant(_I32, 0))
+    zeros = ir.Constant(ir.VectorType(_I32, lanes), [0] * lanes)
+    return builder.shuffle_vector(first, none, zeros)
+
+
+def _resize(builder: Any, value: Any, to: Any) -> Any:
+    width, wanted = _width(value.type), _width(to)
+    if width > wanted:
+        return builder.trunc(value, to)
+    return builder.sext(value, to) if width < wanted else value
+
+
+def _width(kind: Any) -> int:
+    return int(kind.element.width if isinstance(kind, ir.VectorType) else kind.width)
+
+
+def _vector_pointer(builder: Any, array: Any, index: Any, lanes: int) -> Any:
+    pointer = builder.gep(array.data, [index])
+    return builder.bitcast(pointer, ir.VectorType(pointer.type.pointee, lanes).as_pointer())
+
+
+def _load(builder: Any, pointer: Any) -> Any:
+    value = builder.load(pointer)
+    value.align = _width(value.type) // 8
+    return value
+
+
+def _make_add_block(lanes: int) -> Callable[..., None]:
+    """acc[at + j] += sum over events e of payload[e] * weights[offset + index[e] * pitch + j]"""
+
+    @intrinsic
+    def add_block(  # type: ignore[no-untyped-def]
+        typing_context, acc, at, weights, offset, pitch, index, payload, first, last
+    ):
+        signature = types.void(acc, at, weights, offset, pitch, index, payload, first, last)
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            kinds = signature.args
+            acc, weights, index, payload = (
+                _array(context, builder, kinds[i], args[i]) for i in (0, 2, 5, 6)
+            )
+            at, offset, pitch, first, last = (args[i] for i in (1, 3, 4, 7, 8))
+            target = _vector_pointer(builder, acc, at, lanes)
+            tile = cgutils.alloca_once_value(builder, _load(builder, target))
+            kind = tile.type.pointee
+            with cgutils.for_range(builder, builder.sub(last, first), intp=_I64) as loop:
+                event = builder.add(first, loop.index)
+                source = _resize(builder, builder.load(builder.gep(index.data, [event])), _I64)
+                times = builder.load(builder.gep(payload.data, [event]))
+                row = builder.add(offset, builder.mul(source, pitch))
+                weight = _load(builder, _vector_pointer(builder, weights, row, lanes))
+                scale = _splat(builder, _resize(builder, times, kind.element), lanes)
+                term = builder.mul(_resize(builder, weight, kind), scale)
+                builder.store(builder.add(builder.load(tile), term), tile)
+            store = builder.store(builder.load(tile), target)
+            store.align = _width(kind) // 8
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return add_block  # type: ignore[no-any-return]
+
+
+_add_64 = _make_add_block(64)
+_add_32 = _make_add_block(32)
+_add_16 = _make_add_block(16)
+_add_8 = _make_add_block(8)
+
+
+@jit
+def add_rows(
+    acc: Array,
+    at: int,
+    size: int,
+    weights: Array,
+    offset: int,
+    pitch: int,
+    index: Array,
+    payload: Array,
+    first: int,
+    last: int,
+) -> None:
+    """Add the weighted rows of events `first` to `last` to a run of `size` membranes.
+
+    acc[at + j] += sum over e of payload[e] * weights[offset + index[e] * pitch + j]
+    """
+    j = 0
+    while size - j >= 64:
+        _add_64(acc, at + j, weights, offset + j, pitch, index, payload, first, last)
+        j += 64
+    if size - j >= 32:
+        _add_32(acc, at + j, weights, offset + j, pitch, index, payload, first, last)
+        j += 32
+    if size - j >= 16:
+        _add_16(acc, at + j, weights, offset + j, pitch, index, payload, first, last)
+        j += 16
+    if size - j >= 8:
+        _add_8(acc, at + j, weights, offset + j, pitch, index, payload, first, last)
+        j += 8
+    if j < size:
+        for e in range(first, last):
+            row = offset + np.int64(index[e]) * pitch
+            for u in range(j, size):
+                acc[at + u] += weights[row + u] * payload[e]
+
+
+@intrinsic
+def fire_block(typing_context, acc, at, theta, offset, pitch, levels, lo, out, to):  # type: ignore[no-untyped-def]
+    """Staircase of LANES neurons: out[to + j] = lo + #{l : acc[at + j] >= theta[offset + l * pitch + j]}.
+
+    Returns:
+        bit mask of the neurons whose count is not 0.
+    """
+    signature = types.uint64(acc, at, theta, offset, pitch, levels, lo, out, to)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        acc, theta, out = (
+            _array(context, builder, signature.args[i], args[i]) for i in (0, 2, 7)
+        )
+        at, offset, pitch, levels, lo, to = (args[i] for i in (1, 3, 4, 5, 6, 8))
+        membrane = _load(builder, _vector_pointer(builder, acc, at, LANES))
+        kind = membrane.type
+        start = _splat(builder, _resize(builder, lo, kind.element), LANES)
+        count = cgutils.alloca_once_value(builder, start)
+        with cgutils.for_range(builder, levels, intp=_I64) as loop:
+            row = builder.add(offset, builder.mul(loop.index, pitch))
+            level = _load(builder, _vector_pointer(builder, theta, row, LANES))
+            reached = builder.sext(builder.icmp_signed(">=", membrane, level), kind)
+            builder.store(builder.sub(builder.load(count), reached), count)
+        k = builder.load(count)
+        target = _vector_pointer(builder, out, to, LANES)
+        store = builder.store(_resize(builder, k, target.type.pointee), target)
+        store.align = _width(target.type.pointee) // 8
+        fired = builder.icmp_signed("!=", k, ir.Constant(kind, [0] * LANES))
+        mask = builder.bitcast(fired, ir.IntType(LANES))
+        return builder.zext(mask, _I64)
+
+    return signature, generate
+
+
+@intrinsic
+def lowest_bit(typing_context, mask):  # type: ignore[no-untyped-def]
+    """Position of the lowest set bit of a mask that is not 0."""
+    signature = types.int64(types.uint64)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return signature, generate

@@ -1,0 +1,149 @@
+"""A compiled graph: flat tables that the kernels read, and the state that they change.
+
+Arrays of many nodes lie one behind the other in a few pools; records hold offsets into them.
+"Pixel" is a position without its channel; the neurons of a population lie channel last:
+internal index = pixel * channels + channel.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from snnc.ir.arrays import Array, IntArray
+
+# What a node does when it latches.
+SOURCE, FIRE, ACCUMULATE, MAXIMUM, INTEGRATE, PRODUCT, FOREIGN = range(7)
+# How a projection delivers: a window on positions, the same with groups, all to all, listed
+# synapses, one to one.
+WINDOW, GROUPED, DENSE, SPARSE, ONE_TO_ONE = range(5)
+# Width of a projection's weights; the membrane is 64 bits wide where they are, else 32.
+NARROW, MEDIUM, WIDE = range(3)
+
+LANES = 8
+"""Neurons that a staircase takes at once."""
+
+NODE = np.dtype(
+    [
+        (name, np.int64)
+        for name in (
+            "kind",
+            "size",
+            "pixels",
+            "channels",
+            "order",  # offset in `order`: C-order index of each internal one; -1: the same
+            "counted",  # 1: emits counts (coded by the event code); 0: values
+            "wide",  # 1: membrane in acc64
+            "acc",  # offset in the membrane pool
+            "acc_size",
+            "first",  # its projections: first … last - 1
+            "last",
+            "list",  # event list that it fills when it latches
+            "theta",  # thresholds: offset in the pool of the membrane's width
+            "levels",
+            "theta_pitch",  # between levels
+            "theta_step",  # between pixels
+            "lo",
+            "seen",  # maximum: offset in `seen` and `inputs`
+            "state",  # membrane across frames: offset in `state`
+            "leak_multiplier",
+            "leak_shift",
+            "to_zero",  # reset
+            "strict",
+            "other",  # product: offset of operand b in the membrane pool
+            "batch",  # product: b x m x k times b x k x n
+            "m",
+            "k",
+            "n",
+            "counter",  # product: row of its counters
+            "start",  # tick of the first emission
+        )
+    ],
+)
+
+PROJECTION = np.dtype(
+    [
+        (name, np.int64)
+        for name in (
+            "kind",
+            "source",
+            "target",
+            "width",
+            "maximum",  # 1: into a maximum
+            "list",  # event list that it delivers
+            "route",  # offset in `targets`: map position of each source neuron; -1: as they lie
+            "route_size",  # positions
+            "route_pixels",
+            "acc",
+            "weight",  # offset in the pool of its width
+            "geometry",
+            "pitch",  # dense: outputs; window: weights of one input channel
+            "targets",  # sparse, one to one: offset in `targets`
+            "indptr",  # sparse: offset in `indptr`
+            "fan_out",  # offset in `fan_out`; effective fan-out in `effective`, the same offset
+            "gap",  # tick mode: ticks from emission to delivery
+        )
+    ],
+)
+
+LIST = np.dtype(
+    [
+        (name, np.int64)
+        for name in (
+            "events",  # offset of its room in `index`, `payload` and `remaining`
+            "size",
+            "segments",  # offset in `segments`: first event of each pixel
+            "pixels",
+        )
+    ],
+)
+
+
+class Program(NamedTuple):
+    """What does not change while samples run."""
+
+    nodes: Array
+    projections: Array
+    lists: Array
+    order: Array
+    geometry: IntArray
+    targets: Array
+    indptr: IntArray
+    fan_out: IntArray
+    effective: IntArray
+    weights16: Array
+    weights32: Array
+    weights64: Array
+    rest32: Array
+    rest64: Array
+    theta32: Array
+    theta64: Array
+    inputs: Array
+    unit_spikes: int
+    """1: counts travel as unit spikes (burst)."""
+
+
+class State(NamedTuple):
+    """What one worker changes."""
+
+    acc32: Array
+    acc64: Array
+    best: IntArray
+    """Maxima: of the tick or frame at hand."""
+    seen: Array
+    """Maxima: inputs that were present."""
+    state: IntArray
+    index: Array
+    payload: IntArray
+    remaining: IntArray
+    """Spikes that are still to come of each event, this one included."""
+    segments: IntArray
+    n_events: IntArray
+    peak: IntArray
+    """Largest |payload| of each list."""
+    scratch: IntArray
+    counters: IntArray
+    """By projection, then by product: synaptic events, unit spike operations, ACs, MACs."""
+    node_counters: IntArray
+    """By node: events, spikes, inputs of maxima."""
