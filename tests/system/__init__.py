@@ -1,0 +1,1 @@
+"""The whole way: trained model to spikes, compared with independent computations."""
