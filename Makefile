@@ -7,7 +7,7 @@ export OMP_NUM_THREADS ?= 1
 # Torch programs and the engines are light; as many test processes as there are cores.
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: setup demo test test-slow lint bench clean
+.PHONY: setup demo test test-slow lint bench docs clean
 
 setup: $(VENV)/.done
 
@@ -38,8 +38,13 @@ lint: setup
 	$(BIN)/mypy -p snnc -p tests
 	$(BIN)/lint-imports
 
+# MNIST images: SNNC_DATA=folder that holds images/mnist_t10k.npz
 bench: setup
-	$(BIN)/python -m benchmarks
+	$(BIN)/python benchmarks/mnist.py --data "$(SNNC_DATA)/images"
+
+# The tables of docs/*.md, made from the registries.
+docs: setup
+	$(BIN)/python docs/make_tables.py
 
 clean:
 	rm -rf build dist demo .mypy_cache .pytest_cache .ruff_cache .hypothesis src/*.egg-info $(VENV)
