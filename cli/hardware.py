@@ -24,8 +24,9 @@ def command(as_json: bool) -> None:
         from snnc.runtime.tables import table
 
         rows = [
-            (row["name"], row["title"], row["n_figures"]) for row in result.to_json()["hardware"]
+            (chip.name, chip.title, len(chip.figures) or None, chip.process)
+            for chip in result.hardware
         ]
-        return [table(("name", "chip", "figures"), rows)]
+        return [table(("name", "chip", "figures", "process"), rows)]
 
     terminal.show(result, render)

@@ -99,8 +99,7 @@ def load_data(
 def _from_file(path: Path) -> DataSet:
     where = str(path)
     try:
-        # .npy maps into memory, so that a set larger than memory streams
-        content: Any = np.load(path, mmap_mode="r" if path.suffix == ".npy" else None)
+        content = _open(path)
         if isinstance(content, np.ndarray):
             arrays, held = {"x": content}, "x"
         else:
@@ -116,6 +115,14 @@ def _from_file(path: Path) -> DataSet:
     if "x" not in arrays:
         raise DataError(f"there is no array `x`, only {held}", where=where)
     return DataSet(name=where, x=arrays["x"], y=arrays.get("y"))
+
+
+def _open(path: Path) -> Any:
+    with path.open("rb") as stream:
+        if stream.read(2) == b"PK" and not zipfile.is_zipfile(path):
+            raise zipfile.BadZipFile("truncated")
+    # .npy maps into memory, so that a set larger than memory streams
+    return np.load(path, mmap_mode="r" if path.suffix == ".npy" else None)
 
 
 def _labels(y: Array, n: int, where: str) -> IntArray:

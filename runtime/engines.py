@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from snnc.backends.base import Session
+from snnc.backends.base import Engine, Session
 from snnc.backends.registry import get_engine
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import NotExecutable
 from snnc.runtime.model import Model
+
+LAVA = "lava"
 
 
 @dataclass(frozen=True)
@@ -48,5 +50,21 @@ def open_engine(
             f"engine `{name}` does not run the event code `{settings.code}`",
             hint=f"it runs {', '.join(sorted(engine.codes))}",
         )
+    if name == LAVA:
+        engine = _lava_engine(engine, model, time_limit)
     session = engine.prepare(model.integer_graph, settings, n_frames=n_frames)
     return OpenEngine(engine.name, session, engine.counts_synapses)
+
+
+def _lava_engine(engine: Engine, model: Model, time_limit: float | None) -> Engine:
+    """The Lava engine as a bundle fixes it; for a plain `.snnc` as the model's target says."""
+    from snnc.backends.lava.bundle import read_bundle
+    from snnc.backends.lava.engine import LavaEngine
+
+    assert isinstance(engine, LavaEngine)
+    if time_limit is not None:
+        engine = replace(engine, time_limit=time_limit)
+    if model.bundle is None:
+        return engine
+    info = read_bundle(model.bundle)
+    return replace(engine, target=info.target, conv=info.conv)

@@ -13,6 +13,9 @@ from snnc.ir.file import SnncFile
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import HostOp
 
+_TOLERANCE = 1e-4
+"""How far count * step / step may lie from the count: float32 rounding, nothing else."""
+
 
 class HostRunner:
     """One host operator, ready to run.
@@ -30,18 +33,26 @@ class HostRunner:
         self.node = node
         self._session = _session(model, node.name)
         self._inputs = self._session.get_inputs()
-        self._sources = [p.source for p in graph.incoming(node.name)]
-        if len(self._inputs) != len(self._sources):
+        given = [graph.nodes[p.source] for p in graph.incoming(node.name)]
+        by_tensor = {g.source_tensor or g.name: g.name for g in given}
+        missing = [taken.name for taken in self._inputs if taken.name not in by_tensor]
+        if missing:
             raise GraphError(
-                f"the host operator takes {len(self._inputs)} inputs, "
-                f"the graph gives {len(self._sources)}",
+                f"the host operator takes `{missing[0]}`, the graph gives "
+                f"{', '.join(by_tensor) or 'nothing'}",
                 where=node.name,
             )
+        self._sources = [by_tensor[taken.name] for taken in self._inputs]
 
     def run(self, data: Mapping[str, Array]) -> IntArray:
         """Integers of shape (M, *shape) from raw data (M, …) by input node name."""
-        step = self.node.step_map()
-        return np.rint(self.values(data) / step).astype(np.int64)
+        values = self.values(data) / self.node.step_map()
+        rounded = np.rint(values)
+        if self.node.result == "count" and np.abs(values - rounded).max(initial=0.0) > _TOLERANCE:
+            raise GraphError(
+                "the host part does not end at an integer activation", where=self.node.name
+            )
+        return rounded.astype(np.int64)
 
     def values(self, data: Mapping[str, Array]) -> Array:
         """Real values, float64, shape (M, *shape)."""

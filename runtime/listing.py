@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from snnc.backends import registry
+from snnc.ir.errors import UnknownBackend
+from snnc.ir.registry import did_you_mean
+from snnc.runtime.energy import Hardware, list_hardware
 from snnc.runtime.jsonable import jsonable
 
-LAVA_TARGETS = ("loihi", "loihi1", "loihi2", "lava")
-"""Names that `targets setup` takes: they share one environment."""
+_log = logging.getLogger(__name__)
+
+_LAVA = "lava"
+"""The engine that runs bundles, and another name of its targets for `targets setup`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +61,14 @@ class SetUp:
         environment: its folder.
         python: its interpreter.
         versions: of the packages in it.
+        created: False where it was there already.
     """
 
     target: str
     environment: Path
     python: Path
     versions: dict[str, str]
+    created: bool
 
     def to_json(self) -> dict[str, Any]:
         """The object of `snnc targets setup --json`."""
@@ -70,17 +78,13 @@ class SetUp:
 
 @dataclass(frozen=True)
 class HardwareList:
-    """Chips with figures.
+    """Chips with figures, and where each figure comes from."""
 
-    Attributes:
-        hardware: name, title and number of figures of each.
-    """
-
-    hardware: tuple[dict[str, Any], ...]
+    hardware: tuple[Hardware, ...]
 
     def to_json(self) -> dict[str, Any]:
         """The object of `snnc hardware --json`."""
-        return {"hardware": list(self.hardware)}
+        return jsonable({"hardware": self.hardware})  # type: ignore[no-any-return]
 
 
 def targets() -> TargetList:
@@ -101,3 +105,44 @@ def targets() -> TargetList:
             )
         )
     return TargetList(tuple(rows))
+
+
+def hardware() -> HardwareList:
+    """Every chip whose figures ship with snnc."""
+    return HardwareList(tuple(list_hardware()))
+
+
+def set_up(name: str, *, python: str | None = None) -> SetUp:
+    """Make the environment that a target runs in.
+
+    Args:
+        name: a target that writes bundles.
+        python: interpreter to use; None: look for one.
+
+    Raises:
+        UnknownBackend: no such target, or one that needs no environment.
+        ChildFailed: a step failed.
+    """
+    from snnc.backends.lava import environment
+
+    known = {*(n for n, t in registry.targets().items() if t.bundle), *registry.ALIASES, _LAVA}
+    if name in registry.targets() and name not in known:
+        raise UnknownBackend(f"target `{name}` needs no environment of its own")
+    if name not in known:
+        raise UnknownBackend(f"unknown target `{name}`{did_you_mean(name, sorted(known))}")
+    made = environment.setup(python=python, progress=_log.info)
+    return SetUp(
+        target=name,
+        environment=made.path,
+        python=made.python,
+        versions=dict(made.versions),
+        created=made.created,
+    )
+
+
+def lava_environment() -> Path | None:
+    """Folder of the environment that Lava runs in; None if there is none."""
+    from snnc.backends.lava.environment import find_environment
+
+    found = find_environment()
+    return None if found is None else found.path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +9,10 @@ from typing import Any
 
 from snnc.ir import file as snnc_file
 from snnc.ir.codes import RunSettings
-from snnc.ir.errors import BadInputFile, DamagedFile, NotExecutable
+from snnc.ir.errors import NotExecutable
 from snnc.ir.file import SnncFile
 from snnc.ir.graph import Graph
 from snnc.runtime.summary import describe, summarise
-
-BUNDLE_MODEL = "model.snnc"
-BUNDLE_MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -110,33 +106,13 @@ def load(path: str | os.PathLike[str]) -> Model:
         file = snnc_file.load(place)
         target = str(file.manifest.get("target", "sim"))
         return Model(path=place, file=file, bundle=None, target=target, settings=file.settings)
-    if not (place / BUNDLE_MODEL).is_file():
-        raise BadInputFile(
-            f"the folder is no bundle: it has no {BUNDLE_MODEL}",
-            where=str(place),
-            hint="`snnc convert --target loihi` writes bundles",
-        )
-    file = snnc_file.load(place / BUNDLE_MODEL)
-    manifest = _bundle_manifest(place / BUNDLE_MANIFEST)
-    try:
-        return Model(
-            path=place,
-            file=file,
-            bundle=place,
-            target=str(manifest["target"]),
-            settings=RunSettings.from_json(manifest["settings"]),
-        )
-    except (KeyError, TypeError) as error:
-        raise DamagedFile(
-            f"the manifest lacks {error}", where=str(place / BUNDLE_MANIFEST)
-        ) from error
+    from snnc.backends.lava.bundle import read_bundle
 
-
-def _bundle_manifest(path: Path) -> dict[str, Any]:
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DamagedFile(f"cannot be read: {error}", where=str(path)) from error
-    if not isinstance(manifest, dict):
-        raise DamagedFile("is no JSON object", where=str(path))
-    return manifest
+    info = read_bundle(place)
+    return Model(
+        path=place,
+        file=snnc_file.load(info.model),
+        bundle=place,
+        target=info.target,
+        settings=info.settings,
+    )

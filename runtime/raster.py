@@ -15,6 +15,7 @@ from snnc.runtime.npz import check_suffix
 if TYPE_CHECKING:
     from snnc.runtime.trace import TraceResult
 
+PLOT_SUFFIXES = (".png", ".html")
 _GAP = 0.04
 """Space between populations, as a share of all neurons."""
 _HINT = "pip install 'snnc[report]'"
@@ -38,7 +39,7 @@ def write_raster(
         MissingExtra: matplotlib or plotly is not installed.
         OutputExists: the file is there and `force` is false.
     """
-    check_suffix(path, (".png", ".html"))
+    check_suffix(path, PLOT_SUFFIXES)
     draw = _draw_html if path.suffix == ".html" else _draw_png
     with atomic_path(path, force=force) as temporary:
         draw(temporary, trace, sizes)

@@ -18,7 +18,8 @@ from snnc.runtime.data import DataSet, load_data
 from snnc.runtime.feeds import Feeder
 from snnc.runtime.jsonable import jsonable
 from snnc.runtime.model import Model, load
-from snnc.runtime.npz import write_npz
+from snnc.runtime.npz import check_suffix, write_npz
+from snnc.runtime.raster import PLOT_SUFFIXES, write_raster
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -129,6 +130,7 @@ def trace(
     """
     model = model if isinstance(model, Model) else load(model)
     settings = model.run_settings(code, schedule)
+    _check_names(output, plot)
     feeder = Feeder(model.file)
     samples = load_data(data, feeder.shape)
     if not 0 <= sample < len(samples):
@@ -145,6 +147,15 @@ def trace(
     result = _result(found, sample, settings.code, settings.schedule, output, plot)
     _write(result, model, force=force)
     return result
+
+
+def _check_names(
+    output: str | os.PathLike[str] | None, plot: str | os.PathLike[str] | None
+) -> None:
+    if output is not None:
+        check_suffix(Path(output), (".npz",))
+    if plot is not None:
+        check_suffix(Path(plot), PLOT_SUFFIXES)
 
 
 def _result(
@@ -175,7 +186,5 @@ def _write(result: TraceResult, model: Model, *, force: bool) -> None:
     if result.output is not None:
         write_npz(result.output, result.arrays(), force=force)
     if result.plot is not None:
-        from snnc.runtime.raster import write_raster
-
         sizes = {name: model.integer_graph.nodes[name].size for name in result.names}
         write_raster(result.plot, result, sizes, force=force)

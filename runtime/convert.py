@@ -1,0 +1,272 @@
+"""From a trained model to a `.snnc` file and, for a chip, a bundle beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import snnc
+from snnc.backends.base import Target
+from snnc.backends.registry import get_target
+from snnc.converter.convert import Converted, convert_source
+from snnc.converter.sources import SourceOptions, load_source
+from snnc.ir import file as snnc_file
+from snnc.ir.arrays import Array, Shape
+from snnc.ir.codes import RunSettings
+from snnc.ir.errors import OutputExists, WrongUsage
+from snnc.ir.file import SnncFile
+from snnc.ir.graph import Graph
+from snnc.runtime.data import DataSet, load_data
+from snnc.runtime.jsonable import jsonable
+from snnc.runtime.model import Model
+from snnc.runtime.progress import Progress, silent
+from snnc.runtime.summary import Summary, summarise
+
+if TYPE_CHECKING:
+    import torch
+
+DEFAULT_OUTPUT = Path()
+"""As `output`: the source's stem in the current folder."""
+SUFFIX = ".snnc"
+_STAGES = 4
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Conversion:
+    """A converted model and what came of the conversion.
+
+    Attributes:
+        file: both graphs, ONNX parts, settings and manifest.
+        target: what it was converted for.
+        summary: sizes.
+        notes: what the user should know, one sentence each.
+        seconds: that it took.
+        output: the `.snnc` file that was written, None if none was asked for.
+        bundle: the bundle folder that was written, None for targets without one.
+    """
+
+    file: SnncFile
+    target: str
+    summary: Summary
+    notes: tuple[str, ...]
+    seconds: float
+    output: Path | None
+    bundle: Path | None
+
+    @property
+    def float_graph(self) -> Graph:
+        """The float form."""
+        return self.file.float_graph
+
+    @property
+    def integer_graph(self) -> Graph:
+        """The integer form."""
+        return self.file.integer_graph
+
+    @property
+    def model(self) -> Model:
+        """The converted model, ready to run."""
+        return Model(
+            path=self.output,
+            file=self.file,
+            bundle=None,
+            target=self.target,
+            settings=self.file.settings,
+        )
+
+    @property
+    def fits(self) -> str | None:
+        """Does it fit the chip? Unknown until it is mapped."""
+        return None
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of `snnc convert --json`."""
+        result: dict[str, Any] = jsonable(
+            {
+                "output": self.output,
+                "bundle": self.bundle,
+                "target": self.target,
+                "code": self.file.settings.code,
+                "schedule": self.file.settings.schedule,
+                **self.summary.to_json(),
+                "fits": self.fits,
+                "notes": self.notes,
+                "graph_hash": self.integer_graph.content_hash(),
+                "seconds": self.seconds,
+            }
+        )
+        return result
+
+
+def convert(
+    source: str | os.PathLike[str] | torch.nn.Module,
+    example_inputs: Any = None,
+    *,
+    output: str | os.PathLike[str] | None = None,
+    target: str = "sim",
+    weight_bits: int | None = None,
+    code: str | None = None,
+    schedule: str | None = None,
+    first_layer: str | None = None,
+    lava_conv: str = "sparse",
+    factory: str | None = None,
+    input_shape: Shape | None = None,
+    levels: int | None = None,
+    input_range: tuple[float, float] | None = None,
+    input_bits: int | None = None,
+    calibrate: DataSet | Array | str | os.PathLike[str] | None = None,
+    trust_pickle: bool = False,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Conversion:
+    """Convert a trained integer-activation model.
+
+    Args:
+        source: a model file, or a `torch.nn.Module`.
+        example_inputs: for a module: what its forward takes, samples first.
+        output: `.snnc` to write; None: nothing is written.
+        target: `sim`, `loihi` or another target; a chip gets a bundle beside `output`.
+        weight_bits: width of integer weights, 2 to 16; None: the target's, 8.
+        code: default event code of runs; None: the target's.
+        schedule: default schedule of runs; None: the target's.
+        first_layer: `host` or `chip`; None: on chip where the input has a grid.
+        lava_conv: how a bundle writes convolutions, `sparse` or `conv`.
+        factory: `package.module:callable` that builds the module of a checkpoint.
+        input_shape: with a batch axis of 1, where the source does not say it.
+        levels: largest count, where the source does not say it.
+        input_range: smallest and largest input, for a grid.
+        input_bits: of that grid.
+        calibrate: data to take the input's range from.
+        trust_pickle: run the code in a pickled module.
+        force: overwrite what is there.
+        progress: is told after each stage.
+
+    Raises:
+        SnncError: by its subclass: source that cannot be loaded, operator without event form,
+            unknown levels, width exceeded, output exists, ….
+    """
+    start = time.perf_counter()
+    tell = progress or silent
+    chip = get_target(target)
+    settings = RunSettings(
+        code=code or chip.settings.code,  # type: ignore[arg-type]
+        schedule=schedule or chip.settings.schedule,  # type: ignore[arg-type]
+    )
+    paths = _Paths.choose(source, output, chip, force=force)
+    options = SourceOptions(
+        factory=factory,
+        input_shape=input_shape,
+        levels=levels,
+        input_range=input_range,
+        input_bits=input_bits,
+        calibrate=None if calibrate is None else load_data(calibrate).x,
+        trust_pickle=trust_pickle,
+    )
+    tell("convert", 0, _STAGES)
+    loaded = load_source(source, options, example_inputs)
+    tell("convert", 1, _STAGES)
+    bits = weight_bits or chip.weight_bits
+    converted = convert_source(
+        loaded, weight_bits=bits, first_layer=first_layer, limits=chip.limits, settings=settings
+    )
+    tell("convert", 3, _STAGES)
+    file = SnncFile(
+        float_graph=converted.float_graph,
+        integer_graph=converted.integer_graph,
+        onnx=converted.onnx,
+        settings=settings,
+        manifest=_manifest(converted, loaded.provenance, chip, bits),
+    )
+    _write(file, paths, chip, lava_conv, force=force)
+    tell("convert", _STAGES, _STAGES)
+    return Conversion(
+        file=file,
+        target=chip.name,
+        summary=summarise(file),
+        notes=converted.notes,
+        seconds=time.perf_counter() - start,
+        output=paths.output,
+        bundle=paths.bundle,
+    )
+
+
+def _manifest(
+    converted: Converted, provenance: Mapping[str, Any], target: Target, bits: int
+) -> dict[str, Any]:
+    manifest: dict[str, Any] = jsonable(
+        {
+            "written_by": f"snnc {snnc.__version__}",
+            "target": target.name,
+            "weight_bits": bits,
+            "provenance": provenance,
+            "rounding": converted.rounding,
+            "notes": converted.notes,
+        }
+    )
+    return manifest
+
+
+@dataclass(frozen=True)
+class _Paths:
+    """Where the outputs go."""
+
+    output: Path | None
+    bundle: Path | None
+
+    @classmethod
+    def choose(cls, source: Any, output: Any, target: Target, *, force: bool) -> _Paths:
+        """Default names filled in, and checked before the work begins."""
+        if output is None:
+            return cls(None, None)
+        path = Path(output)
+        if path == DEFAULT_OUTPUT:
+            if not isinstance(source, str | os.PathLike):
+                raise WrongUsage("a module has no file name to name the output after")
+            path = Path(Path(source).stem + SUFFIX)
+        if path.suffix != SUFFIX:
+            raise WrongUsage(
+                f"cannot write `{path.name}`", hint=f"name a file that ends in {SUFFIX}"
+            )
+        bundle = path.with_suffix(f".{target.name}") if target.bundle else None
+        for place in (path, bundle):
+            if place is not None and place.exists() and not force:
+                raise OutputExists(
+                    "the output is there already", where=str(place), hint="use --force"
+                )
+        return cls(path, bundle)
+
+
+def _write(file: SnncFile, paths: _Paths, target: Target, conv: str, *, force: bool) -> None:
+    """Write the `.snnc` and the bundle; if the bundle fails, the `.snnc` does not appear."""
+    if paths.output is None:
+        return
+    if paths.bundle is None:
+        snnc_file.save(paths.output, file, force=force)
+        return
+    from snnc.backends.lava.bundle import write_bundle
+
+    with _staged(paths.output, file) as staged:
+        write_bundle(
+            file.integer_graph,
+            paths.bundle,
+            target=target.name,
+            settings=file.settings,
+            conv=conv,
+            model=staged,
+            force=force,
+        )
+        staged.replace(paths.output)
+
+
+@contextlib.contextmanager
+def _staged(path: Path, file: SnncFile) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        staged = Path(folder) / path.name
+        snnc_file.save(staged, file)
+        yield staged

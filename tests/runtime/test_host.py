@@ -1,0 +1,85 @@
+"""Host operators: ONNX subgraphs whose results become integers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from snnc.ir.errors import DamagedFile, GraphError
+from snnc.ir.file import SnncFile
+from snnc.ir.graph import Graph, Projection
+from snnc.ir.maps import Identity
+from snnc.ir.neurons import Accumulator
+from snnc.ir.nodes import HostOp, Input, Output, Population
+from snnc.runtime.feeds import Feeder
+
+STEP = 0.5
+
+
+def times_two(*, batch: int | str = 1) -> bytes:
+    """An ONNX model y = 2 x on float32 (batch, 3)."""
+    value = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Mul", ["x", "two"], ["y"])],
+        "host",
+        [value("x", onnx.TensorProto.FLOAT, [batch, 3])],
+        [value("y", onnx.TensorProto.FLOAT, [batch, 3])],
+        [onnx.numpy_helper.from_array(np.array(2, np.float32), "two")],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)])
+    model.ir_version = 10
+    return bytes(model.SerializeToString())
+
+
+def make(result: Any, model: bytes) -> SnncFile:
+    host = HostOp(
+        name="host",
+        shape=(3,),
+        onnx="host",
+        result=result,
+        lo=-9,
+        hi=9,
+        step=np.array(STEP),
+    )
+    graph = Graph(
+        nodes=[
+            Input(name="x", shape=(3,), grid=False),
+            host,
+            Population(name="p", shape=(3,), model=Accumulator()),
+            Output(name="y", shape=(3,)),
+        ],
+        projections=[
+            Projection(name="raw", source="x", target="host", map=Identity(shape=(3,))),
+            Projection(name="in", source="host", target="p", map=Identity(shape=(3,))),
+            Projection(name="out", source="p", target="y", map=Identity(shape=(3,))),
+        ],
+    ).validate()
+    return SnncFile(float_graph=graph, integer_graph=graph, onnx={"host": model})
+
+
+@pytest.mark.parametrize("batch", [1, "n"])
+def test_values_round_half_to_even(batch: int | str) -> None:
+    x = np.array([[0.125, 0.375, 0.625], [-0.125, 1.0, 0.3]])
+    # 2 x / 0.5 = 0.5, 1.5, 2.5 and -0.5, 4, 1.2
+    feeds = Feeder(make("value", times_two(batch=batch))).feeds(x)
+    assert list(feeds) == ["host"]
+    assert feeds["host"].tolist() == [[[0, 2, 2]], [[0, 4, 1]]]
+
+
+def test_counts_are_exact() -> None:
+    feeder = Feeder(make("count", times_two()))
+    assert feeder.feeds(np.array([[0.25, 0.5, -0.75]]))["host"].tolist() == [[[1, 2, -3]]]
+    with pytest.raises(GraphError, match="does not end at an integer activation"):
+        feeder.feeds(np.array([[0.3, 0.5, 0.5]]))
+
+
+def test_missing_or_damaged_parts(tmp_path: Path) -> None:
+    with pytest.raises(DamagedFile, match="cannot be loaded"):
+        Feeder(make("value", b"nonsense"))
+    file = make("value", times_two())
+    with pytest.raises(DamagedFile, match="is missing"):
+        Feeder(SnncFile(float_graph=file.float_graph, integer_graph=file.integer_graph))

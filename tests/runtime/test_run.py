@@ -1,0 +1,97 @@
+"""Running: the same numbers in every batch size, counters summed, limits kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import snnc.runtime.run as runner
+from snnc.ir.codes import RunSettings
+from snnc.ir.errors import NotExecutable, OutputExists, TimeLimit
+from snnc.runtime.model import load
+from snnc.runtime.run import batch_size, run
+from tests.runtime.models import STEP, reference, samples, save_model
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return save_model(tmp_path)
+
+
+@pytest.mark.parametrize("engine", ["oracle", "event", "dense"])
+@pytest.mark.parametrize("code", ["graded", "burst"])
+def test_outputs(model: Path, engine: str, code: str) -> None:
+    x, _ = samples()
+    result = run(model, x, engine=engine, code=code)
+    assert result.outputs_int.tolist() == reference(x).tolist()
+    assert result.outputs.tolist() == (reference(x) * STEP).tolist()
+    assert result.predictions is not None
+    assert result.predictions.tolist() == reference(x).argmax(axis=1).tolist()
+    assert result.accuracy is None
+    assert (result.engine, result.code) == (engine, code)
+
+
+def test_batches_change_nothing(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, _ = samples()
+    whole = run(model, x, engine="oracle", counts=True)
+    monkeypatch.setattr(runner, "_LARGEST_BATCH", 7)
+    told: list[tuple[str, int, int]] = []
+    parts = run(model, x, engine="oracle", counts=True, progress=lambda *where: told.append(where))
+    assert told == [("run", 7, 20), ("run", 14, 20), ("run", 20, 20)]
+    assert parts.outputs_int.tolist() == whole.outputs_int.tolist()
+    assert parts.counters == whole.counters
+    assert parts.counts is not None
+    assert whole.counts is not None
+    assert {n: c.tolist() for n, c in parts.counts.items()} == {
+        n: c.tolist() for n, c in whole.counts.items()
+    }
+
+
+def test_counters_by_hand(model: Path) -> None:
+    x = np.array([[1, 0, 2, 0, 0, 0]], np.uint8)
+    hidden = run(model, x, engine="oracle", counts=True)
+    assert hidden.counts is not None
+    fired = hidden.counts["hidden"][0, 0]
+    counters = hidden.counters
+    assert counters["synaptic_events"] == 2 * 5 + np.count_nonzero(fired) * 3
+    assert counters["unit_spike_operations"] == 3 * 5 + fired.sum() * 3
+    assert counters["dense_macs"] == 30 + 15
+    assert counters["host_macs"] == 0
+
+
+def test_limit(model: Path) -> None:
+    assert run(model, samples()[0], engine="oracle", limit=3).n_samples == 3
+
+
+def test_time_limit(model: Path) -> None:
+    with pytest.raises(TimeLimit, match="after 0 of 20 samples"):
+        run(model, samples()[0], engine="oracle", time_limit=1e-9)
+
+
+def test_an_existing_output_is_found_before_the_work(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "o.npz"
+    out.touch()
+    monkeypatch.setattr(runner, "open_engine", None)
+    with pytest.raises(OutputExists):
+        run(model, samples()[0], engine="oracle", output=out)
+
+
+def test_settings_come_from_the_file(tmp_path: Path) -> None:
+    settings = RunSettings(code="burst", schedule="pipelined")
+    model = save_model(tmp_path, settings=settings)
+    result = run(model, samples()[0], engine="oracle")
+    assert (result.code, result.schedule) == ("burst", "pipelined")
+    result = run(load(model), samples()[0], engine="oracle", code="graded")
+    assert (result.code, result.schedule) == ("graded", "pipelined")
+    with pytest.raises(NotExecutable, match="did you mean `burst`"):
+        run(model, samples()[0], code="bursts")
+
+
+def test_batch_size() -> None:
+    assert batch_size(10, 1) == 250
+    assert batch_size(10**9, 1) == 1
+    assert 1 < batch_size(10**5, 1) < 250
