@@ -63,7 +63,7 @@ def get_engine(name: str) -> Engine:
     """
     engine = get_backend(name).engine if name in _entries() else None
     if engine is None:
-        raise UnknownBackend(f"unknown engine `{name}`{did_you_mean(name, engine_names())}")
+        raise UnknownBackend(f"unknown engine `{name}`{did_you_mean(name, backend_names())}")
     return engine
 
 
