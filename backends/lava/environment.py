@@ -151,13 +151,13 @@ def _make(path: Path, python: str | os.PathLike[str] | None, tell: Progress) -> 
     path.mkdir(parents=True)
     (path / _BEGUN).touch()
     tell(f"making the environment {path}")
-    _step([interpreter.path, "-m", "venv", path], "python -m venv")
+    _step([str(interpreter.path), "-m", "venv", str(path)], "python -m venv")
     tell(f"installing {', '.join(REQUIREMENTS)} (a minute or two)")
-    pip = [_python(path), "-m", "pip", "install", "--disable-pip-version-check", *REQUIREMENTS]
-    _step(pip, "pip install lava-nc")
+    pip = [str(_python(path)), "-m", "pip", "install", "--disable-pip-version-check"]
+    _step([*pip, *REQUIREMENTS], "pip install lava-nc")
 
 
-def _step(command: list[str | os.PathLike[str]], what: str) -> None:
+def _step(command: list[str], what: str) -> None:
     done = run_child(command, time_limit=_INSTALL_SECONDS, where=what)
     if done.status:
         raise ChildFailed(
@@ -169,7 +169,7 @@ def _step(command: list[str | os.PathLike[str]], what: str) -> None:
 
 def _trial(path: Path, tell: Progress) -> dict[str, str]:
     tell("trying a small network")
-    command = [_python(path), "-c", _CHECK]
+    command = [str(_python(path)), "-c", _CHECK]
     done = run_child(command, time_limit=_CHECK_SECONDS, where="the trial run of Lava")
     try:
         found = json.loads(done.stdout.strip().splitlines()[-1])
@@ -221,7 +221,9 @@ def _lock(path: Path, tell: Progress) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = open(path.with_name(f".{path.name}.lock"), "w")  # noqa: SIM115
     except OSError as error:
-        raise ChildFailed(f"cannot write there: {error.strerror}", where=str(path.parent)) from error
+        raise ChildFailed(
+            f"cannot write there: {error.strerror}", where=str(path.parent)
+        ) from error
     with handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

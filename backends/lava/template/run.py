@@ -123,7 +123,9 @@ def run(network, counts, options) -> None:
         for i, (name, process) in enumerate(processes.items()):
             files[name] = os.path.join(folder, f"{i}.npy")
             shape = process.s_out.shape
-            recorder = Recorder(shape=shape, path=files[name], n_ticks=n_ticks, name=f"record {name}")
+            recorder = Recorder(
+                shape=shape, path=files[name], n_ticks=n_ticks, name=f"record {name}"
+            )
             process.s_out.connect(recorder.a_in)
         simulate(next(iter(processes.values())), n_ticks, options)
         shapes = {name: process.s_out.shape for name, process in processes.items()}
@@ -143,7 +145,7 @@ def simulate(process, n_ticks, options) -> None:
     except BaseException:
         traceback.print_exc()
         end(EXIT_PROCESS_FAILED)
-    guard = Guard(dict(zip(actors, names)), options)
+    guard = Guard(dict(zip(actors, names, strict=False)), options)
     guard.start()
     try:
         process.run(condition=RunSteps(num_steps=n_ticks))

@@ -71,7 +71,9 @@ def window_taps(spatial, window, stride, padding, dilation):
     """Output extent, and for each tap of the window the flat positions that it joins."""
     extent = tuple(
         (n + before + after - d * (k - 1) - 1) // s + 1
-        for n, k, s, (before, after), d in zip(spatial, window, stride, padding, dilation)
+        for n, k, s, (before, after), d in zip(
+            spatial, window, stride, padding, dilation, strict=True
+        )
     )
     taps = []
     for tap in product(*(range(k) for k in window)):

@@ -25,7 +25,14 @@ class IntegrateAndFire(Population):
     """
 
     def __init__(
-        self, *, threshold, leak_multiplier=1, leak_shift=0, reset, strict, frames_per_sample,
+        self,
+        *,
+        threshold,
+        leak_multiplier=1,
+        leak_shift=0,
+        reset,
+        strict,
+        frames_per_sample,
         **population,
     ) -> None:
         super().__init__(

@@ -25,9 +25,7 @@ class Population(AbstractProcess):
         parameters: what else the process model reads from `proc_params`.
     """
 
-    def __init__(
-        self, *, shape, start, window, period, code, name, bias=0, **parameters
-    ) -> None:
+    def __init__(self, *, shape, start, window, period, code, name, bias=0, **parameters) -> None:
         clock = (start, window, period)
         super().__init__(name=name, shape=shape, clock=clock, code=code, **parameters)
         self.a_in = InPort(shape=shape)

@@ -48,4 +48,6 @@ class PySource(PyLoihiProcessModel):
     def run_spk(self):
         slot, frame = self.clock.slot(self.time_step), self.clock.frame(self.time_step)
         silent = slot < 0 or frame >= len(self.counts)
-        self.s_out.send(emitted(self.counts[0 if silent else frame], -1 if silent else slot, self.code))
+        self.s_out.send(
+            emitted(self.counts[0 if silent else frame], -1 if silent else slot, self.code)
+        )

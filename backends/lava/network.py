@@ -1,0 +1,170 @@
+"""The text of `network.py`: a graph as readable Lava."""
+
+from __future__ import annotations
+
+from snnc.backends.lava.neurons import node_call
+from snnc.backends.lava.plan import Plan
+from snnc.backends.lava.synapses import synapses_of
+from snnc.backends.lava.text import (
+    Call,
+    Imports,
+    assignment,
+    comment_text,
+    identifiers,
+    quoted,
+    table,
+)
+from snnc.ir.graph import Projection
+from snnc.ir.nodes import HostOp, Input, Node
+
+_RESERVED = (
+    "BURST", "GRADED", "INPUTS", "PERIOD", "START", "WINDOW", "Path", "SignMode", "np", "w",
+    "build", "counts", "frames_per_sample", "n_ticks",
+    "Accumulator", "Conv", "Delay", "Dense", "IntegerFire", "IntegrateAndFire", "MaxSynapses",
+    "Maximum", "Product", "Source", "Sparse",
+    "conv_matrix", "dense_matrix", "diagonal_matrix", "high_byte", "listed_matrix", "low_byte",
+    "pool_matrix", "taken_from",
+)  # fmt: skip
+"""Names that network.py uses for itself."""
+
+
+def network_text(plan: Plan) -> str:
+    """Python source of the whole network; fills `plan.arrays` on the way."""
+    imports = Imports()
+    names = identifiers((node.name for node in plan.nodes), _RESERVED)
+    synapse_names = _synapse_names(plan, names)
+    body: list[str] = []
+    for node in plan.nodes:
+        body += ["", f"    # {_describe(plan, node)}"]
+        body += _place(imports, names[node.name], node_call(plan, node, names[node.name]))
+        for p in plan.projections_into(node.name):
+            body += _connect(plan, imports, names, synapse_names, p)
+    codes = {plan.code_of(node.name).upper() for node in plan.nodes}
+    imports.add("processes.clock", *codes)
+    listed = [f"        {quoted(node.name)}: {names[node.name]}," for node in plan.nodes]
+    lines = [
+        *_head(plan),
+        "from pathlib import Path",
+        "",
+        "import numpy as np",
+        *imports.lines("lava"),
+        "",
+        *imports.lines("processes"),
+        *imports.lines("synapses"),
+        "",
+        f"WINDOW = {plan.schedule.window}  # ticks in which one frame's counts travel",
+        f"PERIOD = {plan.schedule.period}  # ticks from one frame to the next",
+        "",
+        *table("START", _starts(plan), "tick at which a population emits its first frame"),
+        "",
+        *table("INPUTS", _inputs(plan), "shape, lowest and highest count"),
+        "",
+        "",
+        "def n_ticks(n_frames):",
+        '    """Steps until the last event of `n_frames` frames has been sent."""',
+        "    return max(START.values()) + WINDOW + (n_frames - 1) * PERIOD",
+        "",
+        "",
+        "def build(counts, frames_per_sample=1):",
+        '    """The populations by name; the synapses hang between them.',
+        "",
+        "    Args:",
+        "        counts: integers by input, shape (n_frames, *shape), sample after sample.",
+        "        frames_per_sample: membranes that outlive a frame start again after so many.",
+        '    """',
+        '    w = np.load(Path(__file__).parent / "weights.npz")',
+        *body,
+        "",
+        "    return {",
+        *listed,
+        "    }",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _head(plan: Plan) -> list[str]:
+    code, schedule = plan.settings.code, plan.settings.schedule
+    return [
+        f'"""`{_docstring(plan.graph.name)}` as Lava processes.',
+        "",
+        f"Written by snnc for {plan.limits.target}: code {code}, schedule {schedule}. One process",
+        "for each population and one for each projection: lava-nc's own synapses, and neurons from",
+        "the folder `processes`.",
+        "",
+        "Lava's synapses keep only even weights where signs are mixed, so weights W stand as 2 * W",
+        "with a weight_exp that is 1 less: exact for -128 to 127.",
+        '"""',
+        "",
+    ]
+
+
+def _docstring(text: str) -> str:
+    return comment_text(text).replace("\\", "/").replace('"', "'")
+
+
+def _synapse_names(plan: Plan, names: dict[str, str]) -> dict[str, str]:
+    """Identifiers of projections, and of what stands beside them."""
+    wanted = [
+        name + suffix
+        for name in plan.graph.projections
+        for suffix in ("", "_low", "_high", "_delay")
+    ]
+    return identifiers(wanted, [*_RESERVED, *names.values()])
+
+
+def _connect(
+    plan: Plan,
+    imports: Imports,
+    names: dict[str, str],
+    synapse_names: dict[str, str],
+    p: Projection,
+) -> list[str]:
+    source, target = names[p.source], names[p.target]
+    port = "a_in" if p.port == "in" else f"{p.port}_in"
+    receiver, lines = f"{target}.{port}", []
+    ticks = plan.schedule.delay[p.name]
+    if ticks:
+        shape = plan.graph.nodes[p.target].port_shape(p.port)
+        arguments = {
+            "name": quoted(f"{p.name} (delay)"),
+            "shape": repr(shape),
+            "ticks": repr(ticks),
+        }
+        delay = synapse_names[f"{p.name}_delay"]
+        lines += _place(imports, delay, Call("processes.delay", "Delay", arguments))
+        lines.append(f"    {delay}.a_out.connect({receiver})")
+        receiver = f"{delay}.a_in"
+    for part in synapses_of(plan, p, synapse_names[p.name]):
+        own = synapse_names[f"{p.name}_{part.suffix}" if part.suffix else p.name]
+        imports.add("synapses", *part.helpers)
+        if "sign_mode" in part.call.arguments:
+            imports.add("lava.utils.weightutils", "SignMode")
+        lines += _place(imports, own, part.call)
+        lines.append(f"    {source}.s_out{part.before}.connect({own}.s_in)")
+        lines.append(f"    {own}.a_out{part.after}.connect({receiver})")
+    return lines
+
+
+def _place(imports: Imports, name: str, call: Call) -> list[str]:
+    imports.add(call.module, call.callee)
+    return assignment(name, call)
+
+
+def _describe(plan: Plan, node: Node) -> str:
+    r = plan.ranges[node.name]
+    extent = " x ".join(map(str, node.shape))
+    name = comment_text(node.module_path or node.name)
+    what = "values" if plan.graph.emits(node.name) == "value" else "counts"
+    return f"{name}: {extent} neurons, {what} {int(r.out_lo.min())} to {int(r.out_hi.max())}"
+
+
+def _starts(plan: Plan) -> dict[str, str]:
+    return {node.name: repr(plan.schedule.start[node.name]) for node in plan.nodes}
+
+
+def _inputs(plan: Plan) -> dict[str, str]:
+    return {
+        node.name: f"({node.shape}, {node.lo}, {node.hi})"
+        for node in plan.nodes
+        if isinstance(node, Input | HostOp)
+    }

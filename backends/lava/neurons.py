@@ -1,0 +1,152 @@
+"""Nodes as Lava processes: one function for each kind, found through tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from snnc.backends.lava.plan import Plan
+from snnc.backends.lava.text import Call, quoted
+from snnc.ir.arrays import Array, along
+from snnc.ir.errors import UnsupportedByTarget
+from snnc.ir.neurons import IF, LIF, Accumulator, IntegerFire, Max, NeuronModel
+from snnc.ir.nodes import HostOp, Input, Node, Population, Product
+
+INT32 = np.iinfo(np.int32)
+
+PopulationLowering = Callable[[Plan, Population, str], Call]
+NodeLowering = Callable[[Plan, Node, str], Call]
+
+
+def node_call(plan: Plan, node: Node, key: str) -> Call:
+    """The process of a node.
+
+    Args:
+        key: identifier of the node, under which its arrays are kept.
+
+    Raises:
+        UnsupportedByTarget: there is no process for it.
+    """
+    if isinstance(node, Population):
+        lowering = POPULATIONS.get(type(node.model))
+        if lowering is None:
+            raise UnsupportedByTarget(
+                f"{plan.limits.target} has no process for {node.model.kind} neurons",
+                where=node.module_path or node.name,
+                hint=f"it has them for {', '.join(m.kind for m in POPULATIONS)}",
+            )
+        return lowering(plan, node, key)
+    return NODES[type(node)](plan, node, key)
+
+
+def source(plan: Plan, node: Node, key: str) -> Call:
+    """An input, or what a host operator computed."""
+    arguments = {
+        "name": quoted(node.name),
+        "counts": f"counts[{quoted(node.name)}]",
+        "window": "WINDOW",
+        "period": "PERIOD",
+        "code": _code(plan, node),
+    }
+    return Call("processes.source", "Source", arguments)
+
+
+def product(plan: Plan, node: Node, key: str) -> Call:
+    """The product of two operands."""
+    assert isinstance(node, Product)
+    arguments = {
+        "name": quoted(node.name),
+        "op": quoted(node.op),
+        "a_shape": repr(node.a_shape),
+        "b_shape": repr(node.b_shape),
+        "shape": repr(node.shape),
+        "start": f"START[{quoted(node.name)}]",
+        "window": "WINDOW",
+        "period": "PERIOD",
+    }
+    return Call("processes.product", "Product", arguments)
+
+
+def integer_fire(plan: Plan, node: Population, key: str) -> Call:
+    """The integer activation."""
+    model = node.model
+    assert isinstance(model, IntegerFire)
+    thresholds = along(clipped(model.thresholds.T), len(node.shape), node.channel_axis)
+    if model.thresholds.shape[0] == 1:
+        thresholds = clipped(model.thresholds).reshape(-1, *[1] * len(node.shape))
+    if not len(thresholds):  # a constant; Lava has no empty Vars
+        thresholds = np.full((1, *[1] * len(node.shape)), INT32.max, dtype=np.int32)
+    own = {
+        "thresholds": plan.store(f"{key}.thresholds", thresholds),
+        "lo": repr(model.lo),
+    }
+    return Call("processes.fire", "IntegerFire", _common(plan, node, key, own))
+
+
+def accumulator(plan: Plan, node: Population, key: str) -> Call:
+    """A membrane that is passed on."""
+    return Call("processes.passing", "Accumulator", _common(plan, node, key, {}))
+
+
+def maximum(plan: Plan, node: Population, key: str) -> Call:
+    """What max-pool synapses lead to."""
+    return Call("processes.passing", "Maximum", _common(plan, node, key, {}))
+
+
+def integrate_and_fire(plan: Plan, node: Population, key: str) -> Call:
+    """Spiking neurons with a membrane across frames."""
+    model = node.model
+    assert isinstance(model, IF | LIF)
+    threshold = along(clipped(model.threshold), len(node.shape), node.channel_axis)
+    own = {
+        "threshold": plan.store(f"{key}.threshold", spread(threshold, node)),
+        "reset": quoted(model.reset),
+        "strict": repr(model.strict),
+        "frames_per_sample": "frames_per_sample",
+    }
+    if isinstance(model, LIF):
+        own |= {
+            "leak_multiplier": repr(model.leak_multiplier),
+            "leak_shift": repr(model.leak_shift),
+        }
+    return Call("processes.integrate", "IntegrateAndFire", _common(plan, node, key, own))
+
+
+def clipped(values: Array) -> Array:
+    """Thresholds as int32: membranes have 24 bits, so what is cut off is never reached."""
+    return np.clip(values, INT32.min, INT32.max).astype(np.int32)
+
+
+def spread(values: Array, node: Population) -> Array:
+    """`values` with as many axes as the population."""
+    return values.reshape((1,) * (len(node.shape) - values.ndim) + values.shape)
+
+
+def _common(plan: Plan, node: Population, key: str, own: Mapping[str, str]) -> dict[str, str]:
+    """Arguments of a population, those of its model (`own`) in the middle."""
+    arguments = {"name": quoted(node.name), "shape": repr(node.shape), **own}
+    if (node.bias != 0).any():
+        bias = along(node.bias, len(node.shape), node.channel_axis).astype(np.int32)
+        arguments["bias"] = plan.store(f"{key}.bias", bias)
+    return arguments | {
+        "start": f"START[{quoted(node.name)}]",
+        "window": "WINDOW",
+        "period": "PERIOD",
+        "code": _code(plan, node),
+    }
+
+
+def _code(plan: Plan, node: Node) -> str:
+    return plan.code_of(node.name).upper()
+
+
+POPULATIONS: Mapping[type[NeuronModel], PopulationLowering] = {
+    IntegerFire: integer_fire,
+    Accumulator: accumulator,
+    Max: maximum,
+    IF: integrate_and_fire,
+    LIF: integrate_and_fire,
+}
+
+NODES: Mapping[type[Node], NodeLowering] = {Input: source, HostOp: source, Product: product}

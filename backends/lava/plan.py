@@ -1,0 +1,148 @@
+"""What a graph needs before it can become Lava processes: schedule, bounds, fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import networkx as nx
+
+from snnc.backends.lava.limits import LOIHI1, LOIHI2
+from snnc.ir.arrays import Array
+from snnc.ir.codes import RunSettings
+from snnc.ir.errors import NotExecutable, UnknownBackend, UnsupportedByTarget
+from snnc.ir.graph import Graph, Projection
+from snnc.ir.limits import Limits
+from snnc.ir.nodes import HostOp, Input, Node, Population, Product
+from snnc.ir.ranges import NodeRange, analyse, check_width
+from snnc.ir.registry import did_you_mean
+from snnc.ir.schedule import Schedule, make_schedule
+
+ConvStyle = Literal["sparse", "conv"]
+CONV_STYLES: tuple[ConvStyle, ...] = ("sparse", "conv")
+
+TARGETS: Mapping[str, Limits] = {"loihi1": LOIHI1, "loihi2": LOIHI2}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A graph that fits its target, with everything that its processes are written from.
+
+    Attributes:
+        graph: integer form.
+        settings: code and schedule.
+        limits: of the target.
+        conv: convolutions as `sparse` matrices or as Lava's own `conv`.
+        schedule: ticks of every node and projection.
+        ranges: bounds of every node.
+        nodes: those that become processes, in topological order.
+        arrays: filled while processes are written: what weights.npz holds.
+    """
+
+    graph: Graph
+    settings: RunSettings
+    limits: Limits
+    conv: ConvStyle
+    schedule: Schedule
+    ranges: Mapping[str, NodeRange]
+    nodes: tuple[Node, ...]
+    arrays: dict[str, Array] = field(default_factory=dict)
+
+    def projections_into(self, name: str) -> list[Projection]:
+        """Synapses of a node."""
+        return [p for p in self.graph.incoming(name) if self.graph.is_event(p)]
+
+    def code_of(self, name: str) -> str:
+        """How a node's output travels: values pass as graded events in every code."""
+        return "graded" if self.graph.emits(name) == "value" else self.settings.code
+
+    def store(self, key: str, array: Array) -> str:
+        """Keep an array for weights.npz; returns the expression that reads it."""
+        self.arrays[key] = array
+        return f'w["{key}"]'
+
+
+def make_plan(
+    graph: Graph,
+    settings: RunSettings,
+    *,
+    target: str = "loihi2",
+    conv: ConvStyle = "sparse",
+    n_frames: int = 1,
+) -> Plan:
+    """Check an integer graph against a target.
+
+    Args:
+        n_frames: for how many frames membranes that live across frames are bounded.
+
+    Raises:
+        NotExecutable: the graph is in float form, or falls into parts that never meet.
+        UnsupportedByTarget: the target lacks what the graph needs.
+        WidthExceeded: a bound passes the target's width.
+    """
+    if target not in TARGETS:
+        raise UnknownBackend(f"unknown target `{target}`{did_you_mean(target, list(TARGETS))}")
+    if conv not in CONV_STYLES:
+        raise NotExecutable(f"unknown conv style `{conv}`{did_you_mean(conv, list(CONV_STYLES))}")
+    if graph.form != "integer":
+        raise NotExecutable("Lava runs the integer form", where=graph.name)
+    graph.validate()
+    limits = TARGETS[target]
+    ranges = analyse(graph, settings, n_frames)
+    check_width(graph, ranges, limits)
+    schedule = make_schedule(graph, settings, limits.max_delay)
+    nodes = tuple(node for node in graph.nodes.values() if _takes_part(graph, node))
+    plan = Plan(graph, settings, limits, conv, schedule, ranges, nodes)
+    if limits.payload_bits == 0:
+        _check_unit_spikes(plan)
+    _check_connected(plan)
+    return plan
+
+
+def _takes_part(graph: Graph, node: Node) -> bool:
+    if isinstance(node, Population | Product):
+        return True
+    feeds = isinstance(node, HostOp) or (isinstance(node, Input) and node.grid)
+    return feeds and any(graph.is_event(p) for p in graph.outgoing(node.name))
+
+
+def _check_unit_spikes(plan: Plan) -> None:
+    """A chip without graded spikes passes +1 and nothing else."""
+    target = plan.limits.target
+    if plan.settings.code != "burst":
+        raise UnsupportedByTarget(
+            f"{target} has unit spikes only, code `{plan.settings.code}` needs graded ones",
+            hint="use --code burst, or --target loihi2",
+        )
+    for node in plan.nodes:
+        if not any(plan.graph.is_event(p) for p in plan.graph.outgoing(node.name)):
+            continue
+        where = node.module_path or node.name
+        if plan.graph.emits(node.name) == "value":
+            raise UnsupportedByTarget(
+                f"passes integers on as graded events, {target} has unit spikes only",
+                where=where,
+                hint="use --target loihi2",
+            )
+        if int(plan.ranges[node.name].out_lo.min()) < 0:
+            raise UnsupportedByTarget(
+                f"emits negative counts, the spikes of {target} carry no sign",
+                where=where,
+                hint="use --target loihi2",
+            )
+
+
+def _check_connected(plan: Plan) -> None:
+    """Lava starts the processes that hang together with the first one, and no others."""
+    network: nx.Graph[str] = nx.Graph()
+    network.add_nodes_from(node.name for node in plan.nodes)
+    for p in plan.graph.projections.values():
+        if plan.graph.is_event(p):
+            network.add_edge(p.source, p.target)
+    parts = list(nx.connected_components(network))
+    if len(parts) > 1:
+        raise NotExecutable(
+            f"the graph falls into {len(parts)} parts that never meet, Lava runs one at a time",
+            where=min(parts[1]),
+        )
