@@ -117,7 +117,7 @@ class Compiler:
 
     def is_wide(self, node: Node) -> bool:
         """Does a node's membrane need 64 bits?"""
-        if isinstance(node, Population) and (node.model.combine == "max" or node.model.has_state):
+        if isinstance(node, Population) and node.model.combine == "max":
             return True
         r = self.ranges[node.name]
         bounds = [r.membrane_lo, r.membrane_hi, int(r.i_lo.min()), int(r.i_hi.max())]

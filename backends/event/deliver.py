@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from snnc.backends.event.jit import jit
+from snnc.backends.event.jit import inlined, kernel
 from snnc.backends.event.layout import (
     CHANNELS_IN,
     CHANNELS_OUT,
@@ -37,7 +37,7 @@ from snnc.backends.event.tables import (
 from snnc.ir.arrays import Array
 
 
-@jit
+@inlined
 def deliver(program: Program, state: State, p: int) -> None:
     """Bring the list of projection `p` to its target."""
     projection = program.projections[p]
@@ -56,7 +56,7 @@ def deliver(program: Program, state: State, p: int) -> None:
         _add(program, state, p, state.acc64, program.weights64)
 
 
-@jit
+@inlined
 def _add(program: Program, state: State, p: int, acc: Array, weights: Array) -> None:
     projection = program.projections[p]
     if projection.kind == WINDOW:
@@ -76,7 +76,7 @@ def _add(program: Program, state: State, p: int, acc: Array, weights: Array) -> 
         _one_to_one(program, state, p, acc, weights)
 
 
-@jit
+@kernel
 def _window(program: Program, state: State, p: int, acc: Array, weights: Array) -> None:
     projection = program.projections[p]
     room = program.lists[projection.list]
@@ -113,7 +113,7 @@ def _window(program: Program, state: State, p: int, acc: Array, weights: Array) 
                     )  # fmt: skip
 
 
-@jit
+@kernel
 def _grouped(program: Program, state: State, p: int, acc: Array, weights: Array) -> None:
     projection = program.projections[p]
     room = program.lists[projection.list]
@@ -142,7 +142,7 @@ def _grouped(program: Program, state: State, p: int, acc: Array, weights: Array)
                             acc[to + c] += weights[w + c] * k
 
 
-@jit
+@kernel
 def _sparse(program: Program, state: State, p: int, acc: Array, weights: Array) -> None:
     projection = program.projections[p]
     room = program.lists[projection.list]
@@ -154,7 +154,7 @@ def _sparse(program: Program, state: State, p: int, acc: Array, weights: Array) 
             acc[to] += weights[projection.weight + s] * k
 
 
-@jit
+@kernel
 def _one_to_one(program: Program, state: State, p: int, acc: Array, weights: Array) -> None:
     projection = program.projections[p]
     room = program.lists[projection.list]
@@ -165,7 +165,7 @@ def _one_to_one(program: Program, state: State, p: int, acc: Array, weights: Arr
             acc[projection.acc + to] += weights[projection.weight + n] * state.payload[e]
 
 
-@jit
+@kernel
 def _grouped_maximum(program: Program, state: State, p: int) -> None:
     projection = program.projections[p]
     room = program.lists[projection.list]
@@ -188,7 +188,7 @@ def _grouped_maximum(program: Program, state: State, p: int) -> None:
                         _reach(state, target.seen + n, state.payload[e])
 
 
-@jit
+@kernel
 def _sparse_maximum(program: Program, state: State, p: int) -> None:
     projection = program.projections[p]
     room = program.lists[projection.list]
@@ -200,14 +200,14 @@ def _sparse_maximum(program: Program, state: State, p: int) -> None:
             _reach(state, target.seen + n, state.payload[e])
 
 
-@jit
+@inlined
 def _reach(state: State, n: int, k: int) -> None:
     """An event with payload k is among the inputs of maximum n."""
     state.best[n] = k if state.seen[n] == 0 else max(state.best[n], k)
     state.seen[n] += 1
 
 
-@jit
+@kernel
 def settle_maximum(program: Program, state: State, i: int) -> None:
     """End of a tick at a maximum: add what came to its membrane, an absent input being 0."""
     node = program.nodes[i]

@@ -1,12 +1,10 @@
-"""Neuron models without a compiled latch: their own numpy kernel runs between compiled parts."""
+"""Neuron models without a compiled latch: the compiled run pauses, and their own latch runs."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from snnc.backends.event.compile import Compiled
-from snnc.backends.event.frames import Data, finish_node, integrate
-from snnc.backends.event.latch import clear, collect
 from snnc.backends.event.tables import Program, State
 from snnc.ir.arrays import IntArray
 from snnc.ir.neurons import State as ModelState
@@ -25,33 +23,45 @@ class ForeignModels:
         self.state = state
         self.program = program
         self._model_state: dict[int, ModelState] = {}
-        self.start_sample()
 
     def start_sample(self) -> None:
         """Forget every membrane that lives across frames."""
-        for i in self.compiled.foreign:
-            node = self._node(i)
-            self._model_state[i] = node.model.initial_state((1, *node.shape))
-
-    def run_node(self, data: Data, i: int, at: int) -> None:
-        """One node, one frame; `at` = sample * T + frame."""
-        integrate(self.program, self.state, i)
-        self.latch(i, int(self.program.nodes[i]["list"]), rest=True)
-        finish_node(self.program, self.state, data, i, at)
+        self._model_state.clear()
 
     def latch(self, i: int, to: int, *, rest: bool) -> None:
-        """As the compiled `latch`."""
-        program, row = self.program, self.program.nodes[i]
+        """Fill list `to` with what node `i` emits; as the compiled `latch`."""
         node, order = self._node(i), self.compiled.layouts[i].order()
-        acc = self.state.acc64 if row["wide"] else self.state.acc32
         membrane = np.empty(node.size, dtype=np.int64)
-        membrane[order] = acc[row["acc"] : row["acc"] + node.size]
+        membrane[order] = self._take(i, rest)
+        if i not in self._model_state:
+            self._model_state[i] = node.model.initial_state((1, *node.shape))
         k, self._model_state[i] = node.model.latch(
             membrane.reshape(1, *node.shape), self._model_state[i], node.channel_axis
         )
-        values: IntArray = np.ascontiguousarray(k.reshape(-1)[order], dtype=np.int64)
-        collect(program, self.state, i, to, values, 0)
-        clear(program, self.state, i, rest)
+        self._fill(i, to, np.asarray(k).reshape(-1)[order])
+
+    def _take(self, i: int, rest: bool) -> IntArray:
+        """The membranes of node `i`, which are cleared."""
+        row = self.program.nodes[i]
+        wide = bool(row["wide"])
+        acc = self.state.acc64 if wide else self.state.acc32
+        bias = self.program.rest64 if wide else self.program.rest32
+        part = slice(row["acc"], row["acc"] + row["acc_size"])
+        taken: IntArray = acc[part].astype(np.int64)
+        acc[part] = bias[part] if rest else 0
+        return taken
+
+    def _fill(self, i: int, to: int, values: IntArray) -> None:
+        room, state = self.program.lists[to], self.state
+        index = np.flatnonzero(values)
+        events = slice(room["events"], room["events"] + len(index))
+        state.index[events] = index
+        state.payload[events] = values[index]
+        state.n_events[to] = len(index)
+        state.peak[to] = np.abs(values).max()
+        edges = np.arange(room["pixels"] + 1) * (len(values) // room["pixels"])
+        segments = slice(room["segments"], room["segments"] + len(edges))
+        state.segments[segments] = np.searchsorted(index, edges)
 
     def _node(self, i: int) -> Population:
         node = self.compiled.graph.nodes[self.compiled.names[i]]

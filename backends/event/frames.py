@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from snnc.backends.event.deliver import deliver, settle_maximum
-from snnc.backends.event.jit import jit
+from snnc.backends.event.jit import entry, inlined, kernel
 from snnc.backends.event.latch import latch
 from snnc.backends.event.lists import count_node, count_projection, read_feed, regroup
-from snnc.backends.event.tables import SOURCE, Program, State
+from snnc.backends.event.tables import FOREIGN, SOURCE, Program, State
 from snnc.ir.arrays import IntArray
 
 
@@ -32,65 +32,69 @@ class Data(NamedTuple):
     """By node: offset of its record; -1: it is not recorded."""
 
 
-@jit
-def run_samples(
-    program: Program, state: State, data: Data, first: int, last: int, n_frames: int
-) -> None:
-    """Run samples `first` to `last` - 1; for graphs without foreign neuron models."""
+@entry
+def run_frames(
+    program: Program,
+    state: State,
+    data: Data,
+    at: int,
+    last: int,
+    n_frames: int,
+    first_node: int,
+) -> tuple[int, int]:
+    """Run frames `at` to `last` - 1, counted over all samples.
+
+    Args:
+        first_node: 0; or, going on after a pause, the node whose list has been filled.
+
+    Returns:
+        where it paused: the frame and the node, which has integrated and has no compiled latch;
+        or (last, 0) at the end.
+    """
     n_nodes = len(program.nodes)
-    for sample in range(first, last):
-        state.state[:] = 0
-        for frame in range(n_frames):
-            for i in range(n_nodes):
-                run_node(program, state, data, i, sample * n_frames + frame)
+    while at < last:
+        if first_node == 0 and at % n_frames == 0:
+            state.state[:] = 0
+        for i in range(first_node, n_nodes):
+            # the first node of all is a source, so 0 is never a node to go on with
+            if i > first_node or first_node == 0:
+                if program.nodes[i].kind == SOURCE:
+                    feed = data.feed_at[i] + at * program.nodes[i].size
+                    read_feed(program, state, i, program.nodes[i].list, data.feeds, feed)
+                else:
+                    _integrate(program, state, i)
+                    if program.nodes[i].kind == FOREIGN:
+                        return at, i
+                    latch(program, state, i, program.nodes[i].list, True)
+            _finish(program, state, data, i, at)
+        first_node = 0
+        at += 1
+    return at, 0
 
 
-@jit
-def run_nodes(
-    program: Program, state: State, data: Data, first: int, last: int, at: int
-) -> None:
-    """Run nodes `first` to `last` - 1 through one frame, `at` = sample * T + frame."""
-    for i in range(first, last):
-        run_node(program, state, data, i, at)
-
-
-@jit
-def run_node(program: Program, state: State, data: Data, i: int, at: int) -> None:
-    """One node, one frame: integrate, latch, count, record."""
-    node = program.nodes[i]
-    if node.kind == SOURCE:
-        read_feed(program, state, i, node.list, data.feeds, data.feed_at[i] + at * node.size)
-    else:
-        integrate(program, state, i)
-        latch(program, state, i, node.list, True)
-    finish_node(program, state, data, i, at)
-
-
-@jit
-def integrate(program: Program, state: State, i: int) -> None:
+@inlined
+def _integrate(program: Program, state: State, i: int) -> None:
     """Deliver everything that one frame brings to a node."""
-    node = program.nodes[i]
-    for p in range(node.first, node.last):
-        projection = program.projections[p]
-        source = program.nodes[projection.source]
-        if projection.route >= 0:
-            regroup(program, state, p, source.list, projection.list)
+    for p in range(program.nodes[i].first, program.nodes[i].last):
+        source = program.nodes[program.projections[p].source]
+        if program.projections[p].route >= 0:
+            regroup(program, state, p, source.list, program.projections[p].list)
         deliver(program, state, p)
         count_projection(program, state, p, program.unit_spikes == 1 and source.counted == 1)
-    if node.seen >= 0:
+    if program.nodes[i].seen >= 0:
         settle_maximum(program, state, i)
 
 
-@jit
-def finish_node(program: Program, state: State, data: Data, i: int, at: int) -> None:
+@inlined
+def _finish(program: Program, state: State, data: Data, i: int, at: int) -> None:
     """Count and record what a node has latched."""
-    node = program.nodes[i]
-    count_node(program, state, i, node.list, program.unit_spikes == 1 and node.counted == 1)
+    trains = program.unit_spikes == 1 and program.nodes[i].counted == 1
+    count_node(program, state, i, program.nodes[i].list, trains)
     if data.record_at[i] >= 0:
-        write_record(program, state, data, i, node.list, at)
+        write_record(program, state, data, i, program.nodes[i].list, at)
 
 
-@jit
+@kernel
 def write_record(
     program: Program, state: State, data: Data, i: int, of: int, at: int
 ) -> None:
@@ -103,5 +107,3 @@ def write_record(
         if node.order >= 0:
             j = program.order[node.order + j]
         data.records[base + j] = state.payload[e]
-
-

@@ -1,8 +1,12 @@
-"""Compilation: every kernel of the event engine passes through `jit`.
+"""Compilation: every kernel of the event engine passes through one of these decorators.
 
 Compiled code is cached on disk beside the sources, or, where these are read-only, in the user's
 cache folder; `NUMBA_CACHE_DIR` overrides both. Where no folder can be written, kernels are
 compiled anew in each process.
+
+Each compiled function holds the code of all that it calls, optimised once more. So there are
+few levels: entries, which Python calls; kernels, which only compiled code calls; and what lies
+between is inlined into its callers instead of compiled on its own.
 """
 
 from __future__ import annotations
@@ -14,13 +18,26 @@ import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_OPTIONS = {"nogil": True, "error_model": "numpy"}
+
+def entry(function: F) -> F:
+    """Compile a function that Python calls; it runs without the interpreter lock."""
+    return _compile(function, nogil=True)
 
 
-def jit(function: F) -> F:
-    """Compile without the interpreter lock, cached on disk where that is possible."""
+def kernel(function: F) -> F:
+    """Compile a function that compiled code calls."""
+    return _compile(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+def inlined(function: F) -> F:
+    """Paste a function into each of its callers."""
+    made: F = numba.njit(inline="always")(function)
+    return made
+
+
+def _compile(function: F, **options: bool) -> F:
     try:
-        compiled: F = numba.njit(cache=True, **_OPTIONS)(function)
+        compiled: F = numba.njit(cache=True, error_model="numpy", **options)(function)
     except RuntimeError:  # numba found no folder that it can write
-        compiled = numba.njit(**_OPTIONS)(function)
+        compiled = numba.njit(error_model="numpy", **options)(function)
     return compiled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from snnc.backends.event.jit import jit
+from snnc.backends.event.jit import inlined, kernel
 from snnc.backends.event.lists import close_list
 from snnc.backends.event.simd import fire_block, lowest_bit
 from snnc.backends.event.tables import (
@@ -23,7 +23,7 @@ _SEARCH_FROM = 16
 """Levels from which a binary search beats comparing with each threshold."""
 
 
-@jit
+@inlined
 def latch(program: Program, state: State, i: int, to: int, rest: bool) -> None:
     """Fill list `to` with what node `i` emits, and clear its membranes.
 
@@ -37,7 +37,7 @@ def latch(program: Program, state: State, i: int, to: int, rest: bool) -> None:
     clear(program, state, i, rest)
 
 
-@jit
+@inlined
 def clear(program: Program, state: State, i: int, rest: bool) -> None:
     """Clear the membranes of node `i`; `rest` as in `latch`."""
     node = program.nodes[i]
@@ -47,7 +47,7 @@ def clear(program: Program, state: State, i: int, rest: bool) -> None:
         _clear(state.acc32, program.rest32, node.acc, node.acc_size, rest)
 
 
-@jit
+@kernel
 def _clear(acc: Array, bias: Array, at: int, size: int, rest: bool) -> None:
     if rest:
         for n in range(at, at + size):
@@ -57,7 +57,7 @@ def _clear(acc: Array, bias: Array, at: int, size: int, rest: bool) -> None:
             acc[n] = 0
 
 
-@jit
+@inlined
 def _latch(
     program: Program, state: State, i: int, to: int, acc: Array, theta: Array
 ) -> None:
@@ -76,7 +76,7 @@ def _latch(
         _multiply(program, state, i, to, acc)
 
 
-@jit
+@kernel
 def collect(program: Program, state: State, i: int, to: int, values: Array, at: int) -> None:
     """Fill list `to` with the values of node `i` that are not 0, internal order."""
     node = program.nodes[i]
@@ -95,7 +95,7 @@ def collect(program: Program, state: State, i: int, to: int, values: Array, at: 
     close_list(program, state, to, n)
 
 
-@jit
+@kernel
 def _fire(
     program: Program, state: State, i: int, to: int, acc: Array, theta: Array
 ) -> None:
@@ -132,7 +132,7 @@ def _fire(
     close_list(program, state, to, n)
 
 
-@jit
+@kernel
 def _fire_by_search(
     program: Program, state: State, i: int, to: int, acc: Array, theta: Array
 ) -> None:
@@ -161,13 +161,13 @@ def _fire_by_search(
     close_list(program, state, to, n)
 
 
-@jit
+@inlined
 def _leak(v: int, multiplier: int, shift: int) -> int:
     kept = (abs(v) * multiplier) >> shift
     return -kept if v < 0 else kept
 
 
-@jit
+@kernel
 def _integrate(program: Program, state: State, i: int, to: int, acc: Array) -> None:
     """IF and LIF: the membrane lives across frames, in 64 bits whatever the input's width."""
     node = program.nodes[i]
@@ -189,7 +189,7 @@ def _integrate(program: Program, state: State, i: int, to: int, acc: Array) -> N
     close_list(program, state, to, n)
 
 
-@jit
+@kernel
 def _multiply(program: Program, state: State, i: int, to: int, acc: Array) -> None:
     """Batched matrix product of two operands (elementwise: 1 x 1 matrices), and its counters."""
     node = program.nodes[i]
@@ -221,7 +221,7 @@ def _multiply(program: Program, state: State, i: int, to: int, acc: Array) -> No
     counters[2 if cheap else 3] += pairs
 
 
-@jit
+@kernel
 def _multiply_row(
     acc: Array, a: int, b: int, inner: int, width: int, out: IntArray
 ) -> tuple[int, int]:
@@ -239,7 +239,7 @@ def _multiply_row(
     return pairs, spikes
 
 
-@jit
+@kernel
 def _at_most_one(acc: Array, at: int, size: int) -> bool:
     for n in range(at, at + size):
         if abs(acc[n]) > 1:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from snnc.backends.event.jit import jit
+from snnc.backends.event.jit import inlined, kernel
 from snnc.backends.event.tables import Program, State
 from snnc.ir.arrays import IntArray
 
 
-@jit
+@kernel
 def read_feed(program: Program, state: State, i: int, to: int, feed: IntArray, at: int) -> None:
     """Fill list `to` with the counts of source node `i`: feed[at : at + size], C order."""
     node = program.nodes[i]
@@ -33,7 +33,7 @@ def read_feed(program: Program, state: State, i: int, to: int, feed: IntArray, a
     close_list(program, state, to, n)
 
 
-@jit
+@inlined
 def close_list(program: Program, state: State, to: int, n: int) -> None:
     """Note the length and the largest |payload| of a list that has just been filled."""
     room = program.lists[to]
@@ -45,7 +45,7 @@ def close_list(program: Program, state: State, to: int, n: int) -> None:
     state.peak[to] = peak
 
 
-@jit
+@kernel
 def regroup(program: Program, state: State, p: int, source: int, to: int) -> None:
     """Arrange list `source` as projection `p` takes it: other order, other pixels, or a part."""
     projection = program.projections[p]
@@ -69,7 +69,7 @@ def regroup(program: Program, state: State, p: int, source: int, to: int) -> Non
     close_list(program, state, to, n)
 
 
-@jit
+@kernel
 def copy_list(program: Program, state: State, source: int, to: int) -> None:
     """Copy a list to another of the same pixels."""
     old, new = program.lists[source], program.lists[to]
@@ -82,7 +82,7 @@ def copy_list(program: Program, state: State, source: int, to: int) -> None:
     state.peak[to] = state.peak[source]
 
 
-@jit
+@kernel
 def first_spikes(program: Program, state: State, of: int) -> None:
     """Turn a list of counts into the unit spikes of a burst's first tick."""
     room = program.lists[of]
@@ -93,7 +93,7 @@ def first_spikes(program: Program, state: State, of: int) -> None:
     state.peak[of] = min(1, state.n_events[of])
 
 
-@jit
+@kernel
 def next_spikes(program: Program, state: State, of: int) -> None:
     """Keep what still spikes at the next tick of the burst."""
     room = program.lists[of]
@@ -113,7 +113,7 @@ def next_spikes(program: Program, state: State, of: int) -> None:
     close_list(program, state, of, n)
 
 
-@jit
+@kernel
 def count_node(program: Program, state: State, i: int, of: int, trains: bool) -> None:
     """Count the events that node `i` emits.
 
@@ -128,7 +128,7 @@ def count_node(program: Program, state: State, i: int, of: int, trains: bool) ->
     state.node_counters[i, 1] += spikes
 
 
-@jit
+@kernel
 def count_projection(program: Program, state: State, p: int, trains: bool) -> None:
     """Count what the list of projection `p` does at its synapses; `trains` as in `count_node`."""
     projection = program.projections[p]

@@ -10,7 +10,7 @@ import numpy as np
 from snnc.backends.base import Counters, EngineResult, Feeds, NodeCounters, Trace
 from snnc.backends.event.compile import Compiled
 from snnc.backends.event.foreign import ForeignModels
-from snnc.backends.event.frames import Data, run_nodes, run_samples
+from snnc.backends.event.frames import run_frames
 from snnc.backends.event.memory import Buffers, make_state
 from snnc.backends.event.simulate import Simulation
 from snnc.backends.event.tables import State
@@ -83,29 +83,23 @@ class EventSession:
         state = self._states.pop() if self._states else make_state(self.compiled, program)
         state.counters[:] = 0
         state.node_counters[:] = 0
-        if self.compiled.foreign:
-            foreign = ForeignModels(self.compiled, state, program)
-            for sample in range(first, last):
-                self._run_with_foreign(foreign, buffers.data, sample, buffers.n_frames)
-        else:
-            run_samples(program, state, buffers.data, first, last, buffers.n_frames)
+        self._run_frames(state, buffers, first, last)
         counters = state.counters.copy(), state.node_counters.copy()
         self._states.append(state)
         return counters
 
-    def _run_with_foreign(
-        self, foreign: ForeignModels, data: Data, sample: int, n_frames: int
-    ) -> None:
-        """One sample of a graph in which some latches are numpy's."""
-        program, state = self.compiled.program, foreign.state
-        foreign.start_sample()
-        for at in range(sample * n_frames, (sample + 1) * n_frames):
-            first = 0
-            for i in (*self.compiled.foreign, len(self.compiled.names)):
-                run_nodes(program, state, data, first, i, at)
-                if i < len(self.compiled.names):
-                    foreign.run_node(data, i, at)
-                first = i + 1
+    def _run_frames(self, state: State, buffers: Buffers, first: int, last: int) -> None:
+        program, n_frames = self.compiled.program, buffers.n_frames
+        foreign = ForeignModels(self.compiled, state, program)
+        at, node = first * n_frames, 0
+        while at < last * n_frames:
+            at, node = run_frames(
+                program, state, buffers.data, at, last * n_frames, n_frames, node
+            )
+            if node:
+                if at % n_frames == 0 and node == self.compiled.foreign[0]:
+                    foreign.start_sample()
+                foreign.latch(node, int(program.nodes[node]["list"]), rest=True)
 
     def _result(
         self, buffers: Buffers, counters: IntArray, node_counters: IntArray

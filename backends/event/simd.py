@@ -16,7 +16,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from snnc.backends.event.jit import jit
+from snnc.backends.event.jit import kernel
 from snnc.backends.event.tables import LANES
 from snnc.ir.arrays import Array
 
@@ -100,7 +100,7 @@ _add_16 = _make_add_block(16)
 _add_8 = _make_add_block(8)
 
 
-@jit
+@kernel
 def add_rows(
     acc: Array,
     at: int,

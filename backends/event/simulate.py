@@ -15,20 +15,13 @@ from snnc.backends.event.tables import Program
 from snnc.backends.event.ticks import (
     Clock,
     Events,
-    arrive,
-    depart,
-    due_frame,
-    emit,
-    finish_latch,
-    next_tick,
     run_ticks,
-    snapshot,
 )
 from snnc.ir.arrays import IntArray
-from snnc.ir.nodes import Population
+from snnc.ir.nodes import Node, Population
 
 _ROOM = 1 << 16
-"""Events that are kept at least before they are handed on."""
+"""Events that are kept before they are handed on."""
 
 
 class Simulation:
@@ -60,14 +53,13 @@ class Simulation:
 
     def run(self, sample: int) -> None:
         """Run one sample without a trace."""
-        for _ in self._events(sample, _make_events(0), {}):
+        for _ in self._stretches(sample, self._make_events(0, membranes=False)):
             pass
 
     def trace(self, membranes: bool) -> Trace:
         """Run the only sample and keep every event."""
-        kept = self._membranes() if membranes else {}
-        room = _make_events(_ROOM + int(self.program.nodes["size"].sum()))
-        parts = [np.zeros((4, 0), dtype=np.int64), *self._events(0, room, kept)]
+        events = self._make_events(_ROOM, membranes)
+        parts = [np.zeros((4, 0), dtype=np.int64), *self._stretches(0, events)]
         tick, population, neuron, payload = np.hstack(parts)
         order = np.lexsort((neuron, population, tick))
         return Trace(
@@ -77,34 +69,25 @@ class Simulation:
             payload=payload[order],
             names=self.compiled.names,
             n_ticks=self.clock.n_ticks,
-            membranes=kept if membranes else None,
+            membranes=self._membranes(events) if membranes else None,
         )
 
-    def _membranes(self) -> dict[str, IntArray]:
-        nodes = self.compiled.graph.nodes
-        return {
-            name: np.zeros((self.clock.n_ticks, *nodes[name].shape), dtype=np.int64)
-            for name in self.compiled.names
-            if isinstance(nodes[name], Population)
-        }
-
-    def _events(
-        self, sample: int, events: Events, membranes: dict[str, IntArray]
-    ) -> Iterator[IntArray]:
+    def _stretches(self, sample: int, events: Events) -> Iterator[IntArray]:
         """Run a sample; the events of stretch after stretch, shape (4, n)."""
         self._start_sample()
-        stepwise = bool(self.compiled.foreign or membranes)
-        tick = 0
+        tick = node = 0
         while tick < self.clock.n_ticks:
-            if stepwise:
-                tick = self._one_tick(sample, events, membranes, tick)
+            tick, node = run_ticks(
+                self.program, self.state, self.clock, self.buffers.data, events, sample, tick, node
+            )
+            if node:
+                frame = int(self.clock.latched[node])
+                to = int(self.clock.ring[node] + frame % self.clock.depth[node])
+                self.foreign.latch(node, to, rest=False)
             else:
-                tick = run_ticks(
-                    self.program, self.state, self.clock, self.buffers.data, events, sample, tick
-                )
-            n = int(events.used[0])
-            yield np.stack([part[:n].astype(np.int64) for part in events[:4]])
-            events.used[0] = 0
+                n = int(events.used[0])
+                yield np.stack([part[:n].astype(np.int64) for part in events[:4]])
+                events.used[0] = 0
 
     def _start_sample(self) -> None:
         self.foreign.start_sample()
@@ -114,23 +97,37 @@ class Simulation:
             progress[:] = 0
         self.clock.held[:] = -1
 
-    def _one_tick(
-        self, sample: int, events: Events, membranes: dict[str, IntArray], tick: int
-    ) -> int:
-        """As one round of `run_ticks`, with numpy latches and membranes where there are any."""
-        program, state, clock, data = self.program, self.state, self.clock, self.buffers.data
-        arrive(program, state, clock, tick)
-        for i, name in enumerate(self.compiled.names):
-            if name in membranes:
-                snapshot(program, state, i, membranes[name][tick].reshape(-1))
-            if i not in self.compiled.foreign:
-                depart(program, state, clock, data, i, sample, tick)
-            elif (frame := int(due_frame(program, clock, i, tick))) >= 0:
-                to = int(clock.ring[i] + frame % clock.depth[i])
-                self.foreign.latch(i, to, rest=False)
-                finish_latch(program, state, clock, data, i, sample, frame)
-            emit(program, state, clock, events, i, tick)
-        return tick + 1 if membranes else int(next_tick(program, clock, tick))
+    def _make_events(self, room: int, membranes: bool) -> Events:
+        """Buffers for a trace; none at all if `room` is 0."""
+        enough = int(self.program.nodes["size"].sum())
+        room = room + enough if room else 0
+        membrane_at = np.full(len(self.compiled.names), -1, dtype=np.int64)
+        used = 0
+        for i, node in enumerate(self._nodes()):
+            if membranes and isinstance(node, Population):
+                membrane_at[i], used = used, used + node.size * self.clock.n_ticks
+        return Events(
+            tick=np.zeros(room, dtype=np.int64),
+            node=np.zeros(room, dtype=np.int32),
+            neuron=np.zeros(room, dtype=np.int32),
+            payload=np.zeros(room, dtype=np.int64),
+            used=np.zeros(1, dtype=np.int64),
+            membranes=np.zeros(used, dtype=np.int64),
+            membrane_at=membrane_at,
+            enough=enough,
+        )
+
+    def _membranes(self, events: Events) -> dict[str, IntArray]:
+        """Membranes by population, (n_ticks, *shape)."""
+        found = {}
+        for node, at in zip(self._nodes(), events.membrane_at, strict=True):
+            if at >= 0:
+                flat = events.membranes[at : at + node.size * self.clock.n_ticks]
+                found[node.name] = flat.reshape(self.clock.n_ticks, *node.shape)
+        return found
+
+    def _nodes(self) -> list[Node]:
+        return [self.compiled.graph.nodes[name] for name in self.compiled.names]
 
 
 def tick_program(compiled: Compiled) -> tuple[Program, IntArray, IntArray]:
@@ -162,13 +159,3 @@ def tick_program(compiled: Compiled) -> tuple[Program, IntArray, IntArray]:
             row["list"] = source["list"]
     changed = program._replace(nodes=nodes, projections=projections, lists=lists.array())
     return changed, ring, depth
-
-
-def _make_events(room: int) -> Events:
-    return Events(
-        tick=np.zeros(room, dtype=np.int64),
-        node=np.zeros(room, dtype=np.int32),
-        neuron=np.zeros(room, dtype=np.int32),
-        payload=np.zeros(room, dtype=np.int64),
-        used=np.zeros(1, dtype=np.int64),
-    )

@@ -13,7 +13,7 @@ import numpy as np
 
 from snnc.backends.event.deliver import deliver, settle_maximum
 from snnc.backends.event.frames import Data, write_record
-from snnc.backends.event.jit import jit
+from snnc.backends.event.jit import entry, inlined, kernel
 from snnc.backends.event.latch import latch
 from snnc.backends.event.lists import (
     copy_list,
@@ -24,7 +24,7 @@ from snnc.backends.event.lists import (
     read_feed,
     regroup,
 )
-from snnc.backends.event.tables import SOURCE, Program, State
+from snnc.backends.event.tables import FOREIGN, SOURCE, Program, State
 from snnc.ir.arrays import Array, IntArray
 
 NEVER = np.iinfo(np.int64).max
@@ -60,73 +60,105 @@ class Events(NamedTuple):
     payload: IntArray
     used: IntArray
     """Shape (1,)."""
+    membranes: IntArray
+    """Node after node; within a node: tick, neuron in C order. Empty: not kept."""
+    membrane_at: IntArray
+    """By node: offset of its membranes; -1: it is no population."""
+    enough: int
+    """Room that one tick can need."""
 
 
-@jit
-def arrive(program: Program, state: State, clock: Clock, tick: int) -> None:
+@entry
+def run_ticks(
+    program: Program,
+    state: State,
+    clock: Clock,
+    data: Data,
+    events: Events,
+    sample: int,
+    tick: int,
+    first_node: int,
+) -> tuple[int, int]:
+    """Run from `tick` on.
+
+    Args:
+        first_node: 0; or, going on after a pause, the node whose list has been filled.
+
+    Returns:
+        where it paused: (tick, node) at a node that latches now and has no compiled latch;
+        (tick, 0) where `events` could overflow, or at the end.
+    """
+    n_nodes = len(program.nodes)
+    while tick < clock.n_ticks:
+        if first_node == 0:
+            if len(events.tick) > 0 and len(events.tick) - events.used[0] < events.enough:
+                return tick, 0
+            _arrive(program, state, clock, tick)
+            if len(events.membranes) > 0:
+                _snapshot(program, state, events, tick)
+        for i in range(first_node, n_nodes):
+            if first_node == 0 or i > first_node:
+                due = program.nodes[i].start + clock.latched[i] * clock.period
+                if tick == due and clock.latched[i] < clock.n_frames:
+                    if program.nodes[i].kind == FOREIGN:
+                        return tick, i
+                    _latch(program, state, clock, data, i, sample)
+                    _finish(program, state, clock, data, i, sample)
+            else:
+                _finish(program, state, clock, data, i, sample)
+            _emit(program, state, clock, events, i, tick)
+        first_node = 0
+        tick = tick + 1 if len(events.membranes) > 0 else _next_tick(program, clock, tick)
+    return tick, 0
+
+
+@inlined
+def _arrive(program: Program, state: State, clock: Clock, tick: int) -> None:
     """Deliver what is due, settle maxima, add the bias where a window begins."""
     for p in range(len(program.projections)):
-        projection = program.projections[p]
-        ring = _emitting(program, clock, projection.source, tick - projection.gap)
-        if ring < 0:
-            continue
-        _advance(program, state, clock, p, ring, tick - projection.gap)
-        deliver(program, state, p)
-        count_projection(program, state, p, False)
+        emitted = tick - program.projections[p].gap
+        ring = _emitting(program, clock, program.projections[p].source, emitted)
+        if ring >= 0:
+            _advance(program, state, clock, p, ring, emitted)
+            deliver(program, state, p)
+            count_projection(program, state, p, False)
     for i in range(len(program.nodes)):
-        node = program.nodes[i]
-        if node.kind == SOURCE:
-            continue
-        if node.seen >= 0:
+        if program.nodes[i].seen >= 0:
             settle_maximum(program, state, i)
-        frame = clock.biased[i]
-        if frame < clock.n_frames and tick > node.start + frame * clock.period - clock.window:
+        begins = program.nodes[i].start + clock.biased[i] * clock.period - clock.window + 1
+        if tick >= begins and clock.biased[i] < clock.n_frames:
             clock.biased[i] += 1
             _add_bias(program, state, i)
 
 
-@jit
-def depart(
-    program: Program, state: State, clock: Clock, data: Data, i: int, sample: int, tick: int
-) -> None:
-    """Latch node `i` if its window ends at this tick."""
-    frame = due_frame(program, clock, i, tick)
-    if frame < 0:
-        return
-    node = program.nodes[i]
+@inlined
+def _latch(program: Program, state: State, clock: Clock, data: Data, i: int, sample: int) -> None:
+    """Fill the list of the frame that node `i` latches."""
+    frame = clock.latched[i]
     to = clock.ring[i] + frame % clock.depth[i]
-    if node.kind == SOURCE:
-        at = data.feed_at[i] + (sample * clock.n_frames + frame) * node.size
-        read_feed(program, state, i, to, data.feeds, at)
+    if program.nodes[i].kind == SOURCE:
+        size = program.nodes[i].size
+        feed = data.feed_at[i] + (sample * clock.n_frames + frame) * size
+        read_feed(program, state, i, to, data.feeds, feed)
     else:
         latch(program, state, i, to, False)
-    finish_latch(program, state, clock, data, i, sample, frame)
 
 
-@jit
-def due_frame(program: Program, clock: Clock, i: int, tick: int) -> int:
-    """The frame that node `i` latches at this tick, or -1."""
+@inlined
+def _finish(program: Program, state: State, clock: Clock, data: Data, i: int, sample: int) -> None:
+    """Note that the list of a frame has been filled, and record it."""
     frame = clock.latched[i]
-    due = program.nodes[i].start + frame * clock.period
-    return frame if frame < clock.n_frames and tick == due else -1
-
-
-@jit
-def finish_latch(
-    program: Program, state: State, clock: Clock, data: Data, i: int, sample: int, frame: int
-) -> None:
-    """Note that a list has been filled, and record it."""
     to = clock.ring[i] + frame % clock.depth[i]
     clock.latched[i] = frame + 1
     clock.slots[to] = min(state.n_events[to], 1)
-    if program.unit_spikes and program.nodes[i].counted:
+    if program.unit_spikes == 1 and program.nodes[i].counted == 1:
         clock.slots[to] = state.peak[to]
     if data.record_at[i] >= 0:
         write_record(program, state, data, i, to, sample * clock.n_frames + frame)
 
 
-@jit
-def emit(program: Program, state: State, clock: Clock, events: Events, i: int, tick: int) -> None:
+@kernel
+def _emit(program: Program, state: State, clock: Clock, events: Events, i: int, tick: int) -> None:
     """Emit what node `i` sends at this tick: count it and, if there is room at all, note it."""
     ring = _emitting(program, clock, i, tick)
     if ring < 0:
@@ -147,28 +179,8 @@ def emit(program: Program, state: State, clock: Clock, events: Events, i: int, t
         events.used[0] += 1
 
 
-@jit
-def run_ticks(
-    program: Program, state: State, clock: Clock, data: Data, events: Events, sample: int, tick: int
-) -> int:
-    """Run from `tick` to the end, or until `events` could overflow; the tick to go on with."""
-    n_nodes = len(program.nodes)
-    enough = 0
-    for i in range(n_nodes):
-        enough += program.nodes[i].size
-    while tick < clock.n_ticks:
-        if len(events.tick) > 0 and len(events.tick) - events.used[0] < enough:
-            return tick
-        arrive(program, state, clock, tick)
-        for i in range(n_nodes):
-            depart(program, state, clock, data, i, sample, tick)
-            emit(program, state, clock, events, i, tick)
-        tick = next_tick(program, clock, tick)
-    return tick
-
-
-@jit
-def next_tick(program: Program, clock: Clock, tick: int) -> int:
+@kernel
+def _next_tick(program: Program, clock: Clock, tick: int) -> int:
     """The next tick at which anything latches, is emitted or is delivered."""
     soonest = clock.n_ticks
     for i in range(len(program.nodes)):
@@ -183,17 +195,23 @@ def next_tick(program: Program, clock: Clock, tick: int) -> int:
     return soonest
 
 
-@jit
-def snapshot(program: Program, state: State, i: int, out: IntArray) -> None:
-    """Copy the membranes of node `i` to `out`, C order."""
-    node = program.nodes[i]
-    for j in range(node.size):
-        to = np.int64(program.order[node.order + j]) if node.order >= 0 else j
-        v = state.acc64[node.acc + j] if node.wide else np.int64(state.acc32[node.acc + j])
-        out[to] = v
+@kernel
+def _snapshot(program: Program, state: State, events: Events, tick: int) -> None:
+    """Copy all membranes."""
+    for i in range(len(program.nodes)):
+        if events.membrane_at[i] < 0:
+            continue
+        node = program.nodes[i]
+        base = events.membrane_at[i] + tick * node.size
+        for j in range(node.size):
+            to = np.int64(program.order[node.order + j]) if node.order >= 0 else j
+            if node.wide:
+                events.membranes[base + to] = state.acc64[node.acc + j]
+            else:
+                events.membranes[base + to] = state.acc32[node.acc + j]
 
 
-@jit
+@kernel
 def _emitting(program: Program, clock: Clock, i: int, tick: int) -> int:
     """The list that node `i` emits from at `tick`, or -1 where it is silent."""
     since = tick - program.nodes[i].start
@@ -206,7 +224,7 @@ def _emitting(program: Program, clock: Clock, i: int, tick: int) -> int:
     return ring if slot < clock.slots[ring] else -1
 
 
-@jit
+@kernel
 def _next_emission(program: Program, clock: Clock, i: int, gap: int, tick: int) -> int:
     """First tick after `tick` at which an emission of node `i` is `gap` ticks old."""
     start = program.nodes[i].start + gap
@@ -220,7 +238,7 @@ def _next_emission(program: Program, clock: Clock, i: int, gap: int, tick: int) 
     return NEVER
 
 
-@jit
+@kernel
 def _advance(program: Program, state: State, clock: Clock, p: int, ring: int, emitted: int) -> None:
     """Bring the list of projection `p` to what was emitted at tick `emitted`."""
     projection = program.projections[p]
@@ -235,7 +253,7 @@ def _advance(program: Program, state: State, clock: Clock, p: int, ring: int, em
     _step(program, state, clock, ring, projection.list, projection.source, emitted)
 
 
-@jit
+@kernel
 def _step(
     program: Program, state: State, clock: Clock, ring: int, to: int, i: int, emitted: int
 ) -> None:
@@ -252,7 +270,7 @@ def _step(
         first_spikes(program, state, to)
 
 
-@jit
+@kernel
 def _add_bias(program: Program, state: State, i: int) -> None:
     node = program.nodes[i]
     if node.wide:
