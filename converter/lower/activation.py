@@ -1,0 +1,224 @@
+"""Recognise integer activations: clip, round and scale in any order and form.
+
+Behind the rounding every value lies on a grid a·k + b. What follows is followed on that grid: a
+clip in real units becomes a clip of the count, multiplications become the step, a zero point is
+taken off. What stands before the rounding is kept to the letter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from snnc.converter.lower.layout import FlatStep
+from snnc.converter.lower.spread import Spread
+from snnc.converter.lower.values import ElementOp
+from snnc.ir.arrays import FloatArray, Shape
+from snnc.ir.rules import FireRule, RuleOp
+
+ROUNDING = frozenset({"round", "floor", "ceil", "trunc", "greater", "greater-equal"})
+"""Operations whose result is an integer."""
+
+BOUNDING = frozenset({"clip", "max", "min"})
+
+_ON_GRID = 1e-4
+_BEYOND = {"float16": 6e4, "float32": 1e30, "float64": 1e300}
+_UNBOUNDED = 2.0**31
+
+
+@dataclass(frozen=True, eq=False)
+class Activation:
+    """An integer activation found in a chain of elementwise operations.
+
+    Attributes:
+        n_rounded: steps up to and including the rounding.
+        counts: operations on the count behind the rounding, constants in counts.
+        n_core: steps that make the count.
+        n_steps: steps that make the real value step * count.
+        step: real value of count 1, () or (C,), not negative.
+        sign: 1 or -1: the real value is sign * step * count.
+    """
+
+    n_rounded: int
+    counts: tuple[RuleOp, ...]
+    n_core: int
+    n_steps: int
+    step: FloatArray
+    sign: int = 1
+
+
+def first_rounding(steps: Sequence[FlatStep]) -> int | None:
+    """Index of the first operation whose result is an integer."""
+    return next((i for i, s in enumerate(steps) if s.op.name in ROUNDING), None)
+
+
+def recognise(steps: Sequence[FlatStep], shape: Shape, axis: int) -> Activation:
+    """Follow the grid behind the first rounding of `steps`, which has one.
+
+    Args:
+        steps: elementwise operations in one layout.
+        shape: of the population-to-be.
+        axis: its channel axis.
+    """
+    rounded = first_rounding(steps)
+    assert rounded is not None
+    grid = _Grid(shape, axis)
+    counts: list[RuleOp] = []
+    n_core = rounded + 1
+    end = len(steps)
+    for i in range(rounded + 1, len(steps)):
+        op = steps[i].op
+        if op.name in BOUNDING or op.name in ROUNDING:
+            ops = grid.bounded(op)
+            if ops is None:
+                end = i
+                break
+            counts += ops
+            n_core = i + 1
+            continue
+        if not grid.move(op):
+            end = i
+            break
+    return _with_step(steps[:end], rounded + 1, counts, n_core, _Grid(shape, axis))
+
+
+def _with_step(
+    steps: Sequence[FlatStep], start: int, counts: list[RuleOp], n_core: int, grid: _Grid
+) -> Activation:
+    """Find how far the value stays step * count, perhaps after a zero point is taken off."""
+    best_n, best_step, best_shift = n_core, np.array(1.0), np.array(0.0)
+    for i in range(start, len(steps)):
+        op = steps[i].op
+        moved = op.name not in BOUNDING and op.name not in ROUNDING
+        if moved and not grid.move(op):
+            break
+        if i + 1 < n_core or steps[i].origin.tensor is None:
+            continue
+        shift = grid.shift()
+        if not shift.any() or (op.name in ("mul", "div") and grid.whole(shift)):
+            best_n, best_step, best_shift = i + 1, grid.a, np.rint(shift)
+    if best_shift.any():
+        counts = [*counts, RuleOp("add", (best_shift,))]
+    step = np.asarray(best_step, dtype=np.float64)
+    if (step < 0).all():
+        return Activation(start, tuple(counts), n_core, best_n, -step, -1)
+    return Activation(start, tuple(counts), n_core, best_n, step)
+
+
+class _Grid:
+    """a * k + b, with a and b of shape () or (C,)."""
+
+    def __init__(self, shape: Shape, axis: int) -> None:
+        self.shape, self.axis = shape, axis
+        self.a: FloatArray = np.array(1.0)
+        self.b: FloatArray = np.array(0.0)
+
+    def move(self, op: ElementOp) -> bool:
+        """Follow a linear operation; False (and no change) where the grid cannot."""
+        args = [a.by_channel(self.shape, self.axis) for a in op.args]
+        if any(a is None for a in args):
+            return False
+        arg = args[0] if args else np.array(0.0)
+        if op.name in ("mul", "div") and not ((arg > 0).all() or (arg < 0).all()):
+            return False
+        if op.name == "add":
+            self.b = self.b + arg
+        elif op.name == "sub":
+            self.b = self.b - arg
+        elif op.name == "mul":
+            self.a, self.b = self.a * arg, self.b * arg
+        elif op.name == "div":
+            self.a, self.b = self.a / arg, self.b / arg
+        elif op.name == "neg":
+            self.a, self.b = -self.a, -self.b
+        elif op.name == "rsub":
+            self.a, self.b = -self.a, arg - self.b
+        else:
+            return False
+        return True
+
+    def shift(self) -> FloatArray:
+        """b in counts."""
+        return np.asarray(self.b / self.a, dtype=np.float64)
+
+    def whole(self, counts: FloatArray) -> bool:
+        """Are these integers, but for what float arithmetic lost?"""
+        finite = counts[np.isfinite(counts)]
+        return bool((np.abs(finite - np.rint(finite)) < _ON_GRID).all())
+
+    def bounded(self, op: ElementOp) -> list[RuleOp] | None:
+        """A clip or another rounding as operations on the count; None where it leaves the grid."""
+        if op.name in ROUNDING:
+            whole = self.whole(self.a) and self.whole(self.b)
+            return [] if whole and not op.name.startswith("greater") else None
+        bounds = [a.by_channel(self.shape, self.axis) for a in op.args]
+        if any(b is None for b in bounds) or not ((self.a > 0).all() or (self.a < 0).all()):
+            return None
+        lo, hi = _limits(op.name, [np.asarray(b) for b in bounds])
+        lo, hi = np.asarray((lo - self.b) / self.a), np.asarray((hi - self.b) / self.a)
+        if (self.a < 0).all():
+            lo, hi = hi, lo
+        if not (self.whole(lo) and self.whole(hi)):
+            return None
+        ops = []
+        if np.isfinite(lo).any():
+            ops.append(RuleOp("max", (np.rint(lo),)))
+        if np.isfinite(hi).any():
+            ops.append(RuleOp("min", (np.rint(hi),)))
+        return ops
+
+
+def _limits(name: str, args: list[FloatArray]) -> tuple[FloatArray, FloatArray]:
+    if name == "clip":
+        return args[0], args[1]
+    infinite = np.array(np.inf)
+    return (args[0], infinite) if name == "max" else (-infinite, args[0])
+
+
+def rule_bounds(rule: FireRule, shape: Shape, axis: int) -> tuple[int, int] | None:
+    """Smallest and largest count that a non-decreasing rule can give; None where it has none."""
+    beyond = _BEYOND[rule.dtype]
+    lo, hi = evaluate(rule, -beyond, shape, axis), evaluate(rule, beyond, shape, axis)
+    if not (np.isfinite(lo).all() and np.isfinite(hi).all()):
+        return None
+    if max(np.abs(lo).max(), np.abs(hi).max()) >= _UNBOUNDED:
+        return None
+    return int(lo.min()), int(hi.max())
+
+
+def evaluate(rule: FireRule, x: float, shape: Shape, axis: int) -> FloatArray:
+    """The rule at one pre-activation, for every channel."""
+    ones = tuple(n if i == axis else 1 for i, n in enumerate(shape))
+    with np.errstate(invalid="ignore", over="ignore"):
+        return rule(np.full((1, *ones), x), axis)
+
+
+def rule_ops(steps: Sequence[FlatStep], shape: Shape, axis: int) -> tuple[RuleOp, ...] | None:
+    """Operations to the letter; None where a constant differs from position to position."""
+    ops = []
+    for step in steps:
+        args = [a.by_channel(shape, axis) for a in step.op.args]
+        if any(a is None for a in args):
+            return None
+        ops.append(RuleOp(step.op.name, tuple(np.asarray(a) for a in args)))
+    return tuple(ops)
+
+
+def decreasing(op: ElementOp) -> bool:
+    """Does the operation turn the order of values, in any channel?"""
+    if op.name in ("neg", "rsub"):
+        return True
+    return op.name in ("mul", "div") and bool((op.args[0].values < 0).any())
+
+
+def channel_axis_of(args: Sequence[Spread], shape: Shape, default: int) -> int:
+    """The axis of `shape` along which constants differ, if they agree on one."""
+    for arg in args:
+        if arg.is_scalar:
+            continue
+        for axis in range(len(shape)):
+            if arg.by_channel(shape, axis) is not None:
+                return axis
+    return default

@@ -1,0 +1,270 @@
+"""Lower a source: every operator ends in the float graph or in a named error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+from onnx.reference import ReferenceEvaluator
+
+import snnc.converter.lower.operators  # noqa: F401 (registers the rules)
+from snnc.converter.lower.context import Lowering, OperatorFate
+from snnc.converter.lower.registry import RULES, LoweringRule
+from snnc.converter.lower.rewrite import rewrite
+from snnc.converter.lower.source import SourceNode, SourceView
+from snnc.converter.lower.values import Affine, Constant, Host, Unknown, Value, chain_of
+from snnc.converter.sources.model import SourceModel
+from snnc.ir.errors import NeedsInputGrid, SnncError, UnsupportedOperator
+from snnc.ir.graph import Graph
+from snnc.ir.maps import Identity
+from snnc.ir.neurons import Accumulator
+from snnc.ir.nodes import Output, Population
+
+FirstLayer = Literal["host", "chip"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lowered:
+    """A source as a float event graph.
+
+    Attributes:
+        graph: the validated float form.
+        onnx: serialised ONNX by member name: `source.onnx`, and one for each host operator.
+        fates: what became of each operator of the source, by node name.
+        notes: what a user should know about how it went.
+    """
+
+    graph: Graph
+    onnx: Mapping[str, bytes]
+    fates: Mapping[str, OperatorFate]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """What would become of every operator.
+
+    Attributes:
+        view: the source.
+        fates: by node name.
+        problems: what the lowering of operators raised, by node name.
+    """
+
+    view: SourceView
+    fates: Mapping[str, OperatorFate]
+    problems: Mapping[str, SnncError]
+
+
+def lower(source: SourceModel, *, first_layer: FirstLayer | None = None) -> Lowered:
+    """Lower a normalised source to a float event graph.
+
+    Args:
+        source: the trained model.
+        first_layer: `host` computes the analog part up to the first integer activation or
+            residual stream on the host even where the input has a grid; `chip` refuses a host
+            part; None: the host where the input has no grid.
+
+    Raises:
+        UnsupportedOperator: an operator has no event form.
+        UnknownLevels: nothing bounds an integer activation.
+        LevelsConflict: `--levels` contradicts the model.
+        NeedsInputGrid: `chip` was asked for an input without a grid.
+    """
+    view = rewrite(source)
+    lowering = _start(view, first_layer)
+    for node in view.nodes:
+        _lower_node(lowering, node)
+    for name in source.outputs:
+        _add_output(lowering, name)
+    graph = lowering.builder.finish(source.name, _metadata(source))
+    members = {"source.onnx": view.model.SerializeToString(deterministic=True)}
+    members |= {name: part.model for name, part in lowering.host_parts.items()}
+    return Lowered(graph=graph, onnx=members, fates=dict(lowering.fates), notes=_notes(lowering))
+
+
+def survey(source: SourceModel, *, first_layer: FirstLayer | None = None) -> Survey:
+    """Try every operator, going on behind those that have no event form."""
+    view = rewrite(source)
+    lowering = _start(view, first_layer)
+    problems: dict[str, SnncError] = {}
+    for node in view.nodes:
+        try:
+            _lower_node(lowering, node)
+        except SnncError as error:
+            problems[node.name] = error
+            lowering.mark(node.name, "unsupported", error.what)
+            for out in node.outputs:
+                lowering.values[out] = Unknown(shape=view.shape(out))
+    for name in source.outputs:
+        try:
+            if not isinstance(chain_of(lowering.values[name]).base, Unknown):
+                _add_output(lowering, name)
+        except SnncError as error:
+            producer = view.producer[name].name
+            problems[producer] = error
+            lowering.mark(producer, "unsupported", error.what)
+    return Survey(view=view, fates=dict(lowering.fates), problems=problems)
+
+
+def _start(view: SourceView, first_layer: FirstLayer | None) -> Lowering:
+    source = view.source
+    analog = {i.name for i in source.inputs if i.grid is None or first_layer == "host"}
+    if analog and first_layer == "chip":
+        raise NeedsInputGrid(
+            f"input `{min(analog)}` is analog, so its first layer cannot be events",
+            where=source.name,
+            hint="declare a grid: --input-range LO,HI --input-bits B, --calibrate DATA, or "
+            "snnc.save_model(…, input=…)",
+        )
+    lowering = Lowering(view, analog=frozenset(analog), levels=source.levels)
+    for i in range(len(source.inputs)):
+        lowering.add_input(i)
+    return lowering
+
+
+def _lower_node(lowering: Lowering, node: SourceNode) -> None:
+    operands = [lowering.values[name] for name in node.inputs if name]
+    if all(isinstance(v, Constant) for v in operands):
+        _evaluate(lowering, node)
+        return
+    rule = RULES.get(node.op_type)
+    data = [v for v in operands if not isinstance(v, Constant)]
+    if any(isinstance(chain_of(v).base, Unknown) for v in data):
+        _pass_unknown(lowering, node, rule)
+        return
+    if _stays_on_host(lowering, node, rule):
+        return
+    if rule is None:
+        raise UnsupportedOperator(
+            f"operator {node.op_type} has no event form",
+            where=node.where,
+            hint="replace it in the model, or convert only the part before it; "
+            "`snnc check` lists every operator",
+        )
+    results = rule.apply(lowering, node)
+    values = results if isinstance(results, tuple) else (results,)
+    lowering.fates.setdefault(node.name, OperatorFate(rule.fate, rule.why))
+    _finish(lowering, node, values)
+
+
+def _finish(lowering: Lowering, node: SourceNode, values: Sequence[Value]) -> None:
+    for out, value in zip(node.outputs, values, strict=False):
+        if out:
+            lowering.values[out] = lowering.finish_output(out, value)
+
+
+def _evaluate(lowering: Lowering, node: SourceNode) -> None:
+    """An operator on constants only."""
+    feeds = {name: _array(lowering.values[name]) for name in node.inputs if name}
+    graph = onnx.helper.make_graph(
+        [node.proto],
+        "constant",
+        [_info(name, array) for name, array in feeds.items()],
+        [onnx.ValueInfoProto(name=out) for out in node.outputs],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=list(lowering.view.model.opset_import))
+    results = ReferenceEvaluator(model).run(None, feeds)
+    lowering.mark(node.name, "folded", "a constant")
+    for out, array in zip(node.outputs, results, strict=True):
+        lowering.values[out] = Constant(np.asarray(array))
+
+
+def _array(value: Value) -> np.ndarray:
+    assert isinstance(value, Constant)
+    return value.array
+
+
+def _info(name: str, array: np.ndarray) -> onnx.ValueInfoProto:
+    elem = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
+    return onnx.helper.make_tensor_value_info(name, elem, array.shape)
+
+
+def _pass_unknown(lowering: Lowering, node: SourceNode, rule: LoweringRule | None) -> None:
+    for out in node.outputs:
+        if out:
+            lowering.values[out] = Unknown(shape=lowering.view.shape(out))
+    if rule is None:
+        lowering.mark(node.name, "unsupported", f"operator {node.op_type} has no event form")
+    else:
+        lowering.mark(node.name, rule.fate, rule.why)
+
+
+def _stays_on_host(lowering: Lowering, node: SourceNode, rule: LoweringRule | None) -> bool:
+    """Let the host compute what depends on analog input only; True if that is all of the node.
+
+    Where the host's part ends here, its tensors become host operators.
+    """
+    names = [n for n in node.inputs if n and not isinstance(lowering.values[n], Constant)]
+    on_host = [n for n in names if isinstance(chain_of(lowering.values[n]).base, Host)]
+    if not on_host:
+        return False
+    if len(names) == 1 and rule is not None and rule.waits:
+        return False
+    settled = {n: lowering.settle(lowering.values[n]) for n in on_host}
+    if len(on_host) == len(names) and all(isinstance(v, Host) for v in settled.values()):
+        shapes = [(out, lowering.view.shape(out)) for out in node.outputs if out]
+        _finish(lowering, node, [Host(shape=shape, tensor=out) for out, shape in shapes])
+        return True
+    for name, value in settled.items():
+        lowering.values[name] = lowering.stream(value) if isinstance(value, Host) else value
+    return False
+
+
+def _add_output(lowering: Lowering, tensor: str) -> None:
+    value = lowering.settle(lowering.values[tensor])
+    if isinstance(value, Host):
+        raise UnsupportedOperator(
+            f"output `{tensor}` does not depend on any integer activation",
+            where=lowering.name_of(tensor),
+            hint="a model needs integer activations to become a spiking network",
+        )
+    assert isinstance(value, Affine)
+    if not value.is_plain or not _has_one_step(lowering, value):
+        value = _summed(lowering, replace(value, tensor=tensor))
+    wire = value.wires[0]
+    shape = value.shape[1:] or (1,)
+    builder = lowering.builder
+    output = builder.add(
+        Output(
+            name=builder.unique("output" if tensor in builder.nodes else tensor),
+            shape=shape,
+            module_path=lowering.name_of(tensor),
+            source_tensor=tensor,
+        )
+    )
+    builder.connect(wire.source, output.name, Identity(shape=shape), gather=wire.gather)
+
+
+def _has_one_step(lowering: Lowering, value: Affine) -> bool:
+    """Is a count worth the same in every channel (what an output's reader relies on)?"""
+    node = lowering.builder.nodes[value.wires[0].source]
+    return not (
+        isinstance(node, Population) and node.step.ndim and len(set(node.step.tolist())) > 1
+    )
+
+
+def _summed(lowering: Lowering, value: Affine) -> Affine:
+    from snnc.converter.lower.values import wire_to
+
+    name = lowering.name_of(value.tensor)
+    node = lowering.builder.population(value, Accumulator(), name=name, tensor=value.tensor)
+    return wire_to(node.name, value.shape, tensor=value.tensor)
+
+
+def _metadata(source: SourceModel) -> dict[str, Any]:
+    return {"n_frames": 1, "outputs": list(source.outputs)}
+
+
+def _notes(lowering: Lowering) -> tuple[str, ...]:
+    if not lowering.host_parts:
+        return ()
+    macs = sum(part.n_macs for part in lowering.host_parts.values())
+    operators = dict.fromkeys(o for p in lowering.host_parts.values() for o in p.operators)
+    return (
+        f"the analog first part ({', '.join(operators)}; {macs:,} multiply-accumulates per sample) "
+        "stays on the host; declare an input grid (--input-range LO,HI --input-bits B, or "
+        "snnc.save_model(…, input=…)) to bring it on chip",
+    )

@@ -1,0 +1,229 @@
+"""Elementwise operators: arithmetic with constants, sums and products of two values, rounding."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from snnc.converter.lower.context import Lowering
+from snnc.converter.lower.fold import added, scaled
+from snnc.converter.lower.operators.product import product_of
+from snnc.converter.lower.registry import lowers
+from snnc.converter.lower.source import SourceNode
+from snnc.converter.lower.spread import Spread
+from snnc.converter.lower.values import (
+    Affine,
+    Constant,
+    ElementOp,
+    Pending,
+    Value,
+    ViewOp,
+)
+from snnc.ir.arrays import Array, Shape, size_of
+from snnc.ir.errors import UnsupportedOperator
+
+_OPS = {"Add": "add", "Sub": "sub", "Mul": "mul", "Div": "div"}
+_SWAPPED = {"Add": "add", "Sub": "rsub", "Mul": "mul"}
+_COMPARED = {"Greater": "greater", "GreaterOrEqual": "greater-equal"}
+_MIRRORED = {"Less": "greater", "LessOrEqual": "greater-equal"}
+
+
+@lowers("Add", "Sub", "Mul", "Div", fate="folded", why="folds into weights and biases", waits=True)
+def arithmetic(lowering: Lowering, node: SourceNode) -> Value:
+    """With a constant it waits; sums of two values join; products are `Product` nodes."""
+    a, b = lowering.operand(node, 0), lowering.operand(node, 1)
+    if isinstance(b, Constant):
+        return with_constant(lowering, node, a, _OPS[node.op_type], b.array)
+    if isinstance(a, Constant) and node.op_type in _SWAPPED:
+        return with_constant(lowering, node, b, _SWAPPED[node.op_type], a.array)
+    if node.op_type == "Mul" and not isinstance(a, Constant):
+        return product_of(lowering, node, "multiply")
+    if node.op_type in ("Add", "Sub") and not isinstance(a, Constant):
+        return _sum(lowering, node, a, b)
+    raise UnsupportedOperator(
+        "division by a value that depends on the data has no event form",
+        where=node.where,
+        hint="divide by a constant, or keep the division out of the converted part",
+    )
+
+
+def with_constant(
+    lowering: Lowering,
+    node: SourceNode,
+    value: Value,
+    name: str,
+    *constants: Array,
+    soft: bool = False,
+    inner: bool = False,
+) -> Value:
+    """An elementwise operation by constants waits on a value.
+
+    Args:
+        lowering: the lowering.
+        node: the source's operator.
+        value: what it works on.
+        name: a key of `snnc.ir.rules.RULE_OPS`.
+        constants: the operation's arguments.
+        soft: see `ElementOp`.
+        inner: a step inside of the operator, whose result no tensor of the source holds.
+
+    Raises:
+        UnsupportedOperator: the constants would repeat the value along an axis.
+    """
+    shape = np.broadcast_shapes(value.shape, *(c.shape for c in constants))
+    if size_of(shape) != size_of(value.shape):
+        raise UnsupportedOperator(
+            f"{node.op_type} repeats a value of shape {value.shape} to {shape}",
+            where=node.where,
+            hint="only constants are repeated along an axis",
+        )
+    if shape != value.shape:
+        value = lowering.pend(node, value, ViewOp(), shape)
+    args = tuple(Spread.of(c, shape) for c in constants)
+    pending = lowering.pend(node, value, ElementOp(name, args, soft), shape)
+    return replace(pending, tensor=None) if inner else pending
+
+
+def _sum(lowering: Lowering, node: SourceNode, a: Value, b: Value) -> Value:
+    straight = _straight_through(lowering, node, a, b)
+    if straight is not None:
+        return straight
+    x, y = lowering.events(a), lowering.events(b)
+    shape = np.broadcast_shapes(x.shape, y.shape)
+    for value in (x, y):
+        if size_of(shape) != value.size:
+            raise UnsupportedOperator(
+                f"{node.op_type} repeats a value of shape {value.shape} to {shape}",
+                where=node.where,
+                hint="both summands need the same shape",
+            )
+    if node.op_type == "Sub":
+        negated = scaled(y, Spread.of(-1.0, y.shape))
+        assert negated is not None
+        y = negated
+    total = added(_as(x, shape), _as(y, shape), shape)
+    lowering.mark(node.name, "event", "synapses of several branches meet in one population")
+    return replace(total, tensor=node.outputs[0])
+
+
+def _as(value: Affine, shape: Shape) -> Affine:
+    return value if value.shape == shape else value.with_shape(shape, value.tensor)
+
+
+def _straight_through(lowering: Lowering, node: SourceNode, a: Value, b: Value) -> Value | None:
+    """x + (round(x) - x), the straight-through estimator: exactly round(x) in value."""
+    if node.op_type != "Add":
+        return None
+    for kept, name in ((a, node.inputs[1]), (b, node.inputs[0])):
+        inner = lowering.view.producer.get(name)
+        if inner is None or inner.op_type != "Sub":
+            continue
+        rounded, plain = (lowering.values[i] for i in inner.inputs)
+        if plain is kept and isinstance(rounded, Pending) and _is_rounding_of(rounded, plain):
+            return lowering.pend(node, rounded, ViewOp(), rounded.shape)
+    return None
+
+
+def _is_rounding_of(rounded: Pending, plain: Value) -> bool:
+    return (
+        isinstance(rounded.op, ElementOp)
+        and rounded.op.name in ("round", "floor", "ceil")
+        and (rounded.parent is plain or _is_half_up(rounded.parent, plain))
+    )
+
+
+def _is_half_up(value: Value, plain: Value) -> bool:
+    return isinstance(value, Pending) and value.parent is plain and value.op.__class__ is ElementOp
+
+
+@lowers("Neg", "Relu", "Round", "Floor", "Ceil", fate="folded", why="folds", waits=True)
+def unary(lowering: Lowering, node: SourceNode) -> Value:
+    """Operators without constants."""
+    value = lowering.operand(node, 0)
+    if node.op_type == "Relu":
+        return with_constant(lowering, node, value, "max", np.zeros(()))
+    return lowering.pend(node, value, ElementOp(node.op_type.lower()), value.shape)
+
+
+@lowers("Clip", fate="folded", why="changes nothing here", waits=True)
+def clip(lowering: Lowering, node: SourceNode) -> Value:
+    """Either bound may be left out; old files have them as attributes."""
+    value = lowering.operand(node, 0)
+    lo = lowering.constant(node, 1) if len(node.inputs) > 1 else node.get("min")
+    hi = lowering.constant(node, 2) if len(node.inputs) > 2 else node.get("max")
+    if lo is None and hi is None:
+        return lowering.pend(node, value, ViewOp(), value.shape)
+    if hi is None:
+        return with_constant(lowering, node, value, "max", np.asarray(lo))
+    if lo is None:
+        return with_constant(lowering, node, value, "min", np.asarray(hi))
+    return with_constant(lowering, node, value, "clip", np.asarray(lo), np.asarray(hi))
+
+
+@lowers("Min", "Max", fate="folded", why="changes nothing here", waits=True)
+def bound(lowering: Lowering, node: SourceNode) -> Value:
+    """The minimum or maximum with constants."""
+    constants = [
+        v for v in map(lowering.values.__getitem__, node.inputs) if isinstance(v, Constant)
+    ]
+    others = [v for v in map(lowering.values.__getitem__, node.inputs) if v not in constants]
+    if len(others) != 1:
+        raise UnsupportedOperator(
+            f"{node.op_type} of two values that depend on the data has no event form",
+            where=node.where,
+            hint="compare with a constant",
+        )
+    value = others[0]
+    for constant in constants:
+        value = with_constant(lowering, node, value, node.op_type.lower(), constant.array)
+    return value
+
+
+@lowers(
+    "Greater", "GreaterOrEqual", "Less", "LessOrEqual", fate="event", why="a threshold", waits=True
+)
+def compare(lowering: Lowering, node: SourceNode) -> Value:
+    """A comparison with a constant: an integer activation of one level."""
+    a, b = lowering.operand(node, 0), lowering.operand(node, 1)
+    if isinstance(b, Constant) and node.op_type in _COMPARED:
+        return with_constant(lowering, node, a, _COMPARED[node.op_type], b.array)
+    if isinstance(a, Constant) and node.op_type in _MIRRORED:
+        return with_constant(lowering, node, b, _MIRRORED[node.op_type], a.array)
+    raise UnsupportedOperator(
+        f"{node.op_type} is only supported as `value > constant` or `value >= constant`",
+        where=node.where,
+        hint="write the comparison that way round",
+    )
+
+
+@lowers("Cast", "CastLike", fate="folded", why="changes no integer", waits=True)
+def cast(lowering: Lowering, node: SourceNode) -> Value:
+    """Between floats nothing changes; to integers a value is cut off behind the point."""
+    value = lowering.operand(node, 0)
+    kinds = [np.dtype(lowering.view.dtype(t)).kind for t in (node.inputs[0], node.outputs[0])]
+    if kinds[0] == "f" and kinds[1] in "iu":
+        return lowering.pend(node, value, ElementOp("trunc"), value.shape)
+    return lowering.pend(node, value, ViewOp(), value.shape)
+
+
+@lowers("Identity", "Dropout", fate="folded", why="changes nothing at inference", waits=True)
+def identity(lowering: Lowering, node: SourceNode) -> Value:
+    """Nothing happens."""
+    value = lowering.operand(node, 0)
+    passed = lowering.pend(node, value, ViewOp(), value.shape)
+    return passed if len(node.outputs) == 1 else (passed, Constant(np.ones(value.shape, bool)))
+
+
+@lowers("BatchNormalization", fate="folded", why="folds into weights and biases", waits=True)
+def batch_normalization(lowering: Lowering, node: SourceNode) -> Value:
+    """y = (x - mean) / sqrt(var + epsilon) * weight + bias, by channel, in float64."""
+    value = lowering.operand(node, 0)
+    constants = [lowering.constant(node, i) for i in range(1, 5)]
+    weight, bias, mean, var = (np.asarray(c, dtype=np.float64) for c in constants)
+    scale = weight / np.sqrt(var + node.get("epsilon", 1e-5))
+    along = (1, -1) + (1,) * (len(value.shape) - 2)
+    value = with_constant(lowering, node, value, "mul", scale.reshape(along), soft=True, inner=True)
+    shift = (mean * scale).reshape(along)
+    value = with_constant(lowering, node, value, "sub", shift, soft=True, inner=True)
+    return with_constant(lowering, node, value, "add", bias.reshape(along), soft=True)
