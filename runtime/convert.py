@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import tempfile
 import time
@@ -30,6 +31,8 @@ from snnc.runtime.summary import Summary, summarise
 
 if TYPE_CHECKING:
     import torch
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_OUTPUT = Path()
 """As `output`: the source's stem in the current folder."""
@@ -175,6 +178,8 @@ def convert(
     converted = convert_source(
         loaded, weight_bits=bits, first_layer=first_layer, limits=chip.limits, settings=settings
     )
+    for note in converted.notes:
+        _log.info("%s", note)
     tell("convert", 3, _STAGES)
     file = SnncFile(
         float_graph=converted.float_graph,

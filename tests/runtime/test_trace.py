@@ -1,0 +1,76 @@
+"""Traces: every event where the event code says it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from snnc.ir.errors import DataError
+from snnc.runtime.trace import trace
+from tests.runtime.models import BIAS, THRESHOLDS, W1, D, reference, samples, save_model
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return save_model(tmp_path)
+
+
+def hidden_counts(q: np.ndarray) -> np.ndarray:
+    i = W1 @ q.astype(np.int64) + BIAS
+    return (i[:, None] >= THRESHOLDS).sum(axis=1)
+
+
+def test_burst_is_a_thermometer(model: Path) -> None:
+    x, _ = samples()
+    found = trace(model, x, sample=3, code="burst")
+    counts = {0: x[3].astype(np.int64), 1: hidden_counts(x[3])}
+    start = {0: 0, 1: D}
+    expected = sorted(
+        (start[p] + slot, p, neuron)
+        for p, ks in counts.items()
+        for neuron, k in enumerate(ks)
+        for slot in range(k)
+    )
+    spiking = found.population < 2
+    events = zip(found.tick[spiking], found.population[spiking], found.neuron[spiking], strict=True)
+    assert [tuple(map(int, event)) for event in events] == expected
+    assert set(found.payload[spiking].tolist()) == {1}
+    assert found.names == ("x", "hidden", "scores")
+
+
+def test_graded_is_one_event_a_count(model: Path) -> None:
+    x, _ = samples()
+    found = trace(model, x, sample=0)
+    sent = found.population == 1
+    counts = hidden_counts(x[0])
+    assert found.neuron[sent].tolist() == np.flatnonzero(counts).tolist()
+    assert found.payload[sent].tolist() == counts[counts > 0].tolist()
+    scores = reference(x[:1])[0]
+    assert found.payload[found.population == 2].tolist() == scores[scores != 0].tolist()
+    assert found.n_spikes == int(x[0].sum() + counts.sum() + np.abs(scores).sum())
+
+
+def test_membranes(model: Path) -> None:
+    x, _ = samples()
+    found = trace(model, x, sample=0, membranes=True)
+    assert found.membranes is not None
+    peak = found.membranes["hidden"][: found.n_ticks]
+    latched = W1 @ x[0].astype(np.int64) + BIAS
+    assert (peak == latched).all(axis=1).any()
+
+
+def test_by_population(model: Path) -> None:
+    x = np.zeros((1, 6), np.uint8)
+    x[0, 0] = 2
+    rows = trace(model, x, sample=0, code="burst").by_population
+    assert rows["x"] == {"n_events": 2, "n_spikes": 2, "first_tick": 0, "last_tick": 1}
+    silent = {"n_events": 0, "n_spikes": 0, "first_tick": None, "last_tick": None}
+    quiet = trace(model, np.zeros((1, 6), np.uint8), sample=0).by_population["x"]
+    assert quiet == silent
+
+
+def test_no_such_sample(model: Path) -> None:
+    with pytest.raises(DataError, match="there is no sample -1, only 0 to 19"):
+        trace(model, samples()[0], sample=-1)
