@@ -1,0 +1,97 @@
+"""Making a report out of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from snnc.backends.base import Counters
+from snnc.ir.errors import NotExecutable
+from snnc.ir.graph import Graph
+from snnc.ir.nodes import Node, Output, Population
+from snnc.runtime.energy import EnergyEstimate, Hardware, ann_baselines, estimate, papers_formula
+from snnc.runtime.model import Model
+from snnc.runtime.report.model import Layer, Report
+from snnc.runtime.run import RunResult
+from snnc.runtime.summary import chip_macs, host_macs
+from snnc.runtime.trace import TraceResult
+
+_FACTS = (
+    "engine", "code", "schedule", "n_samples", "n_frames", "n_ticks", "accuracy", "graph_hash",
+)  # fmt: skip
+_PROVENANCE = ("written_by", "provenance", "target", "weight_bits", "rounding")
+
+
+def build_report(
+    model: Model,
+    run: RunResult,
+    *,
+    hardware: Sequence[Hardware],
+    data: str | None = None,
+    trace: TraceResult | None = None,
+    verification: Mapping[str, Any] | None = None,
+) -> Report:
+    """Count, estimate and gather.
+
+    Args:
+        model: that was run.
+        run: its result, with counters of projections.
+        hardware: chips to estimate for.
+        data: name of the data, for the reader.
+        trace: of one sample, for the raster.
+        verification: the JSON object of `snnc verify`.
+
+    Raises:
+        NotExecutable: the engine that ran counts no synaptic operations.
+    """
+    if not run.counts_synapses:
+        raise NotExecutable(
+            f"engine `{run.engine}` counts no synaptic operations", hint="use the event engine"
+        )
+    graph, result = model.integer_graph, run.engine_result()
+    energy = tuple(estimate(graph, result, chip, code=run.code) for chip in hardware)
+    on_host, on_chip = host_macs(graph), chip_macs(graph)
+    return Report(
+        name=graph.name,
+        facts={**{key: getattr(run, key) for key in _FACTS}, "data": data},
+        counters={key: value for key, value in run.counters.items() if value is not None},
+        host={
+            "host_mac_share": on_host / (on_host + on_chip) if on_host + on_chip else 0.0,
+            "host_ops": {node.name: list(node.operators) for node in graph.host_ops},
+        },
+        layers=tuple(_layers(graph, run, energy)),
+        energy=energy,
+        papers=papers_formula(graph, result, run.host_macs),
+        baseline=ann_baselines(graph, result, run.host_macs),
+        provenance={key: model.manifest[key] for key in _PROVENANCE if key in model.manifest},
+        verification=verification,
+        trace=trace,
+    )
+
+
+def _layers(graph: Graph, run: RunResult, energy: Iterable[EnergyEstimate]) -> Iterable[Layer]:
+    frames = run.n_samples * run.n_frames
+    for name, activity in run.node_counters.items():
+        node = graph.nodes[name]
+        if isinstance(node, Output):
+            continue
+        yield Layer(
+            name=name,
+            module_path=node.module_path,
+            kind=_kind(node),
+            n_neurons=node.size,
+            mean_count=activity.spikes / (node.size * frames),
+            activity=activity,
+            synapses=_synapses(graph, run.projection_counters, name),
+            picojoule={e.hardware.name: e.by_layer.get(name, 0.0) for e in energy if e.by_layer},
+        )
+
+
+def _synapses(graph: Graph, counters: Mapping[str, Counters], name: str) -> Counters:
+    """Of the projections into a node, and of the node itself where it is a product."""
+    into = [counters[p.name] for p in graph.incoming(name) if p.name in counters]
+    return sum([*into, counters.get(name, Counters())], Counters())
+
+
+def _kind(node: Node) -> str:
+    return node.model.kind if isinstance(node, Population) else node.kind

@@ -1,0 +1,39 @@
+"""What each counter means, in the words that every report prints."""
+
+from __future__ import annotations
+
+DEFINITIONS: dict[str, str] = {
+    "synaptic_events": (
+        "sum over events of the synapses that the event reaches (fan-out); what hardware with "
+        "graded events does. Synapses with a stored weight of zero count, padding does not"
+    ),
+    "unit_spike_operations": (
+        "sum over events of |payload| x fan-out: the SynOps of the papers; equal to "
+        "synaptic_events in the burst code"
+    ),
+    "effective_acs": (
+        "accumulations by NeuroBench's rule: synapses with non-zero weight that events reach, "
+        "where all payloads of that projection, tick and sample are in {-1, 0, 1}"
+    ),
+    "effective_macs": "as effective_acs, where some payload is not in {-1, 0, 1}",
+    "dense_macs": "multiply-accumulates of the same layers in the non-spiking network",
+    "events": "events that left the population; one may carry a payload larger than 1",
+    "spikes": "sum over events of |payload|: unit spikes",
+    "neuron_updates": "neurons x ticks of the run: a clocked chip updates each neuron each tick",
+    "neuron_latches": "neurons x frames",
+    "max_pool_inputs": "events that reach a maximum x the windows that each one is in",
+    "mean_count": "mean |count| of a neuron in one frame, between 0 and D",
+    "host_macs": "multiply-accumulates of host operators, which no chip of spikes runs",
+    "picojoule": (
+        "energy of one sample: each counter x the published figure of the hardware, summed; what "
+        "a figure covers stands beside it"
+    ),
+    "papers": (
+        "the formula of the papers: 4.6 pJ x MACs of the first layer + 0.9 pJ x sum over the "
+        "other layers of mean count x MACs; the mean count already holds D"
+    ),
+    "baseline": (
+        "the same network without spikes: all multiply-accumulates at 45 nm, in 32-bit floating "
+        "point and in 8-bit integers with 32-bit sums; arithmetic only"
+    ),
+}

@@ -1,0 +1,111 @@
+"""`snnc.report`: run, count, estimate, write."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from snnc.ir.arrays import Array
+from snnc.ir.errors import BadInputFile, OutputExists
+from snnc.runtime.data import DataSet, load_data
+from snnc.runtime.energy import load_hardware
+from snnc.runtime.feeds import Feeder
+from snnc.runtime.model import Model, load
+from snnc.runtime.npz import check_suffix
+from snnc.runtime.progress import Progress
+from snnc.runtime.report.build import build_report
+from snnc.runtime.report.files import WRITERS, write_report
+from snnc.runtime.report.model import Report
+from snnc.runtime.run import run
+from snnc.runtime.trace import trace
+
+DEFAULT_HARDWARE = ("45nm", "loihi1")
+
+
+def report(
+    model: Model | str | os.PathLike[str],
+    data: DataSet | Array | str | os.PathLike[str],
+    *,
+    hardware: Sequence[str | os.PathLike[str]] = (),
+    engine: str | None = None,
+    code: str | None = None,
+    schedule: str | None = None,
+    limit: int | None = None,
+    output: Sequence[str | os.PathLike[str]] = (),
+    verification: Mapping[str, Any] | str | os.PathLike[str] | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Run a model and say what that cost.
+
+    Args:
+        model: a loaded model, a `.snnc` file or a bundle folder.
+        data: samples (and labels): `.npz`, `.npy`, a name, or an array.
+        hardware: names of shipped hardware files or paths of own ones; none: 45nm and loihi1.
+        engine, code, schedule, limit: as of `snnc.run`.
+        output: files to write, the format by suffix: `.json`, `.csv`, `.html`, `.txt`. An HTML
+            page shows the raster of the first sample as well.
+        verification: what `snnc verify --json` printed, as an object or a file: the page's part
+            on fidelity.
+        force: overwrite files.
+        progress: is told after each batch.
+
+    Raises:
+        UnknownHardware: a hardware file is missing or malformed.
+        SnncError: by its subclass, as of `snnc.run` and `write_report`.
+    """
+    chips = [load_hardware(name) for name in hardware or DEFAULT_HARDWARE]
+    verified = _read_verification(verification)
+    _check_outputs(output, force)
+    model = model if isinstance(model, Model) else load(model)
+    samples = load_data(data, Feeder(model.file).shape)
+    result = run(
+        model,
+        samples,
+        engine=engine,
+        code=code,
+        schedule=schedule,
+        limit=limit,
+        progress=progress,
+    )
+    pages = any(Path(path).suffix == ".html" for path in output)
+    found = build_report(
+        model,
+        result,
+        hardware=chips,
+        data=samples.name,
+        trace=trace(model, samples, sample=0, code=result.code, schedule=result.schedule)
+        if pages
+        else None,
+        verification=verified,
+    )
+    for path in output:
+        write_report(found, path, force=force)
+    return found
+
+
+def _check_outputs(output: Sequence[str | os.PathLike[str]], force: bool) -> None:
+    """Refuse before the run what could not be written after it."""
+    for path in output:
+        check_suffix(Path(path), tuple(WRITERS))
+        if Path(path).exists() and not force:
+            raise OutputExists("the output is there already", where=str(path), hint="use --force")
+
+
+def _read_verification(
+    given: Mapping[str, Any] | str | os.PathLike[str] | None,
+) -> Mapping[str, Any] | None:
+    if given is None or isinstance(given, Mapping):
+        return given
+    try:
+        value = json.loads(Path(given).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadInputFile(f"cannot be read: {error}", where=str(given)) from None
+    if not isinstance(value, dict) or "ok" not in value:
+        raise BadInputFile(
+            "is not what `snnc verify --json` prints: it has no key `ok`", where=str(given)
+        )
+    return value

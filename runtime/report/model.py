@@ -1,0 +1,117 @@
+"""What a report says, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from snnc.backends.base import Counters, NodeCounters
+from snnc.runtime.energy import AnnBaseline, EnergyEstimate
+from snnc.runtime.energy.papers import PapersEstimate
+from snnc.runtime.jsonable import jsonable
+from snnc.runtime.report.definitions import DEFINITIONS
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from snnc.runtime.trace import TraceResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One node that emits events.
+
+    Attributes:
+        name: of the node.
+        module_path: the user's name for it.
+        kind: `input`, `host-op`, `product`, or the population's neuron model.
+        n_neurons: its size.
+        mean_count: mean |count| of a neuron in one frame; for sums the mean |sum|.
+        activity: counters of the node, summed over the run.
+        synapses: counters of the projections into it (and of a product itself), summed.
+        picojoule: energy of one sample by hardware, its share of the network's.
+    """
+
+    name: str
+    module_path: str
+    kind: str
+    n_neurons: int
+    mean_count: float
+    activity: NodeCounters
+    synapses: Counters
+    picojoule: Mapping[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """One flat object; counters are summed over the run."""
+        return {
+            "module_path": self.module_path,
+            "kind": self.kind,
+            "n_neurons": self.n_neurons,
+            "mean_count": self.mean_count,
+            **self.activity.to_json(),
+            **self.synapses.to_json(),
+            "picojoule": dict(self.picojoule),
+        }
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Report:
+    """What a run cost.
+
+    Attributes:
+        name: of the model.
+        facts: of the run: engine, code, schedule, n_samples, n_frames, n_ticks, accuracy,
+            graph_hash, data.
+        counters: totals of the run by counter.
+        host: host operators: host_macs of the run, host_mac_share, host_ops by name.
+        layers: in topological order.
+        energy: one estimate for each hardware.
+        papers: by the papers' formula.
+        baseline: the float and the integer ANN.
+        provenance: where the model came from and what wrote it.
+        verification: the JSON object of `snnc verify`, None if none was given.
+        trace: events of one sample, None if none was taken.
+    """
+
+    name: str
+    facts: Mapping[str, Any]
+    counters: Mapping[str, int]
+    host: Mapping[str, Any]
+    layers: tuple[Layer, ...]
+    energy: tuple[EnergyEstimate, ...]
+    papers: PapersEstimate
+    baseline: tuple[AnnBaseline, ...]
+    provenance: Mapping[str, Any]
+    verification: Mapping[str, Any] | None
+    trace: TraceResult | None
+
+    @property
+    def n_samples(self) -> int:
+        """Samples that the counters are summed over."""
+        return int(self.facts["n_samples"])
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of `snnc report --json`; energies in picojoules for one sample."""
+        result: dict[str, Any] = jsonable(
+            {
+                "model": self.name,
+                **self.facts,
+                "counters": self.counters,
+                **self.host,
+                "by_population": {layer.name: layer.to_json() for layer in self.layers},
+                "energy": {e.hardware.name: e.to_json() for e in self.energy},
+                "papers": self.papers.to_json(),
+                "baseline": {b.name: b.to_json() for b in self.baseline},
+                "provenance": self.provenance,
+                "verification": self.verification,
+                "definitions": DEFINITIONS,
+            }
+        )
+        return result
+
+    def render(self) -> list[RenderableType]:
+        """Tables for the terminal."""
+        from snnc.runtime.report.terminal import render
+
+        return render(self)

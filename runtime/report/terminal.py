@@ -1,0 +1,101 @@
+"""A report as tables for the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from snnc.runtime.report.definitions import DEFINITIONS
+from snnc.runtime.report.model import Report
+from snnc.runtime.report.units import energy_text
+from snnc.runtime.tables import key_values, table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_COUNTERS = (
+    "synaptic_events",
+    "unit_spike_operations",
+    "effective_acs",
+    "effective_macs",
+    "dense_macs",
+)
+
+
+def render(report: Report) -> list[RenderableType]:
+    """Facts, operations, energy, layers, fidelity, definitions, in this order."""
+    parts = [_facts(report), _operations(report), _energy(report), _layers(report)]
+    if report.verification is not None:
+        parts.append(key_values(fidelity(report.verification), title="Fidelity"))
+    return [*parts, *_notes(report)]
+
+
+def _facts(report: Report) -> RenderableType:
+    return key_values({"model": report.name, **report.facts})
+
+
+def _operations(report: Report) -> RenderableType:
+    rows = [
+        (name, report.counters[name], report.counters[name] / report.n_samples)
+        for name in (*_COUNTERS, "events", "spikes", "neuron_updates", "host_macs")
+        if name in report.counters
+    ]
+    return table(("operations", "run", "a sample"), rows, title="Operations")
+
+
+def _energy(report: Report) -> RenderableType:
+    return table(("what", "energy a sample", "of float ANN"), energy_rows(report), title="Energy")
+
+
+def energy_rows(report: Report) -> list[tuple[str, str, str]]:
+    """(what, energy of one sample, share of the float ANN's) for every estimate and baseline."""
+    reference = report.baseline[0].picojoule
+
+    def row(what: str, picojoule: float | None) -> tuple[str, str, str]:
+        if picojoule is None:
+            return what, "not published", ""
+        share = f"{picojoule / reference:.1%}" if reference else ""
+        return what, energy_text(picojoule), share
+
+    return [
+        *(row(f"{b.title}, 45 nm", b.picojoule) for b in report.baseline),
+        *(row(f"spiking, {e.hardware.title}", e.picojoule) for e in report.energy),
+        row("spiking, formula of the papers", report.papers.picojoule),
+    ]
+
+
+def _layers(report: Report) -> RenderableType:
+    chips = [e.hardware.name for e in report.energy if e.picojoule is not None]
+    rows = [
+        (
+            layer.name,
+            layer.kind,
+            layer.n_neurons,
+            round(layer.mean_count, 3),
+            layer.synapses.synaptic_events / report.n_samples,
+            *(energy_text(layer.picojoule.get(chip, 0.0)) for chip in chips),
+        )
+        for layer in report.layers
+    ]
+    heads = ("population", "kind", "neurons", "mean count", "synaptic events", *chips)
+    return table(heads, rows, title="By population, a sample")
+
+
+def fidelity(verification: Any) -> dict[str, Any]:
+    """The scalars of a verification, and which engines were compared."""
+    found = {k: v for k, v in verification.items() if isinstance(v, bool | int | float | str)}
+    engines = verification.get("engines")
+    if engines:
+        found["engines"] = ", ".join(map(str, engines))
+    return found
+
+
+def _notes(report: Report) -> list[RenderableType]:
+    from rich.text import Text
+
+    lines = [
+        f"{estimate.hardware.name}: {text}"
+        for estimate in report.energy
+        for text in estimate.assumptions
+    ]
+    used = [f"{name}: {DEFINITIONS[name]}" for name in (*_COUNTERS, "neuron_updates", "papers")]
+    return [Text("\n".join(lines + used), style="dim")]

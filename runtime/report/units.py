@@ -1,0 +1,13 @@
+"""Energies in the unit that reads best."""
+
+from __future__ import annotations
+
+_UNITS = ((1e9, "mJ"), (1e6, "µJ"), (1e3, "nJ"), (1.0, "pJ"))
+
+
+def energy_text(picojoule: float) -> str:
+    """Three digits and a unit: "12.3 nJ"."""
+    for factor, unit in _UNITS:
+        if abs(picojoule) >= factor:
+            return f"{picojoule / factor:.3g} {unit}"
+    return f"{picojoule:.3g} pJ"

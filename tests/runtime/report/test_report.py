@@ -1,0 +1,211 @@
+"""Reports of a small residual network: counts, shares, files, and hostile names."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from snnc.ir.errors import BadInputFile, OutputExists, UnknownHardware, WrongUsage
+from snnc.ir.file import SnncFile
+from snnc.ir.graph import Graph, Projection
+from snnc.ir.maps import Conv, Dense, Identity, SumPool
+from snnc.ir.neurons import Accumulator, IntegerFire
+from snnc.ir.nodes import Input, Output, Population
+from snnc.runtime.data import DataSet
+from snnc.runtime.model import Model
+from snnc.runtime.report import Report, report, write_report
+
+HOSTILE = "</script><script>alert(1)</script>"
+
+
+def network(name: str = "net") -> Graph:
+    """x (1, 4, 4) -> stem sums + conv(fire(stem)) -> top -> pooled sums -> out."""
+    rng = np.random.default_rng(0)
+    fire = IntegerFire(lo=0, thresholds=np.array([[3, 9, 15, 21]]))
+    pad = ((1, 1), (1, 1))
+
+    def conv(inputs: int) -> Conv:
+        weight = rng.integers(-3, 5, size=(2, inputs, 3, 3))
+        return Conv(
+            weight=weight, in_shape=(inputs, 4, 4), stride=(1, 1), padding=pad, dilation=(1, 1)
+        )
+
+    def population(name: str, shape: tuple[int, ...], model: Any) -> Population:
+        return Population(name=name, shape=shape, model=model, module_path=f"net.{name}")
+
+    pool = SumPool(in_shape=(2, 4, 4), kernel=(4, 4), stride=(4, 4), padding=((0, 0), (0, 0)))
+    links = [
+        ("x", "stem", conv(1)),
+        ("stem", "act1", Identity(shape=(2, 4, 4))),
+        ("stem", "stream", Identity(shape=(2, 4, 4))),
+        ("act1", "stream", conv(2)),
+        ("stream", "act2", Identity(shape=(2, 4, 4))),
+        ("act2", "pool", pool),
+        ("pool", "head", Dense(weight=rng.integers(-9, 9, size=(3, 2)))),
+        ("head", "out", Identity(shape=(3,))),
+    ]
+    nodes = [
+        Input(name="x", shape=(1, 4, 4), hi=4),
+        population("stem", (2, 4, 4), Accumulator()),
+        population("act1", (2, 4, 4), fire),
+        population("stream", (2, 4, 4), Accumulator()),
+        population("act2", (2, 4, 4), fire),
+        population("pool", (2, 1, 1), Accumulator()),
+        population("head", (3,), Accumulator()),
+        Output(name="out", shape=(3,)),
+    ]
+    projections = [
+        Projection(name=f"{a}>{b}", source=a, target=b, map=linear) for a, b, linear in links
+    ]
+    return Graph(nodes, projections, name=name).validate()
+
+
+def model_of(graph: Graph) -> Model:
+    file = SnncFile(
+        float_graph=graph,
+        integer_graph=graph,
+        manifest={"written_by": "snnc test", "provenance": {"file": "net.pt", "sha256": "0"}},
+    )
+    return Model(path=None, file=file, bundle=None, target="sim", settings=file.settings)
+
+
+@pytest.fixture(scope="module")
+def data() -> DataSet:
+    x = np.random.default_rng(1).integers(0, 5, size=(6, 1, 4, 4))
+    return DataSet(x=x.astype(np.float32), y=np.zeros(6, dtype=np.int64), name="random")
+
+
+@pytest.fixture(scope="module")
+def burst(data: DataSet) -> Report:
+    return report(model_of(network()), data, engine="oracle", code="burst")
+
+
+def test_totals_are_the_sums_over_layers(burst: Report) -> None:
+    value = burst.to_json()
+    for key in ("synaptic_events", "unit_spike_operations", "dense_macs", "events", "spikes"):
+        assert value["counters"][key] == sum(row[key] for row in value["by_population"].values())
+    for energy in value["energy"].values():
+        assert energy["picojoule"] == pytest.approx(sum(energy["by_layer"].values()))
+        assert energy["picojoule"] == pytest.approx(sum(energy["by_figure"].values()))
+
+
+def test_counts_of_the_input_are_those_of_the_data(burst: Report, data: DataSet) -> None:
+    row = burst.to_json()["by_population"]["x"]
+    assert row["spikes"] == int(data.x.sum())
+    assert row["mean_count"] == pytest.approx(float(data.x.mean()))
+    assert row["module_path"] == ""
+
+
+def test_first_layer_by_the_papers_is_the_one_after_the_input(burst: Report) -> None:
+    # 3x3 kernel, padding 1, on 4x4: 100 position-tap pairs exist, two output channels
+    assert burst.papers.first_layer == ("x>stem",)
+    assert burst.papers.first_layer_macs == 200
+    assert burst.papers.left_out == ("pool>head",)
+
+
+def test_ann_baseline_counts_weighted_layers_as_macs_and_skips_as_additions(
+    burst: Report,
+) -> None:
+    on_float, on_integers = burst.baseline
+    assert on_float.macs == 200 + 400 + 6
+    assert on_float.additions == 3 * 32 + 32
+    assert on_float.picojoule == pytest.approx(606 * 4.6 + 128 * 0.9)
+    assert on_integers.picojoule == pytest.approx(606 * 0.3 + 128 * 0.1)
+
+
+def test_json_keys_of_the_contract(burst: Report) -> None:
+    value = json.loads(json.dumps(burst.to_json(), allow_nan=False))
+    assert {"counters", "by_population", "energy", "baseline", "definitions"} <= set(value)
+    assert set(value["energy"]) == {"45nm", "loihi1"}
+    assert value["n_samples"] == 6
+    assert value["verification"] is None
+    counters = set(value["counters"]) - {"host_macs"}
+    assert counters <= set(value["definitions"])
+
+
+def test_csv_has_one_row_for_each_population(burst: Report, tmp_path: Path) -> None:
+    write_report(burst, tmp_path / "r.csv")
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "r.csv").read_text())))
+    assert [row["population"] for row in rows] == [
+        "x", "stem", "act1", "stream", "act2", "pool", "head",
+    ]  # fmt: skip
+    total = sum(int(row["synaptic_events"]) for row in rows)
+    assert total == burst.counters["synaptic_events"]
+    energy = sum(float(row["picojoule_loihi1"]) for row in rows)
+    assert energy == pytest.approx(burst.energy[1].picojoule)
+
+
+def test_text_and_json_files(burst: Report, tmp_path: Path) -> None:
+    write_report(burst, tmp_path / "r.txt")
+    text = (tmp_path / "r.txt").read_text()
+    assert "Intel Loihi (first generation)" in text
+    assert "synaptic_events: sum over events" in text
+    write_report(burst, tmp_path / "r.json")
+    assert json.loads((tmp_path / "r.json").read_text()) == burst.to_json()
+
+
+def test_page_is_self_contained_and_escapes_names(data: DataSet, tmp_path: Path) -> None:
+    path = tmp_path / "r.html"
+    verification = {"ok": True, "n_mismatches": 0, "populations": [{"name": HOSTILE, "n": 1}]}
+    found = report(
+        model_of(network(HOSTILE)),
+        data,
+        hardware=["45nm", "loihi1", "loihi2"],
+        output=[path],
+        verification=verification,
+    )
+    assert found.trace is not None
+    text = path.read_text()
+    assert "alert(1)</script>" not in text
+    library, rest = split_plotly(text)
+    assert len(library) > 1_000_000
+    assert not re.search(r"(src|href)\s*=", rest)
+    assert "url(" not in rest
+    for word in ("plot-energy", "plot-layers", "plot-raster", "n_mismatches", "not published"):
+        assert word in rest
+
+
+def split_plotly(text: str) -> tuple[str, str]:
+    start, end = text.index("<script>"), text.index("</script>")
+    return text[start:end], text[:start] + text[end:]
+
+
+def test_raster_in_the_page_holds_every_event(data: DataSet, tmp_path: Path) -> None:
+    path = tmp_path / "r.html"
+    found = report(model_of(network()), data, output=[path], code="burst")
+    match = re.search(r"const plots = (\{.*\});\n", path.read_text())
+    assert match is not None
+    raster = json.loads(match[1])["plot-raster"]["data"]
+    assert found.trace is not None
+    assert sum(len(series["x"]) for series in raster) == len(found.trace.tick)
+
+
+def test_verification_file(data: DataSet, tmp_path: Path) -> None:
+    path = tmp_path / "verify.json"
+    path.write_text('{"ok": true, "n_samples": 6}')
+    found = report(model_of(network()), data, verification=path)
+    assert found.to_json()["verification"] == {"ok": True, "n_samples": 6}
+    for text in ("[1]", "{", '{"yes": 1}'):
+        path.write_text(text)
+        with pytest.raises(BadInputFile):
+            report(model_of(network()), data, verification=path)
+
+
+def test_what_cannot_be_written_is_refused_before_the_run(data: DataSet, tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    path.write_text("mine")
+    with pytest.raises(OutputExists):
+        report(model_of(network()), data, output=[path])
+    assert path.read_text() == "mine"
+    with pytest.raises(WrongUsage):
+        report(model_of(network()), data, output=[tmp_path / "r.docx"])
+    with pytest.raises(UnknownHardware):
+        report(model_of(network()), data, hardware=["loihi9"])
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["r.json"]
