@@ -5,6 +5,6 @@ it is known whether they belong to a fire rule or fold into weights (`settle`). 
 family of operators stands in `operators`.
 """
 
-from snnc.converter.lower.lower import Lowered, Survey, lower, survey
+from snnc.converter.lower.lower import FirstLayer, Lowered, Survey, lower, survey
 
-__all__ = ["Lowered", "Survey", "lower", "survey"]
+__all__ = ["FirstLayer", "Lowered", "Survey", "lower", "survey"]

@@ -173,7 +173,7 @@ class Lowering:
         part = extract(self.view, value.tensor)
         path = self.name_of(value.tensor)
         name = self.builder.unique(path)
-        member = f"host/{len(self.host_parts)}.onnx"
+        member = f"host-{len(self.host_parts)}"
         self.host_parts[member] = part
         node = HostOp(
             name=name,

@@ -32,7 +32,7 @@ class Lowered:
 
     Attributes:
         graph: the validated float form.
-        onnx: serialised ONNX by member name: `source.onnx`, and one for each host operator.
+        onnx: serialised ONNX by member name: `source` (normalised), and one for each host operator.
         fates: what became of each operator of the source, by node name.
         notes: what a user should know about how it went.
     """
@@ -80,7 +80,7 @@ def lower(source: SourceModel, *, first_layer: FirstLayer | None = None) -> Lowe
     for name in source.outputs:
         _add_output(lowering, name)
     graph = lowering.builder.finish(source.name, _metadata(source))
-    members = {"source.onnx": view.model.SerializeToString(deterministic=True)}
+    members = {"source": view.model.SerializeToString(deterministic=True)}
     members |= {name: part.model for name, part in lowering.host_parts.items()}
     return Lowered(graph=graph, onnx=members, fates=dict(lowering.fates), notes=_notes(lowering))
 

@@ -1,0 +1,69 @@
+"""From a loaded source to both forms of its event graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from snnc.converter.integer import integer_form
+from snnc.converter.lower import FirstLayer, lower
+from snnc.converter.sources.model import SourceModel
+from snnc.ir.codes import RunSettings
+from snnc.ir.graph import Graph
+from snnc.ir.limits import SIM, Limits
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Converted:
+    """What a conversion makes of a source.
+
+    Attributes:
+        float_graph: the source's own weights and activation rules.
+        integer_graph: what engines and chips run.
+        onnx: serialised ONNX by name: `source` (normalised) and the host operators' parts.
+        notes: what a user should know about how it went, one sentence each.
+        rounding: JSON facts about what rounding to integers cost.
+    """
+
+    float_graph: Graph
+    integer_graph: Graph
+    onnx: Mapping[str, bytes]
+    notes: tuple[str, ...]
+    rounding: Mapping[str, Any]
+
+
+def convert_source(
+    source: SourceModel,
+    *,
+    weight_bits: int = 8,
+    first_layer: FirstLayer | None = None,
+    limits: Limits = SIM,
+    settings: RunSettings | None = None,
+) -> Converted:
+    """Lower a source to the float form and make the integer form of it.
+
+    Args:
+        source: the trained model.
+        weight_bits: two's complement width of integer weights, 2 to 16.
+        first_layer: `host` or `chip`; None: on chip where the input has a grid.
+        limits: of the target.
+        settings: the code and schedule for which widths are checked.
+
+    Raises:
+        UnsupportedOperator: an operator has no event form.
+        UnknownLevels: nothing bounds an integer activation.
+        LevelsConflict: the levels that were asked for contradict the model.
+        NeedsInputGrid: the first layer shall be on chip and the input is analog.
+        NotMonotone: an activation is no staircase.
+        WidthExceeded: the graph cannot be brought within `limits`.
+    """
+    lowered = lower(source, first_layer=first_layer)
+    form = integer_form(lowered.graph, weight_bits=weight_bits, limits=limits, settings=settings)
+    return Converted(
+        float_graph=lowered.graph,
+        integer_graph=form.graph,
+        onnx=lowered.onnx,
+        notes=lowered.notes,
+        rounding=form.rounding.to_json(),
+    )
