@@ -69,7 +69,10 @@ class OnnxRunner:
 
     def outputs(self, inputs: Mapping[str, Array]) -> list[Array]:
         """The model's outputs in order."""
-        values = self.run(inputs)
+        return self.outputs_of(self.run(inputs))
+
+    def outputs_of(self, values: Mapping[str, Array]) -> list[Array]:
+        """The model's outputs, in order, among the values of a run."""
         return [values[name] for name in self._outputs]
 
 

@@ -81,7 +81,8 @@ def _grid(declared: Declared) -> InputGrid | None:
     """A declaration as a grid; a plain pair (lo, hi) has step 1."""
     if declared is None or isinstance(declared, InputGrid):
         return declared
-    if len(declared) != 2 or not all(type(bound) is int for bound in declared):
+    pair: tuple[object, ...] = declared
+    if len(pair) != 2 or not all(type(bound) is int for bound in pair):
         raise DataError(
             f"an input grid (lo, hi) needs two integers, not {declared!r}",
             hint="for a real range: snnc.InputGrid.over_range(lo, hi, bits)",

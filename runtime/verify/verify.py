@@ -1,0 +1,272 @@
+"""`snnc verify`: the promises on data, streamed batch by batch."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from snnc.converter.sources import SourceModel, SourceOptions, load_source
+from snnc.ir.arrays import Array, FloatArray, IntArray, Shape
+from snnc.ir.codes import RunSettings
+from snnc.ir.errors import DataError
+from snnc.ir.nodes import HostOp, Input
+from snnc.runtime.data import DataSet, load_data
+from snnc.runtime.feeds import Feeder
+from snnc.runtime.model import Model, load
+from snnc.runtime.progress import Progress, silent
+from snnc.runtime.run import batch_size
+from snnc.runtime.verify.engines import EngineCheck, open_engines
+from snnc.runtime.verify.lowering import LoweringCheck, Tally
+from snnc.runtime.verify.overflow import check_overflow
+from snnc.runtime.verify.report import PopulationReport, Verification
+from snnc.runtime.verify.rounding import RoundingCheck
+from snnc.runtime.verify.values import SourceRunner
+
+if TYPE_CHECKING:
+    import torch
+
+_COPIES = 4
+"""Arrays of the size of all values that the checks hold at once, beyond an engine's."""
+
+
+def verify(
+    source: SourceModel | torch.nn.Module | str | os.PathLike[str] | None,
+    model: Model | str | os.PathLike[str],
+    data: DataSet | Array | str | os.PathLike[str],
+    *,
+    engine: str | Sequence[str] = (),
+    limit: int | None = None,
+    max_changed: float | None = None,
+    code: str | None = None,
+    schedule: str | None = None,
+    factory: str | None = None,
+    input_shape: Shape | None = None,
+    levels: int | None = None,
+    input_range: tuple[float, float] | None = None,
+    input_bits: int | None = None,
+    calibrate: DataSet | Array | str | os.PathLike[str] | None = None,
+    trust_pickle: bool = False,
+    progress: Progress | None = None,
+) -> Verification:
+    """Check the promises for a converted model; nothing is converted again.
+
+    Args:
+        source: what the model was converted from; None for a graph that was read as it is (NIR,
+            `.net`): then engines and widths alone are checked.
+        model: a loaded model, a `.snnc` file or a bundle folder.
+        data: samples (and labels): `.npz`, `.npy`, a name, or an array.
+        engine: engines to compare; empty: event and dense, for a bundle also lava.
+        limit: take the first samples only.
+        max_changed: fail where rounding changes a larger share of a population's counts.
+        code: `burst` or `graded`; None: the model's.
+        schedule: `sequential` or `pipelined`; None: the model's.
+        factory: `package.module:callable` that builds the module of a checkpoint.
+        input_shape: with a batch axis of 1, where the source does not say it.
+        levels: largest count, where the source does not say it.
+        input_range: smallest and largest input, for a grid.
+        input_bits: of that grid.
+        calibrate: data to take the input's range from.
+        trust_pickle: run the code in a pickled module.
+        progress: is told after each batch.
+
+    Raises:
+        SnncError: by its subclass: unreadable source, model or data, a model that was converted
+            from another source, an engine that cannot run the graph, ….
+    """
+    start = time.perf_counter()
+    model = model if isinstance(model, Model) else load(model)
+    feeder = Feeder(model.file)
+    samples = load_data(data, feeder.shape).limit(limit)
+    if not len(samples):
+        raise DataError("there are no samples to verify with", where=samples.name)
+    options = SourceOptions(
+        factory=factory,
+        input_shape=input_shape,
+        levels=levels,
+        input_range=input_range,
+        input_bits=input_bits,
+        calibrate=None if calibrate is None else load_data(calibrate).x,
+        trust_pickle=trust_pickle,
+    )
+    loaded = _loaded(source, options, feeder)
+    settings = model.run_settings(code, schedule)
+    asked = (engine,) if isinstance(engine, str) else tuple(engine)
+    work = _Work.prepare(model, feeder, loaded, settings, feeder.n_frames(samples.x), asked)
+    tell = progress or silent
+    for first, x in _batches(samples, work.batch):
+        work.add(x, first, samples.name)
+        tell("verify", first + len(x), len(samples))
+    return work.finish(samples, max_changed, time.perf_counter() - start)
+
+
+def _loaded(source: Any, options: SourceOptions, feeder: Feeder) -> SourceModel | None:
+    if source is None or isinstance(source, SourceModel):
+        return source
+    if isinstance(source, str | os.PathLike):
+        return load_source(source, options)
+    if options.input_shape is not None:
+        return load_source(source, options)
+    return load_source(source, options, np.zeros((1, *feeder.shape), dtype=feeder.input.dtype))
+
+
+def _batches(samples: DataSet, size: int) -> Iterator[tuple[int, Array]]:
+    first = 0
+    for x in samples.batches(size):
+        yield first, x
+        first += len(x)
+
+
+@dataclass
+class _Work:
+    """The checks of one verification and what they share."""
+
+    model: Model
+    feeder: Feeder
+    settings: RunSettings
+    n_frames: int
+    runner: SourceRunner | None
+    lowering: LoweringCheck
+    engines: EngineCheck
+    rounding: RoundingCheck
+    notes: list[str]
+
+    @classmethod
+    def prepare(
+        cls,
+        model: Model,
+        feeder: Feeder,
+        source: SourceModel | None,
+        settings: RunSettings,
+        n_frames: int,
+        asked: Sequence[str],
+    ) -> _Work:
+        """Open engines and source."""
+        opened, notes = open_engines(model, asked, settings, n_frames)
+        runner = None if source is None else SourceRunner(source, model.float_graph)
+        if source is not None:
+            notes += _provenance_note(model, source)
+            if runner is not None and not runner.has_original:
+                notes.append("the source is no PyTorch model: its export was not compared")
+        return cls(
+            model=model,
+            feeder=feeder,
+            settings=settings,
+            n_frames=n_frames,
+            runner=runner,
+            lowering=LoweringCheck(model.float_graph, n_frames),
+            engines=EngineCheck(model.integer_graph, opened, n_frames),
+            rounding=RoundingCheck(model.float_graph, model.integer_graph),
+            notes=notes,
+        )
+
+    @property
+    def batch(self) -> int:
+        """Samples at once."""
+        n_values = sum(node.size for node in self.model.integer_graph.nodes.values())
+        return batch_size(n_values * _COPIES, self.n_frames)
+
+    def add(self, x: Array, first: int, where: str) -> None:
+        """Check one batch of samples, shape (N, …)."""
+        feeds = self.feeder.feeds(x, first=first, where=where)
+        counts = self.engines.add(feeds, first)
+        if self.runner is None:
+            return
+        frames = x.reshape(-1, *self.feeder.shape)
+        on_grid = self._on_grid(feeds, frames)
+        values = self.runner.run(on_grid)
+        self.lowering.add(self._inputs(feeds), values, first * self.n_frames)
+        if np.array_equal(on_grid, frames):
+            self.rounding.add(values.reference, values.original or values.outputs, counts)
+        else:
+            raw = self.runner.run(frames)
+            self.rounding.add(raw.reference, raw.original or raw.outputs, counts)
+
+    def _on_grid(self, feeds: dict[str, IntArray], frames: Array) -> Array:
+        """What the source is fed: the values that the counts stand for, shape (N·T, *shape)."""
+        node = self.feeder.input
+        if not node.grid:
+            return frames
+        counts = feeds[node.name].reshape(-1, *node.shape)
+        if np.dtype(node.dtype).kind in "bui":
+            return (counts + node.zero_point).astype(node.dtype)
+        return (counts * node.step).astype(node.dtype)
+
+    def _inputs(self, feeds: dict[str, IntArray]) -> dict[str, FloatArray]:
+        """Real values of inputs and host operators, shape (N·T, *shape)."""
+        graph = self.model.integer_graph
+        found: dict[str, FloatArray] = {}
+        for name, feed in feeds.items():
+            node = graph.nodes[name]
+            assert isinstance(node, Input | HostOp)
+            step = node.step_map() if isinstance(node, HostOp) else node.step
+            found[name] = feed.reshape(-1, *node.shape).astype(np.float64) * step
+        return found
+
+    def finish(self, samples: DataSet, max_changed: float | None, seconds: float) -> Verification:
+        """Put the findings together."""
+        rounding = {
+            **self.rounding.to_json(samples.y),
+            "input": self.feeder.loss.to_json(),
+        }
+        notes = list(self.notes)
+        if self.lowering.unseen:
+            names = ", ".join(sorted(self.lowering.unseen))
+            notes.append(f"the source shows no value for {names}: passed through unchecked")
+        return Verification(
+            source=None if self.runner is None else self.runner.reference,
+            n_samples=len(samples),
+            n_frames=self.n_frames,
+            code=self.settings.code,
+            schedule=self.settings.schedule,
+            populations=tuple(self._population(name) for name in self._names()),
+            outputs=self.lowering.outputs,
+            engines=tuple(self.engines.comparisons),
+            overflow=check_overflow(
+                self.model.integer_graph, self.model.target, self.settings, self.n_frames
+            ),
+            rounding=rounding,
+            max_changed=max_changed,
+            notes=tuple(notes),
+            seconds=seconds,
+        )
+
+    def _names(self) -> list[str]:
+        """Nodes that are reported: populations, products, host operators."""
+        differing = {name for c in self.engines.comparisons for name in c.by_population}
+        known = [n for n in self.model.float_graph.nodes if n in self.lowering.export]
+        return [*known, *sorted(differing - set(known))]
+
+    def _population(self, name: str) -> PopulationReport:
+        graph = (
+            self.model.float_graph if name in self.lowering.export else (self.model.integer_graph)
+        )
+        node = graph.nodes[name]
+        changed = self.rounding.changed.get(name)
+        seen = self.runner is not None and name not in self.lowering.unseen
+        return PopulationReport(
+            name=name,
+            module_path=node.module_path or name,
+            kind=getattr(getattr(node, "model", None), "kind", node.kind),
+            export=self.lowering.export.get(name, Tally()),
+            lowering=self.lowering.forced.get(name, Tally()),
+            free=self.lowering.free.get(name, Tally()),
+            n_engine_mismatches=max(
+                (c.by_population.get(name, 0) for c in self.engines.comparisons), default=0
+            ),
+            changed_share=changed.fraction if changed and changed.n_values else None,
+            checked=seen and name in self.lowering.forced,
+        )
+
+
+def _provenance_note(model: Model, source: SourceModel) -> list[str]:
+    """A sentence where the source file is not the one that was converted."""
+    converted = (model.manifest.get("provenance") or {}).get("sha256")
+    given = source.provenance.get("sha256")
+    if converted and given and converted != given:
+        return ["the source file is not the one that the model was converted from"]
+    return []
