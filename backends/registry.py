@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
@@ -44,7 +45,7 @@ def get_backend(name: str) -> Backend:
         raise UnknownBackend(f"unknown backend `{name}`{did_you_mean(name, backend_names())}")
     try:
         backend = _entries()[name].load()
-    except ImportError as error:
+    except (ImportError, AttributeError) as error:
         raise MissingExtra(f"backend `{name}` cannot be loaded: {error}") from error
     assert isinstance(backend, Backend), f"entry point {name} is no Backend"
     return backend
@@ -67,10 +68,20 @@ def get_engine(name: str) -> Engine:
     return engine
 
 
-def targets() -> dict[str, Target]:
-    """Targets of all backends by name."""
-    found: dict[str, Target] = {}
+def _loadable() -> list[str]:
+    """Backends whose packages are there: one that cannot be loaded takes no other along."""
+    names = []
     for name in backend_names():
+        with contextlib.suppress(MissingExtra):
+            get_backend(name)
+            names.append(name)
+    return names
+
+
+def targets() -> dict[str, Target]:
+    """Targets of all backends that can be loaded, by name."""
+    found: dict[str, Target] = {}
+    for name in _loadable():
         for target in get_backend(name).targets:
             if target.name in found:
                 raise UnknownBackend(f"two backends serve the target `{target.name}`")
