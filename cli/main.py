@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
-from snnc.cli.errors import EXIT_TERMINATED, report_error
+from snnc.cli.errors import EXIT_TERMINATED, EXIT_USAGE, report_error
 from snnc.ir.registry import did_you_mean
 
 COMMANDS = (
@@ -93,6 +93,8 @@ Every command takes --json; logs and progress go to stderr.
 @click.group(
     cls=LazyGroup,
     help=_HELP,
+    no_args_is_help=False,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option(
@@ -103,8 +105,12 @@ Every command takes --json; logs and progress go to stderr.
     callback=_print_version,
     help="Show the version and exit.",
 )
-def cli() -> None:
-    """The group of all commands."""
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """The group of all commands; alone it shows its help, which is wrong usage."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), err=True)
+        ctx.exit(EXIT_USAGE)
 
 
 def main() -> NoReturn:

@@ -22,6 +22,13 @@ def test_help_of_each_command(command: str) -> None:
     check_snapshot(f"help-{command}", done.stdout)
 
 
+def test_no_command_shows_help() -> None:
+    done = snnc()
+    assert done.code == 2
+    assert not done.stdout
+    assert done.stderr == snnc("--help").stdout
+
+
 def test_version() -> None:
     done = snnc("--version")
     assert done.code == 0

@@ -1,0 +1,54 @@
+"""Which operators of a source can be converted: the face of `snnc.converter.check`."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from snnc.converter.check import OperatorReport, check_source
+from snnc.converter.sources import SourceOptions, load_source
+from snnc.ir.arrays import Array, Shape
+from snnc.runtime.data import DataSet, load_data
+
+if TYPE_CHECKING:
+    import torch
+
+
+def check(
+    source: str | os.PathLike[str] | torch.nn.Module,
+    example_inputs: Any = None,
+    *,
+    factory: str | None = None,
+    input_shape: Shape | None = None,
+    levels: int | None = None,
+    input_range: tuple[float, float] | None = None,
+    input_bits: int | None = None,
+    calibrate: DataSet | Array | str | os.PathLike[str] | None = None,
+    trust_pickle: bool = False,
+) -> OperatorReport:
+    """Say for each operator of a source what becomes of it.
+
+    Args:
+        source: a model file, or a `torch.nn.Module`.
+        example_inputs: for a module: what its forward takes, samples first.
+        factory: `package.module:callable` that builds the module of a checkpoint.
+        input_shape: with a batch axis of 1, where the source does not say it.
+        levels: largest count, where the source does not say it.
+        input_range: smallest and largest input, for a grid.
+        input_bits: of that grid.
+        calibrate: data to take the input's range from.
+        trust_pickle: run the code in a pickled module.
+
+    Raises:
+        SnncError: by its subclass: a source that cannot be loaded.
+    """
+    options = SourceOptions(
+        factory=factory,
+        input_shape=input_shape,
+        levels=levels,
+        input_range=input_range,
+        input_bits=input_bits,
+        calibrate=None if calibrate is None else load_data(calibrate).x,
+        trust_pickle=trust_pickle,
+    )
+    return check_source(load_source(source, options, example_inputs))
