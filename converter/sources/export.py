@@ -125,7 +125,8 @@ def _module_path(node: onnx.NodeProto) -> str:
                 scopes = [str(scope) for scope in ast.literal_eval(prop.value)]
             except (ValueError, SyntaxError):
                 break
-            named = [scope for scope in scopes[:-1] if scope]
+            # the last scope is the operation itself, the one before it the module
+            named = [scope for scope in scopes[:-1] if scope] or scopes[-1:]
             return named[-1] if named else node.name
     return path_from_name(node.name)
 

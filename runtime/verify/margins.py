@@ -22,7 +22,7 @@ def near_threshold(
     `i`. The margin is the distance from `i` to where it starts to.
 
     Args:
-        node: a firing population of the float form, whose output does not fall as i rises.
+        node: a firing population of the float form.
         i: exact pre-activations, shape (B, *shape).
         bound: of the source's rounding, same shape.
         k: the source's counts, same shape.
@@ -36,7 +36,7 @@ def near_threshold(
 
     def reaches(distance: FloatArray) -> BoolArray:
         low, high = _fire(model, x - distance), _fire(model, x + distance)
-        return np.asarray((low <= wanted) & (wanted <= high))
+        return np.asarray((np.minimum(low, high) <= wanted) & (wanted <= np.maximum(low, high)))
 
     explained = reaches(width)
     inside, outside = np.zeros_like(width), width.copy()

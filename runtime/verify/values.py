@@ -103,7 +103,7 @@ class SourceRunner:
         outputs = self._ort.outputs_of(ort)
         eager = self._source.eager
         original = None if eager is None else eager.outputs(inputs)
-        exported = self._by_node(ort)
+        exported = self._by_node({**inputs, **ort})
         if not self._by_eager:
             return SourceValues(exported, None, _reals(outputs), _maybe_reals(original))
         assert eager is not None
