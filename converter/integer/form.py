@@ -72,14 +72,18 @@ def integer_form(
         max_exponent=ANY_EXPONENT if limits.max_exponent is None else limits.max_exponent,
     )
     settings = settings or RunSettings()
+    spare = 0
     for _ in range(_MOST_TRIES):
-        assembly = assemble(graph, Plan(graph, options), options, settings)
+        plan = Plan(graph, options)
+        if not options.coarser:
+            spare = options.bits - MIN_BITS + max(plan.exponent.values(), default=0)
+        assembly = assemble(graph, plan, options, settings)
         if assembly.narrow:
             options = replace(options, narrow=options.narrow | assembly.narrow)
         elif assembly.turn:
             graph = TurnChannels(assembly.turn)(graph)
         else:
-            coarser = _coarser(assembly, options, limits, settings)
+            coarser = _coarser(assembly, options, limits, settings, spare)
             if coarser is None:
                 return _finished(assembly, options)
             options = replace(options, coarser=coarser)
@@ -96,9 +100,13 @@ def _finished(assembly: Assembly, options: Options) -> IntegerForm:
 
 
 def _coarser(
-    assembly: Assembly, options: Options, limits: Limits, settings: RunSettings
+    assembly: Assembly, options: Options, limits: Limits, settings: RunSettings, spare: int
 ) -> dict[str, IntArray] | None:
-    """Coarser steps for what passes the target's width; None if nothing does."""
+    """Coarser steps for what passes the target's width; None if nothing does.
+
+    Args:
+        spare: bits that weights and exponents can lose before nothing of a branch is left.
+    """
     graph = assembly.graph
     ranges = analyse(graph, settings, int(graph.metadata.get("n_frames", 1)))
     coarser = dict(options.coarser)
@@ -108,8 +116,7 @@ def _coarser(
         if excess.any():
             before = coarser.get(name, np.zeros(len(excess), dtype=np.int64))
             coarser[name] = before + excess
-            # with less than two bits left for weights there is nothing to gain
-            changed |= bool(coarser[name].max() <= options.bits - MIN_BITS)
+            changed |= bool(coarser[name].max() <= spare)
     if not changed:
         check_width(graph, ranges, limits)
         return None

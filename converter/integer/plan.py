@@ -128,11 +128,15 @@ class Plan:
             items, constants, len(roots), len(wires), options.bits, options.max_exponent
         )
         step = self._fill(solution.step, group, local, constants)
-        step = step * self._coarsening(group, local, len(roots))
+        coarser = self._coarsening(group, local, len(roots))
+        step = step * np.exp2(coarser.astype(np.float64))
         for site, (root, ratio) in local.items():
             self.step[site] = step[root] * ratio
         for i, wire in enumerate(wires):
-            self._keep(wire, int(solution.exponent[i]))
+            mine = items.root[items.projection == i]
+            # a coarser step first takes the place of a power of two
+            spared = int(coarser[mine].min()) if len(mine) else 0
+            self._keep(wire, max(int(solution.exponent[i]) - spared, 0))
         for p in self._graph.projections.values():
             if p.name in self._streams.tied and p.target in members:
                 self._keep(Wire(*effective_rows(p, self.source_step(p.source))), 0)
@@ -230,12 +234,13 @@ class Plan:
 
     def _coarsening(
         self, group: list[str], local: Mapping[str, tuple[IntArray, FloatArray]], n_roots: int
-    ) -> FloatArray:
+    ) -> IntArray:
+        """log2 of how much coarser than found each root's step has to be."""
         log2 = np.zeros(n_roots, dtype=np.int64)
         for site in group:
             if site in self._options.coarser:
                 np.maximum.at(log2, local[site][0], self._options.coarser[site])
-        return np.exp2(log2.astype(np.float64))
+        return log2
 
 
 def _passes_on(node: Population) -> bool:

@@ -26,7 +26,8 @@ class Rows:
     Attributes:
         map: the map, its weights real.
         weights: shape (R, n): the map's weights by row; padded with zeros where ragged.
-        scale: step of the source at each weight, shape () or (G, n): row r uses scale r // (R / G).
+        scale: step of the source at each weight, shape () or (G, n): row r uses scale
+            r // (R / G). 0 where nothing arrives.
     """
 
     map: LinearMap
@@ -57,8 +58,10 @@ class Rows:
             channel, place = _places(self.map)
             return integers[channel, place]
         if isinstance(self.map, Identity | SumPool):
-            flat = integers[:, 0]
-            return flat[0].reshape(()) if (flat == flat[0]).all() else flat
+            flat, used = integers[:, 0], np.broadcast_to(self.scale != 0, integers.shape)[:, 0]
+            # what nothing arrives at may have any weight
+            common = flat[used][0] if used.any() else flat[0]
+            return common.reshape(()) if (flat[used] == common).all() else flat
         return integers.reshape(self.map.weight.shape)
 
 
@@ -68,7 +71,8 @@ def effective_rows(projection: Projection, source_step: FloatArray) -> tuple[Pro
     Args:
         source_step: step of each source neuron, shape () or (source size,).
     """
-    if source_step.ndim == 0:
+    complete = projection.gather is None or bool((projection.gather >= 0).all())
+    if source_step.ndim == 0 and complete:
         return projection, Rows(projection.map, _weights(projection.map), source_step)
     at_input = _at_input(projection, source_step)
     scale = _scale(projection.map, at_input)
@@ -83,7 +87,8 @@ def _at_input(projection: Projection, source_step: FloatArray) -> FloatArray:
     """Step at each map input position, 0 where nothing arrives."""
     if projection.gather is None:
         return source_step
-    return np.where(projection.gather >= 0, source_step[np.maximum(projection.gather, 0)], 0.0)
+    taken = source_step if source_step.ndim == 0 else source_step[np.maximum(projection.gather, 0)]
+    return np.where(projection.gather >= 0, taken, 0.0)
 
 
 def _weights(map_: LinearMap) -> FloatArray:
@@ -102,7 +107,7 @@ def _scale(map_: LinearMap, at_input: FloatArray) -> FloatArray | None:
     shape = map_.in_shape
     if isinstance(map_, Sparse):
         channel, place = _places(map_)
-        scale = np.ones((map_.n_channels, int(place.max(initial=0)) + 1))
+        scale = np.zeros((map_.n_channels, int(place.max(initial=0)) + 1))
         source = np.repeat(np.arange(map_.in_size), np.diff(map_.indptr))
         scale[channel, place] = at_input[source]
         return scale
@@ -125,7 +130,7 @@ def _constant(values: FloatArray) -> FloatArray | None:
     top = values.max(axis=1)
     if ((values != 0) & (values != top[:, None])).any():
         return None
-    return np.where(top > 0, top, 1.0)
+    return top
 
 
 def _places(map_: Sparse) -> tuple[IntArray, IntArray]:

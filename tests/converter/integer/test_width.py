@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from snnc.converter.integer import check_staircases, integer_form
+from snnc.ir.codes import RunSettings
+from snnc.ir.errors import WidthExceeded
+from snnc.ir.limits import Limits
+from snnc.ir.maps import Dense
+from snnc.ir.neurons import Accumulator
+from snnc.ir.ranges import analyse, check_width
+from tests.converter.integer.nets import Net, fire, one
+
+NARROW = Limits(target="narrow", membrane_bits=20, payload_bits=20)
+
+
+def deep(n_inputs: int, small: float = 1.0) -> Net:
+    rng = np.random.default_rng(3)
+    net = Net((n_inputs,), hi=255)
+    net.add("s", (4,), Accumulator(), ("x", Dense(weight=rng.normal(size=(4, n_inputs)))))
+    net.join("x", "s", Dense(weight=small * rng.normal(size=(4, n_inputs))))
+    net.add("z", (4,), fire(4, ("mul", 0.01)), ("s", one((4,))))
+    return net
+
+
+def test_a_step_that_fits_is_left_alone():
+    form = integer_form(deep(2).graph("z"), limits=NARROW)
+    assert all(m.coarser == 0 for m in form.rounding.membranes)
+
+
+def test_a_step_is_made_coarser_and_shown():
+    graph = deep(30, small=0.02).graph("z")
+    assert max(r.membrane_bits for r in analyse(integer_form(graph).graph).values()) > 20
+    form = integer_form(graph, limits=NARROW)
+    check_width(form.graph, analyse(form.graph), NARROW)
+    coarser = {m.population: m.coarser for m in form.rounding.membranes}
+    assert coarser["s"] > 0
+    assert form.graph.projections["s->z"].map.weight == 1
+    assert all(c.n_different == 0 for c in check_staircases(graph, form))
+
+
+def test_what_cannot_fit_is_refused_by_name():
+    with pytest.raises(WidthExceeded, match="target|narrow"):
+        integer_form(deep(3000).graph("z"), limits=Limits(target="narrow", membrane_bits=12))
+
+
+def test_currents_of_one_tick_count_too():
+    limits = Limits(target="narrow", membrane_bits=40, current_bits=14)
+    graph = deep(20).graph("z")
+    form = integer_form(graph, limits=limits, settings=RunSettings(code="burst"))
+    check_width(form.graph, analyse(form.graph, RunSettings(code="burst")), limits)
+
+
+def test_a_target_with_narrower_weights_wins():
+    form = integer_form(deep(4).graph("z"), limits=Limits(target="t", weight_bits=5))
+    assert form.rounding.weight_bits == 5
+    assert np.abs(form.graph.projections["x->s"].map.weight).max() == 15
+
+
+def test_exponents_stay_within_the_targets():
+    graph = deep(4, small=1e-3).graph("z")
+    assert integer_form(graph).graph.projections["x->s"].exponent > 3
+    form = integer_form(graph, limits=Limits(target="t", max_exponent=3))
+    assert form.graph.projections["x->s"].exponent == 3
+    assert np.abs(form.graph.projections["x->s"].map.weight).max() <= 127
