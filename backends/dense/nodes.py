@@ -1,0 +1,108 @@
+"""Nodes as ONNX operators, one function for each kind of node and neuron model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from snnc.backends.dense.builder import DType, dtype_for
+from snnc.backends.dense.compiler import Compiler, pooled, summed
+from snnc.backends.dense.fire import add_bias, lower_fire
+from snnc.ir.arrays import along
+from snnc.ir.errors import NotExecutable
+from snnc.ir.neurons import IF, LIF, Accumulator, IntegerFire, Max, NeuronModel
+from snnc.ir.nodes import HostOp, Input, Population, Product
+
+ModelLowering: TypeAlias = Callable[[Compiler, Population, Any, DType], str]
+"""Compiler, population, its model and the type that holds its membrane to its counts."""
+
+
+def lower_source(c: Compiler, node: Input | HostOp) -> None:
+    """A graph input for an input or a host operator."""
+    largest = max(abs(node.lo), abs(node.hi))
+    tensor = c.builder.input(f"feed:{node.name}", dtype_for(largest), node.shape)
+    c.wire(node.name, node.name, tensor, node.shape)
+
+
+def lower_population(c: Compiler, node: Population) -> None:
+    """A population of any model that has a lowering.
+
+    Raises:
+        NotExecutable: the model has none.
+    """
+    lower = MODELS.get(type(node.model))
+    if lower is None:
+        raise NotExecutable(
+            f"the dense engine has no kernel for `{node.model.kind}` neurons",
+            where=node.module_path or node.name,
+            hint="use --engine event or oracle",
+        )
+    r = c.ranges[node.name]
+    dtype = dtype_for(max(-r.membrane_lo, r.membrane_hi))
+    c.wire(node.name, node.name, lower(c, node, node.model, dtype), node.shape)
+
+
+def lower_product(c: Compiler, node: Product) -> tuple[str, str]:
+    """A product; returns its two operands, (rows, *port shape)."""
+    r = c.ranges[node.name]
+    dtype = dtype_for(max(-r.membrane_lo, r.membrane_hi))
+    incoming = c.graph.incoming(node.name)
+    a, b = (
+        summed(c, [p for p in incoming if p.port == port], node.port_shape(port), dtype)
+        for port in node.ports
+    )
+    kind = "MatMul" if node.op == "matmul" else "Mul"
+    c.wire(node.name, node.name, c.builder.op(kind, [a, b], dtype), node.shape)
+    return a, b
+
+
+def _accumulator(c: Compiler, node: Population, model: Accumulator, dtype: DType) -> str:
+    i = summed(c, c.graph.incoming(node.name), node.shape, dtype)
+    return add_bias(c.builder, i, node, node.bias)
+
+
+def _max(c: Compiler, node: Population, model: Max, dtype: DType) -> str:
+    return pooled(c, c.graph.incoming(node.name)[0], node.shape)
+
+
+def _integrating(c: Compiler, node: Population, model: IF | LIF, dtype: DType) -> str:
+    """V = leak(v) + i, fire, reset; the membrane is an input and an output of the graph."""
+    b, r = c.builder, c.ranges[node.name]
+    spread = 2 ** getattr(model, "leak_shift", 0)
+    dtype = dtype_for(max(-r.membrane_lo, r.membrane_hi, 2**25) * spread)
+    state = b.input(f"state:{node.name}", dtype, node.shape)
+    incoming = c.graph.incoming(node.name)
+    i = add_bias(b, summed(c, incoming, node.shape, dtype), node, node.bias)
+    v = b.op("Add", [_leaked(c, state, model), i], dtype)
+    threshold = b.constant(along(model.threshold, len(node.shape), node.channel_axis), dtype)
+    fired = b.op("Greater" if model.strict else "GreaterOrEqual", [v, threshold], dtype)
+    k = b.op("Cast", [fired], dtype, to=b.onnx_type(dtype))
+    if model.reset == "subtract":
+        after = b.op("Sub", [v, b.op("Mul", [k, threshold], dtype)], dtype)
+    else:
+        after = b.op("Where", [fired, b.constant(np.array(0), dtype), v], dtype)
+    c.states[state] = after, node.shape
+    return k
+
+
+def _leaked(c: Compiler, v: str, model: IF | LIF) -> str:
+    """sign(v) * floor(|v| * multiplier / 2^shift)"""
+    b, dtype = c.builder, c.builder.types[v]
+    if not isinstance(model, LIF) or model.leak_multiplier == 2**model.leak_shift:
+        return v
+    kept = b.op("Mul", [b.op("Abs", [v], dtype), b.constant(model.leak_multiplier, dtype)], dtype)
+    kept = b.op("Div", [kept, b.constant(2**model.leak_shift, dtype)], dtype)
+    if dtype != "i8":
+        kept = b.op("Floor", [kept], dtype)
+    return b.op("Mul", [b.op("Sign", [v], dtype), kept], dtype)
+
+
+MODELS: dict[type[NeuronModel], ModelLowering] = {
+    IntegerFire: lower_fire,
+    Accumulator: _accumulator,
+    Max: _max,
+    IF: _integrating,
+    LIF: _integrating,
+}

@@ -1,0 +1,60 @@
+"""A compiled graph: the ONNX builder, what to feed, what to fetch, how to count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from snnc.backends.dense.builder import Builder, Wire
+from snnc.backends.dense.compiler import Compiler
+from snnc.backends.dense.counting import NodeTally, ProductTally, tally_node, tally_product
+from snnc.backends.dense.nodes import lower_population, lower_product, lower_source
+from snnc.backends.feeds import check_graph
+from snnc.ir.arrays import Shape
+from snnc.ir.codes import RunSettings
+from snnc.ir.errors import NotExecutable
+from snnc.ir.graph import Graph
+from snnc.ir.nodes import HostOp, Input, Output, Population, Product
+
+
+@dataclass(frozen=True)
+class Program:
+    """One frame of every row, as ONNX.
+
+    Attributes:
+        wires: by emitting node, in topological order.
+        states: by graph input: the output that is its next value, and its shape.
+        tallies: what reads the counters off.
+    """
+
+    builder: Builder
+    wires: dict[str, Wire]
+    states: dict[str, tuple[str, Shape]]
+    tallies: tuple[NodeTally | ProductTally, ...]
+
+
+def compile_graph(graph: Graph, settings: RunSettings, n_frames: int) -> Program:
+    """Lower every node of an integer graph.
+
+    Raises:
+        NotExecutable: a node or neuron model without a lowering.
+        WidthExceeded: a bound passes int64.
+    """
+    c = Compiler(graph, settings, check_graph(graph, settings, n_frames))
+    tallies: list[NodeTally | ProductTally] = []
+    for name, node in graph.nodes.items():
+        if isinstance(node, Output) or (isinstance(node, Input) and not node.grid):
+            continue
+        if isinstance(node, Input | HostOp):
+            lower_source(c, node)
+        elif isinstance(node, Population):
+            lower_population(c, node)
+        elif isinstance(node, Product):
+            operands = lower_product(c, node)
+            r = c.ranges[name]
+            largest = max(-r.membrane_lo, r.membrane_hi)
+            tallies.append(tally_product(c.builder, node, operands, largest))
+        else:
+            raise NotExecutable(f"the dense engine does not know {node.kind} nodes", where=name)
+        unit_spikes = settings.code == "burst" and graph.emits(name) == "count"
+        tallies.append(tally_node(c.builder, graph, name, c.wires[name], unit_spikes))
+    return Program(c.builder, c.wires, c.states, tuple(tallies))
