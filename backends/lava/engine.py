@@ -34,6 +34,9 @@ TIME_LIMIT = 600.0
 _START_UP = 30.0
 """Seconds that our own clock allows beyond the run's: Python and Lava have to start."""
 
+_COMPLAINT = "error: "
+"""How run.py begins the line that says what went wrong."""
+
 _STATUS_TIME_LIMIT = 4
 """What the bundle's run.py ends with at its time limit."""
 
@@ -175,20 +178,38 @@ def _check(finished: Finished, name: str) -> None:
     if not finished.status:
         return
     where = f"Lava run of {name}"
-    said = last_lines(finished.stderr, 1)
+    said = _complaint(finished.stderr)
     if finished.status == _STATUS_TIME_LIMIT:
         raise TimeLimit(
             said,
             where=where,
             hint="give more time with --time-limit, or fewer samples with --limit",
         )
-    raise ChildFailed(said, where=where, hint=_traceback(finished.stderr))
+    seen = _traceback(finished.stderr)
+    hint = f"this is a bug in snnc or in Lava; please report it with\n{seen}" if seen else None
+    raise ChildFailed(said, where=where, hint=hint)
+
+
+def _complaint(text: str) -> str:
+    """The sentence that run.py ended with; without one, the last that was said."""
+    lines = [line for line in text.splitlines() if line.startswith(_COMPLAINT)]
+    if lines:
+        return lines[-1].removeprefix(_COMPLAINT)
+    return last_lines(_traceback(text) or text, 1)
 
 
 def _traceback(text: str) -> str | None:
-    """The last traceback, without what Lava logs around it."""
+    """The last traceback, without what stands around it."""
     start = text.rfind("Traceback (most recent call last)")
-    return text[start:].strip() if start >= 0 else None
+    if start < 0:
+        return None
+    head, *rest = text[start:].splitlines()
+    lines = [head]
+    for line in rest:
+        lines.append(line)
+        if line and not line[0].isspace():
+            break
+    return "\n".join(lines)
 
 
 def _write_npz(path: Path, arrays: dict[str, IntArray]) -> None:

@@ -72,11 +72,9 @@ def integer_fire(plan: Plan, node: Population, key: str) -> Call:
     """The integer activation."""
     model = node.model
     assert isinstance(model, IntegerFire)
-    thresholds = along(clipped(model.thresholds.T), len(node.shape), node.channel_axis)
-    if model.thresholds.shape[0] == 1:
-        thresholds = clipped(model.thresholds).reshape(-1, *[1] * len(node.shape))
+    thresholds = level_maps(clipped(model.thresholds), len(node.shape), node.channel_axis)
     if not len(thresholds):  # a constant; Lava has no empty Vars
-        thresholds = np.full((1, *[1] * len(node.shape)), INT32.max, dtype=np.int32)
+        thresholds = level_maps(np.full((1, 1), INT32.max, np.int32), len(node.shape), 0)
     own = {
         "thresholds": plan.store(f"{key}.thresholds", thresholds),
         "lo": repr(model.lo),
@@ -111,6 +109,13 @@ def integrate_and_fire(plan: Plan, node: Population, key: str) -> Call:
             "leak_shift": repr(model.leak_shift),
         }
     return Call("processes.integrate", "IntegrateAndFire", _common(plan, node, key, own))
+
+
+def level_maps(thresholds: Array, ndim: int, axis: int) -> Array:
+    """Thresholds (C or 1, L) as (L, …), each level broadcastable to a shape of `ndim` axes."""
+    extent = [1] * ndim
+    extent[axis] = thresholds.shape[0]
+    return thresholds.T.reshape(-1, *extent)
 
 
 def clipped(values: Array) -> Array:

@@ -24,6 +24,8 @@ from pathlib import Path
 LAVA_VERSION = "0.10.0"
 PYTHON_VERSION = (3, 10)
 
+STARTED = time.monotonic()
+
 EXIT_REFUSED = 1
 EXIT_PROCESS_FAILED = 3
 EXIT_TIME_LIMIT = 4
@@ -35,7 +37,7 @@ class Refused(Exception):
 
 
 def main() -> int:
-    """Entry point; returns the exit status."""
+    """Run as the command line says; returns the exit status."""
     signal.signal(signal.SIGTERM, lambda number, frame: end(128 + number))
     try:
         check_versions()
@@ -45,11 +47,16 @@ def main() -> int:
         counts = read_inputs(options.inputs, network.INPUTS)
         run(network, counts, options)
     except Refused as error:
-        print(error, file=sys.stderr)
+        complain(error)
         return EXIT_REFUSED
     except KeyboardInterrupt:
         end(EXIT_INTERRUPTED)
     return 0
+
+
+def complain(sentence) -> None:
+    """Say what went wrong, in one line that snnc finds again."""
+    print(f"error: {sentence}", file=sys.stderr, flush=True)
 
 
 def parse_arguments():
@@ -142,8 +149,9 @@ def simulate(process, n_ticks, options) -> None:
         names = [p.name for p in executable.proc_builders]
         process.create_runtime(executable=executable)
         actors = process.runtime._messaging_infrastructure.actors
-    except BaseException:
+    except Exception as error:
         traceback.print_exc()
+        complain(f"Lava cannot start: {type(error).__name__}: {error}")
         end(EXIT_PROCESS_FAILED)
     guard = Guard(dict(zip(actors, names, strict=False)), options)
     guard.start()
@@ -166,7 +174,7 @@ class Guard(threading.Thread):
         self.actors = actors
         self.options = options
         self.done = threading.Event()
-        self.deadline = time.monotonic() + options.time_limit
+        self.deadline = STARTED + options.time_limit
 
     def run(self) -> None:
         """Look at the actors every tenth of a second until the run is done."""
@@ -176,8 +184,7 @@ class Guard(threading.Thread):
             for actor, name in self.actors.items():
                 self.check(actor, name)
             if time.monotonic() > self.deadline:
-                limit = self.options.time_limit
-                print(f"stopped at the time limit of {limit:g} s", file=sys.stderr)
+                complain(f"stopped at the time limit of {self.options.time_limit:g} s")
                 end(EXIT_TIME_LIMIT)
 
     def check(self, actor, name) -> None:
@@ -190,10 +197,10 @@ class Guard(threading.Thread):
         if failure:
             error, text = failure
             print(text, file=sys.stderr)
-            print(f"process `{name}`: {type(error).__name__}: {error}", file=sys.stderr)
+            complain(f"process `{name}`: {type(error).__name__}: {error}")
             end(EXIT_PROCESS_FAILED)
         if status:
-            print(f"process `{name}` died with status {status}", file=sys.stderr)
+            complain(f"process `{name}` died with status {status}")
             end(EXIT_PROCESS_FAILED)
 
 
@@ -206,7 +213,6 @@ def end_with_parent() -> None:
 
 def end(status: int) -> None:
     """End this process and all that it started."""
-    sys.stderr.flush()
     for child in multiprocessing.active_children():
         with contextlib.suppress(OSError, ValueError):  # it ended by itself just now
             child.kill()
