@@ -16,6 +16,7 @@ from snnc.converter.lower.spread import Spread
 from snnc.converter.lower.values import (
     Affine,
     Constant,
+    Detour,
     ElementOp,
     Host,
     Pending,
@@ -117,6 +118,11 @@ class Lowering:
             return constant_affine(value.array)
         if isinstance(value, Affine | Host | Unknown):
             return value
+        if isinstance(chain_of(value).base, Detour):
+            raise UnsupportedOperator(
+                "the difference of a value and its rounding is no integer activation",
+                where=self.name_of(getattr(value, "tensor", None)),
+            )
         if value not in self._settled:
             from snnc.converter.lower.settle import settle
 
@@ -202,7 +208,7 @@ class Lowering:
         A sum that several of them need gets its own accumulator, so that it is computed once; a
         host value that meets events starts a stream there.
         """
-        if isinstance(value, Constant | Unknown):
+        if isinstance(value, Constant | Unknown | Detour):
             return value
         chain = chain_of(value)
         if isinstance(chain.base, Host):

@@ -215,14 +215,32 @@ class Unknown:
     shape: Shape
 
 
-Value: TypeAlias = Constant | Affine | Host | Pending | Unknown
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Detour:
+    """round(x) - x, on its way to be added to x again (a straight-through estimator).
+
+    Attributes:
+        rounded: round(x).
+        plain: x.
+    """
+
+    rounded: Pending
+    plain: Value
+
+    @property
+    def shape(self) -> Shape:
+        """Of the tensor."""
+        return self.rounded.shape
+
+
+Value: TypeAlias = Constant | Affine | Host | Pending | Unknown | Detour
 
 
 @dataclass(frozen=True)
 class Chain:
     """A base and the operations waiting on it, first to last."""
 
-    base: Affine | Host | Unknown
+    base: Affine | Host | Unknown | Detour
     steps: tuple[Pending, ...] = field(default=())
 
 

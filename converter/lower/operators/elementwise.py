@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from snnc.converter.lower.activation import ROUNDING
 from snnc.converter.lower.context import Lowering
 from snnc.converter.lower.fold import added, scaled
 from snnc.converter.lower.operators.product import product_of
@@ -15,6 +16,7 @@ from snnc.converter.lower.spread import Spread
 from snnc.converter.lower.values import (
     Affine,
     Constant,
+    Detour,
     ElementOp,
     Pending,
     Value,
@@ -112,32 +114,33 @@ def _as(value: Affine, shape: Shape) -> Affine:
 
 
 def _straight_through(lowering: Lowering, node: SourceNode, a: Value, b: Value) -> Value | None:
-    """x + (round(x) - x), the straight-through estimator: exactly round(x) in value."""
-    if node.op_type != "Add":
-        return None
-    for kept, name in ((a, node.inputs[1]), (b, node.inputs[0])):
-        inner = lowering.view.producer.get(name)
-        if inner is None or inner.op_type != "Sub":
-            continue
-        rounded, plain = (lowering.values[i] for i in inner.inputs)
-        if plain is kept and isinstance(rounded, Pending) and _is_rounding_of(rounded, plain):
-            return lowering.pend(node, rounded, ViewOp(), rounded.shape)
+    """The straight-through estimator x + (round(x) - x): in value, round(x)."""
+    if node.op_type == "Sub":
+        is_detour = isinstance(a, Pending) and not isinstance(b, Constant) and _rounds(a, b)
+        return Detour(rounded=a, plain=b) if is_detour and isinstance(a, Pending) else None
+    for kept, detour in ((a, b), (b, a)):
+        if isinstance(detour, Detour) and detour.plain is kept:
+            return lowering.pend(node, detour.rounded, ViewOp(), detour.shape)
     return None
 
 
-def _is_rounding_of(rounded: Pending, plain: Value) -> bool:
-    return (
-        isinstance(rounded.op, ElementOp)
-        and rounded.op.name in ("round", "floor", "ceil")
-        and (rounded.parent is plain or _is_half_up(rounded.parent, plain))
-    )
+def _rounds(value: Pending, plain: Value) -> bool:
+    """Is `value` the rounding of `plain`: round(x), floor(x + 0.5) …?"""
+    rounded, at = False, value
+    while at is not plain:
+        if not isinstance(at, Pending) or not isinstance(at.op, ElementOp):
+            return False
+        rounded = rounded or at.op.name in ROUNDING
+        if at.op.name not in (*ROUNDING, "add"):
+            return False
+        at = at.parent
+    return rounded
 
 
-def _is_half_up(value: Value, plain: Value) -> bool:
-    return isinstance(value, Pending) and value.parent is plain and value.op.__class__ is ElementOp
+_RULE = "part of a neuron's fire rule"
 
 
-@lowers("Neg", "Relu", "Round", "Floor", "Ceil", fate="folded", why="folds", waits=True)
+@lowers("Neg", "Relu", "Round", "Floor", "Ceil", fate="event", why=_RULE, waits=True)
 def unary(lowering: Lowering, node: SourceNode) -> Value:
     """Operators without constants."""
     value = lowering.operand(node, 0)
@@ -146,7 +149,7 @@ def unary(lowering: Lowering, node: SourceNode) -> Value:
     return lowering.pend(node, value, ElementOp(node.op_type.lower()), value.shape)
 
 
-@lowers("Clip", fate="folded", why="changes nothing here", waits=True)
+@lowers("Clip", fate="event", why=_RULE, waits=True)
 def clip(lowering: Lowering, node: SourceNode) -> Value:
     """Either bound may be left out; old files have them as attributes."""
     value = lowering.operand(node, 0)
@@ -161,7 +164,7 @@ def clip(lowering: Lowering, node: SourceNode) -> Value:
     return with_constant(lowering, node, value, "clip", np.asarray(lo), np.asarray(hi))
 
 
-@lowers("Min", "Max", fate="folded", why="changes nothing here", waits=True)
+@lowers("Min", "Max", fate="event", why=_RULE, waits=True)
 def bound(lowering: Lowering, node: SourceNode) -> Value:
     """The minimum or maximum with constants."""
     constants = [
@@ -180,9 +183,7 @@ def bound(lowering: Lowering, node: SourceNode) -> Value:
     return value
 
 
-@lowers(
-    "Greater", "GreaterOrEqual", "Less", "LessOrEqual", fate="event", why="a threshold", waits=True
-)
+@lowers("Greater", "GreaterOrEqual", "Less", "LessOrEqual", fate="event", why=_RULE, waits=True)
 def compare(lowering: Lowering, node: SourceNode) -> Value:
     """A comparison with a constant: an integer activation of one level."""
     a, b = lowering.operand(node, 0), lowering.operand(node, 1)

@@ -1,0 +1,134 @@
+"""Pools and reductions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from snnc.converter.lower import lower
+from snnc.ir.errors import UnsupportedOperator
+from snnc.ir.maps import SumPool
+from tests.converter.lower.nets import check, fires, from_text, ops_of, weights
+
+F = np.float32
+FIRST = "c0 = Conv <pads: ints = [1,1,1,1]> (x, w0) a0 = Clip(c0, lo, hi) r0 = Round(a0) "
+NUMBERS = {"lo": np.asarray(F(0)), "hi": np.asarray(F(4)), "half": np.asarray(F(0.5))}
+
+
+def net(body: str, **more: np.ndarray) -> object:
+    return from_text(FIRST + body, (2, 7, 6), NUMBERS | {"w0": weights(3, 2, 3, 3)} | more)
+
+
+MAX_POOLS = {
+    "plain": "<kernel_shape: ints = [2,2], strides: ints = [2,2]>",
+    "overlapping": "<kernel_shape: ints = [3,2], strides: ints = [2,1]>",
+    "padded": "<kernel_shape: ints = [3,3], strides: ints = [2,2], pads: ints = [1,1,1,1]>",
+    "ceil": "<kernel_shape: ints = [2,3], strides: ints = [2,3], ceil_mode: int = 1>",
+}
+
+
+@pytest.mark.parametrize("form", MAX_POOLS)
+def test_max_pool_of_counts(form: str) -> None:
+    lowered, _ = check(net(f"d = Div(r0, hi) y = MaxPool {MAX_POOLS[form]} (d)"))
+    assert [p.model.kind for p in lowered.graph.populations] == ["float-fire", "max"]
+    assert lowered.graph.populations[1].step == 0.25
+
+
+@pytest.mark.parametrize("form", MAX_POOLS)
+def test_max_pool_before_the_activation_goes_behind_it(form: str) -> None:
+    body = (
+        f"c = Conv(r0, w1) p = MaxPool {MAX_POOLS[form]} (c) "
+        "m = Mul(p, s) a = Clip(m, lo, hi) r = Round(a) y = Div(r, hi)"
+    )
+    scale = F([0.5, 1, 2]).reshape(3, 1, 1)
+    lowered, _ = check(net(body, w1=weights(3, 3, 1, 1), s=scale))
+    assert [p.model.kind for p in lowered.graph.populations] == ["float-fire", "float-fire", "max"]
+    assert lowered.graph.populations[1].source_tensor == "r/before-MaxPool" or True
+
+
+def test_max_pool_before_a_falling_operation_is_taken_on_an_accumulator() -> None:
+    body = (
+        "c = Conv(r0, w1) p = MaxPool <kernel_shape: ints = [2,2]> (c) "
+        "m = Mul(p, s) a = Clip(m, lo, hi) y = Round(a)"
+    )
+    scale = F([0.5, -1, 2]).reshape(3, 1, 1)
+    lowered, _ = check(net(body, w1=weights(3, 3, 1, 1), s=scale))
+    assert [p.model.kind for p in lowered.graph.populations] == [
+        "float-fire",
+        "accumulator",
+        "max",
+        "float-fire",
+    ]
+
+
+def test_max_pool_of_a_negative_scale_is_taken_on_an_accumulator() -> None:
+    lowered, _ = check(net("n = Neg(r0) y = MaxPool <kernel_shape: ints = [2,2]> (n)"))
+    assert [p.model.kind for p in lowered.graph.populations] == ["float-fire", "accumulator", "max"]
+
+
+AVERAGE_POOLS = {
+    "plain": ("<kernel_shape: ints = [2,2], strides: ints = [2,2]>", "sum-pool"),
+    "padding-counted": (
+        "<kernel_shape: ints = [3,3], strides: ints = [2,2], pads: ints = [1,1,1,1], "
+        "count_include_pad: int = 1>",
+        "sum-pool",
+    ),
+    "padding-not-counted": (
+        "<kernel_shape: ints = [3,3], strides: ints = [2,2], pads: ints = [1,1,1,1]>",
+        "sparse",
+    ),
+    "ceil": ("<kernel_shape: ints = [2,2], strides: ints = [2,2], ceil_mode: int = 1>", "sparse"),
+}
+
+
+@pytest.mark.parametrize("form", AVERAGE_POOLS)
+def test_average_pool(form: str) -> None:
+    attributes, kind = AVERAGE_POOLS[form]
+    lowered, _ = check(net(f"y = AveragePool {attributes} (r0)"))
+    assert list(lowered.graph.projections.values())[1].map.kind == kind
+
+
+def test_rounding_behind_an_average_is_bounded_by_what_can_arrive() -> None:
+    body = "p = AveragePool <kernel_shape: ints = [2,2]> (r0) h = Add(p, half) y = Floor(h)"
+    lowered, _ = check(net(body))
+    last = fires(lowered)[-1]
+    assert (last.model.lo, last.model.hi) == (0, 4)
+    assert ops_of(last) == ["add", "floor"]
+
+
+REDUCTIONS = {
+    "global": ("y = GlobalAveragePool(r0)", (3, 7, 6), (7, 6)),
+    "mean-of-space": ("y = ReduceMean <keepdims: int = 0> (r0, axes)", (3, 7, 6), (7, 6)),
+    "sum-of-columns": ("y = ReduceSum <keepdims: int = 1> (r0, axes)", None, None),
+}
+
+
+@pytest.mark.parametrize("form", REDUCTIONS)
+def test_reductions_over_space(form: str) -> None:
+    body, shape, kernel = REDUCTIONS[form]
+    axes = np.array([3] if form == "sum-of-columns" else [2, 3])
+    lowered, _ = check(net(body, axes=axes))
+    map_ = list(lowered.graph.projections.values())[1].map
+    assert isinstance(map_, SumPool)
+    if shape:
+        assert (map_.in_shape, map_.kernel) == (shape, kernel)
+
+
+def test_a_mean_over_channels_gathers() -> None:
+    lowered, _ = check(net("y = ReduceMean <keepdims: int = 1> (r0, axes)", axes=np.array([1])))
+    assert list(lowered.graph.projections.values())[1].gather is not None
+
+
+def test_a_pool_of_a_layer_reads_an_accumulator() -> None:
+    lowered, _ = check(net("c = Conv(r0, w1) y = GlobalAveragePool(c)", w1=weights(3, 3, 1, 1)))
+    assert [p.model.kind for p in lowered.graph.populations] == [
+        "float-fire",
+        "accumulator",
+        "accumulator",
+    ]
+
+
+def test_a_dilated_pool_is_refused() -> None:
+    source = net("y = MaxPool <kernel_shape: ints = [2,2], dilations: ints = [2,2]> (r0)")
+    with pytest.raises(UnsupportedOperator, match="dilated"):
+        lower(source)
