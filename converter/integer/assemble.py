@@ -17,7 +17,7 @@ from snnc.ir.codes import RunSettings
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.neurons import IF, LIF, FloatFire, NeuronModel
 from snnc.ir.nodes import HostOp, Input, Node, Population, Product
-from snnc.ir.ranges import NodeRange, arriving_range, node_range, population_range
+from snnc.ir.ranges import Arriving, NodeRange, arriving_range, node_range, population_range
 
 _EXACT = 2.0**-19
 
@@ -28,6 +28,7 @@ class Assembly:
 
     Attributes:
         graph: the integer graph.
+        ranges: worst-case bounds of every node.
         membrane_steps: by population: signed real value of integer 1 of its membrane, (C,).
         weights, membranes: rounding facts.
         turn: populations that need a -1 identity: sign of each channel of what goes before it.
@@ -35,6 +36,7 @@ class Assembly:
     """
 
     graph: Graph
+    ranges: dict[str, NodeRange]
     membrane_steps: dict[str, FloatArray]
     weights: list[WeightRounding]
     membranes: list[MembraneRounding]
@@ -87,6 +89,7 @@ class _Assembler:
         )
         return Assembly(
             graph,
+            self.known,
             self.steps,
             self.weights,
             self.membranes,
@@ -99,7 +102,7 @@ class _Assembler:
             node = _host_values(node, self.plan.step[node.name])
         self.nodes.append(node)
         if isinstance(node, HostOp) or (isinstance(node, Input) and node.grid):
-            self.known[node.name] = node_range(self.graph, node, self.known, self.settings)
+            self.known[node.name] = self._range(self.graph, node)
 
     def _add_product(self, node: Product) -> None:
         for p in self.graph.incoming(node.name):
@@ -110,7 +113,15 @@ class _Assembler:
             self._keep(quantised)
         self.nodes.append(replace(node, step=self.plan.source_step(node.name)))
         view = self.graph.replace(projections=[*self._with(node.name)])
-        self.known[node.name] = node_range(view, node, self.known, self.settings)
+        self.known[node.name] = self._range(view, node)
+
+    def _range(self, graph: Graph, node: Node) -> NodeRange:
+        return node_range(graph, node, self.known, self.settings, self.n_frames)
+
+    @property
+    def n_frames(self) -> int:
+        """Frames of a sample: state is bounded for that many."""
+        return int(self.graph.metadata.get("n_frames", 1))
 
     def _with(self, name: str) -> list[Projection]:
         """The float graph's projections, those into one node as integers."""
@@ -123,60 +134,37 @@ class _Assembler:
         if node.model.combine == "max":
             (p,) = self.graph.incoming(node.name)
             self._keep(replace(p, map=_unit(p), magnitude=None))
-            built = self._integer(node, node.model, np.zeros((), dtype=np.int64))
+            built = _integer(node, node.model, np.zeros((), dtype=np.int64))
             built = replace(built, step=_collapsed(self.plan.channel_step(node)))
-            self._finish_population(built)
+            self._finish_population(built, self._arriving(node, [self.projections[p.name]]))
             return
         step = self.plan.step[node.name]
         sign = np.ones(node.n_channels, dtype=np.int64)
         incoming = [self._quantise(p, sign) for p in self.graph.incoming(node.name)]
         bias = _integer_bias(node, step)
+        into = self._arriving(node, incoming)
         if isinstance(node.model, FloatFire):
-            sign = directions(node.model, self._reach(node, incoming, bias, step))
+            sign = directions(node.model, _reach(node, into, bias, step))
             if (sign < 0).any():
-                incoming = [self._turned(p, sign) for p in incoming]
-                bias = _turned_bias(node, bias, sign)
+                incoming = [_turned(self.graph, p, sign) for p in incoming]
+                bias, into = _turned_bias(node, bias, sign), _turned_bounds(into, sign)
         self._note_extremes(node, incoming, sign)
-        model = self._model(node, incoming, bias, step * sign)
+        model = _integer_model(node, into, bias, step * sign)
         for p in incoming:
             self._keep(p)
         self.steps[node.name] = step * sign
-        built = self._integer(node, model, bias)
+        built = _integer(node, model, bias)
         if node.model.emits == "value":
             built = replace(built, step=_collapsed(step))
-        self._finish_population(built)
+        self._finish_population(built, into)
         self._note_membrane(node, built, step * sign)
 
-    def _integer(self, node: Population, model: NeuronModel, bias: IntArray) -> Population:
-        return replace(node, model=model, bias=bias, offset_magnitude=None, stage_fan_in=0)
-
-    def _finish_population(self, node: Population) -> None:
+    def _finish_population(self, node: Population, into: Arriving) -> None:
         self.nodes.append(node)
-        self.known[node.name] = population_range(node, self._arriving(node))
+        self.known[node.name] = population_range(node, into, self.n_frames)
 
-    def _arriving(self, node: Population, incoming: list[Projection] | None = None) -> Any:
-        if incoming is None:
-            incoming = [self.projections[p.name] for p in self.graph.incoming(node.name)]
+    def _arriving(self, node: Population, incoming: list[Projection]) -> Arriving:
         return arriving_range(self.graph, incoming, self.known, self.settings, node.n_channels)
-
-    def _reach(
-        self, node: Population, incoming: list[Projection], bias: IntArray, step: FloatArray
-    ) -> Reach:
-        bare = replace(node, bias=bias, offset_magnitude=None)
-        bounds = population_range(bare, self._arriving(node, incoming))
-        return Reach(step, bounds.i_lo, bounds.i_hi)
-
-    def _model(
-        self, node: Population, incoming: list[Projection], bias: IntArray, step: FloatArray
-    ) -> NeuronModel:
-        model = node.model
-        if isinstance(model, FloatFire):
-            reach = self._reach(node, incoming, bias, step)
-            return make_staircase(model, reach, where=node.module_path or node.name)
-        if isinstance(model, IF | LIF):
-            threshold = np.maximum(np.rint(model.threshold / step), 1).astype(np.int64)
-            return replace(model, threshold=_collapsed(threshold))
-        return model
 
     def _quantise(self, p: Projection, sign: IntArray) -> Projection:
         """A projection with integer weights; notes what rounding cost."""
@@ -190,16 +178,6 @@ class _Assembler:
         self._note_weights(p, wire.rows.chunks(), largest, squares, exponent)
         weight = wire.rows.to_weight(integers)
         return replace(p, map=p.map.with_weight(weight), exponent=exponent, magnitude=None)
-
-    def _turned(self, p: Projection, sign: IntArray) -> Projection:
-        channel = first_target(*row_targets(self.graph, p), p.map.n_channels)
-        weight, by_row = p.map.weight, sign[channel]
-        if weight.ndim == 0:
-            turned = weight * by_row
-            weight = turned[0] if (turned == turned[0]).all() else turned
-        else:
-            weight = weight * by_row[p.map.weight_channels()].reshape(weight.shape)
-        return replace(p, map=p.map.with_weight(np.asarray(weight)))
 
     def _note_extremes(self, node: Population, incoming: list[Projection], sign: IntArray) -> None:
         """Channels that hold +2^(bits-1) have to be turned; with both signs they cannot be."""
@@ -265,6 +243,49 @@ class _Assembler:
 
     def _keep(self, p: Projection) -> None:
         self.projections[p.name] = p
+
+
+def _integer(node: Population, model: NeuronModel, bias: IntArray) -> Population:
+    return replace(node, model=model, bias=bias, offset_magnitude=None, stage_fan_in=0)
+
+
+def _integer_model(
+    node: Population, into: Arriving, bias: IntArray, step: FloatArray
+) -> NeuronModel:
+    model = node.model
+    if isinstance(model, FloatFire):
+        reach = _reach(node, into, bias, step)
+        return make_staircase(model, reach, where=node.module_path or node.name)
+    if isinstance(model, IF | LIF):
+        threshold = np.maximum(np.rint(model.threshold / step), 1).astype(np.int64)
+        return replace(model, threshold=_collapsed(threshold))
+    return model
+
+
+def _reach(node: Population, into: Arriving, bias: IntArray, step: FloatArray) -> Reach:
+    bounds = population_range(_integer(node, node.model, bias), into)
+    return Reach(step, bounds.i_lo, bounds.i_hi)
+
+
+def _turned(graph: Graph, p: Projection, sign: IntArray) -> Projection:
+    """A projection with the rows of some channels of its target negated."""
+    channel = first_target(*row_targets(graph, p), p.map.n_channels)
+    weight, by_row = p.map.weight, sign[channel]
+    if weight.ndim == 0:
+        weight = _collapsed(weight * by_row)
+    else:
+        weight = weight * by_row[p.map.weight_channels()].reshape(weight.shape)
+    return replace(p, map=p.map.with_weight(weight))
+
+
+def _turned_bounds(into: Arriving, sign: IntArray) -> Arriving:
+    """Bounds of what arrives at channels that are turned."""
+    pairs = ("lo", "hi"), ("partial_lo", "partial_hi"), ("tick_lo", "tick_hi")
+    turned: dict[str, IntArray] = {}
+    for low, high in pairs:
+        lo, hi = getattr(into, low), getattr(into, high)
+        turned[low], turned[high] = np.where(sign < 0, -hi, lo), np.where(sign < 0, -lo, hi)
+    return Arriving(**turned)
 
 
 def _unit(p: Projection) -> Any:

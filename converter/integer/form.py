@@ -19,7 +19,7 @@ from snnc.ir.errors import GraphError, PassFailed
 from snnc.ir.graph import Graph
 from snnc.ir.limits import SIM, Limits
 from snnc.ir.nodes import Population
-from snnc.ir.ranges import analyse, check_width
+from snnc.ir.ranges import check_width
 
 MIN_BITS, MAX_BITS = 2, 16
 _MOST_TRIES = 24
@@ -83,7 +83,7 @@ def integer_form(
         elif assembly.turn:
             graph = TurnChannels(assembly.turn)(graph)
         else:
-            coarser = _coarser(assembly, options, limits, settings, spare)
+            coarser = _coarser(assembly, options, limits, spare)
             if coarser is None:
                 return _finished(assembly, options)
             options = replace(options, coarser=coarser)
@@ -100,15 +100,14 @@ def _finished(assembly: Assembly, options: Options) -> IntegerForm:
 
 
 def _coarser(
-    assembly: Assembly, options: Options, limits: Limits, settings: RunSettings, spare: int
+    assembly: Assembly, options: Options, limits: Limits, spare: int
 ) -> dict[str, IntArray] | None:
     """Coarser steps for what passes the target's width; None if nothing does.
 
     Args:
         spare: bits that weights and exponents can lose before nothing of a branch is left.
     """
-    graph = assembly.graph
-    ranges = analyse(graph, settings, int(graph.metadata.get("n_frames", 1)))
+    graph, ranges = assembly.graph, assembly.ranges
     coarser = dict(options.coarser)
     changed = False
     for name in assembly.membrane_steps:
