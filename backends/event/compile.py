@@ -18,7 +18,6 @@ from snnc.backends.event.tables import (
     PRODUCT,
     PROJECTION,
     SOURCE,
-    WIDE,
     Program,
 )
 from snnc.ir.arrays import Array, IntArray, size_of
@@ -29,6 +28,7 @@ from snnc.ir.nodes import HostOp, Input, Node, Population, Product
 from snnc.ir.ranges import NodeRange
 from snnc.ir.schedule import Schedule
 
+INT16_MAX = 2**15 - 1
 INT32_MAX = 2**31 - 1
 
 
@@ -116,17 +116,20 @@ class Compiler:
         )
 
     def is_wide(self, node: Node) -> bool:
-        """Does a node's membrane need 64 bits?"""
+        """Does a node's membrane need 64 bits, or one of its weights more than 16?"""
         if isinstance(node, Population) and node.model.combine == "max":
             return True
         r = self.ranges[node.name]
-        bounds = [r.membrane_lo, r.membrane_hi, int(r.i_lo.min()), int(r.i_hi.max())]
-        for p in self.graph.incoming(node.name):
-            bounds.append(int(np.abs(p.map.weight).max(initial=0)) << p.exponent)
-        return max(abs(b) for b in bounds) >= INT32_MAX
+        bounds = (r.membrane_lo, r.membrane_hi, int(r.i_lo.min()), int(r.i_hi.max()))
+        weights = [
+            int(np.abs(p.map.weight).max(initial=0)) << p.exponent
+            for p in self.graph.incoming(node.name)
+        ]
+        return max(map(abs, bounds)) >= INT32_MAX or max(weights, default=0) > INT16_MAX
 
     def _add_node(self, node: Node) -> None:
         row = self.nodes[self.row[node.name]]
+        row["number"] = self.row[node.name]
         layout = self.layouts[node.name]
         incoming = [p for p in self.graph.incoming(node.name) if self.graph.is_event(p)]
         row["size"], row["pixels"], row["channels"] = node.size, layout.pixels, layout.channels
@@ -192,7 +195,7 @@ class Compiler:
         row["source"], row["target"] = source, target
         row["maximum"] = self.nodes[target]["seen"] >= 0
         row["acc"] = self.nodes[target]["other" if p.port == "b" else "acc"]
-        row["width"] = WIDE if self.nodes[target]["wide"] else 0
+        row["wide"] = self.nodes[target]["wide"]
         row["gap"] = 1 + self.schedule.delay[p.name]
         row["route"], row["list"] = -1, self.nodes[source]["list"]
         lay_in = self.layouts[p.source]
@@ -264,7 +267,7 @@ class Compiler:
         return Program(
             nodes=self.nodes,
             projections=self.synapses,
-            lists=self.lists.array(),
+            rooms=self.lists.array(),
             unit_spikes=int(self.settings.code == "burst"),
             **arrays,
         )
@@ -305,7 +308,6 @@ def _make_pools() -> dict[str, Pool]:
         "fan_out": np.int32,
         "effective": np.int32,
         "weights16": np.int16,
-        "weights32": np.int32,
         "weights64": np.int64,
         "rest32": np.int32,
         "rest64": np.int64,

@@ -12,18 +12,13 @@ from snnc.backends.event.pools import Pool
 from snnc.backends.event.tables import (
     DENSE,
     GROUPED,
-    MEDIUM,
-    NARROW,
     ONE_TO_ONE,
     SPARSE,
-    WIDE,
     WINDOW,
 )
 from snnc.ir.arrays import Array, IntArray, along
 from snnc.ir.graph import Projection
 from snnc.ir.maps import Conv, Dense, Identity, LinearMap, SumPool
-
-INT16_MAX = 2**15 - 1
 
 
 class Ends(Protocol):
@@ -118,12 +113,9 @@ def lower_listed(row: Any, p: Projection, pools: Mapping[str, Pool], ends: Ends)
 
 
 def add_weights(row: Any, weights: Array, p: Projection, pools: Mapping[str, Pool]) -> int:
-    """Store weights, their exponent folded in, in the narrowest pool; their offset."""
-    scaled = weights.astype(np.int64) << p.exponent
-    if row["width"] != WIDE:
-        row["width"] = NARROW if np.abs(scaled).max(initial=0) <= INT16_MAX else MEDIUM
-    pool = {NARROW: "weights16", MEDIUM: "weights32", WIDE: "weights64"}[int(row["width"])]
-    return pools[pool].add(scaled)
+    """Store weights, their exponent folded in; their offset."""
+    pool = pools["weights64" if row["wide"] else "weights16"]
+    return pool.add(weights.astype(np.int64) << p.exponent)
 
 
 def _add_window(

@@ -6,6 +6,8 @@ brings payloads to maxima. Work is events x fan-out.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from snnc.backends.event.jit import inlined, kernel
@@ -26,61 +28,66 @@ from snnc.backends.event.simd import add_rows
 from snnc.backends.event.tables import (
     DENSE,
     GROUPED,
-    MEDIUM,
-    NARROW,
     ONE_TO_ONE,
     SPARSE,
     WINDOW,
+    Lists,
     Program,
     State,
 )
-from snnc.ir.arrays import Array
+from snnc.ir.arrays import Array, IntArray
 
 
 @inlined
 def deliver(program: Program, state: State, p: int) -> None:
     """Bring the list of projection `p` to its target."""
     projection = program.projections[p]
-    if state.n_events[projection.list] == 0:
-        return
-    if projection.maximum:
-        if projection.kind == GROUPED:
-            _grouped_maximum(program, state, p)
+    room = program.rooms[projection.list]
+    if state.lists.length[room.number] > 0:
+        if projection.maximum:
+            node, geometry = program.nodes[projection.target], program.geometry
+            best, seen = state.best, state.seen
+            if projection.kind == GROUPED:
+                _grouped_maximum(projection, node, room, state.lists, geometry, best, seen)
+            else:
+                indptr, targets = program.indptr, program.targets
+                _sparse_maximum(projection, node, room, state.lists, indptr, targets, best, seen)
+        elif projection.wide:
+            _add(program, projection, room, state.lists, state.acc64, program.weights64)
         else:
-            _sparse_maximum(program, state, p)
-    elif projection.width == NARROW:
-        _add(program, state, p, state.acc32, program.weights16)
-    elif projection.width == MEDIUM:
-        _add(program, state, p, state.acc32, program.weights32)
-    else:
-        _add(program, state, p, state.acc64, program.weights64)
+            _add(program, projection, room, state.lists, state.acc32, program.weights16)
 
 
 @inlined
-def _add(program: Program, state: State, p: int, acc: Array, weights: Array) -> None:
-    projection = program.projections[p]
+def _add(
+    program: Program, projection: Any, room: Any, lists: Lists, acc: Array, weights: Array
+) -> None:
     if projection.kind == WINDOW:
-        _window(program, state, p, acc, weights)
+        _window(projection, room, lists, program.geometry, acc, weights)
     elif projection.kind == DENSE:
-        first = program.lists[projection.list].events
-        last = first + state.n_events[projection.list]
-        add_rows(
-            acc, projection.acc, projection.pitch, weights, projection.weight, projection.pitch,
-            state.index, state.payload, first, last,
-        )  # fmt: skip
+        _dense(projection, room, lists, acc, weights)
     elif projection.kind == GROUPED:
-        _grouped(program, state, p, acc, weights)
+        _grouped(projection, room, lists, program.geometry, acc, weights)
     elif projection.kind == SPARSE:
-        _sparse(program, state, p, acc, weights)
-    elif projection.kind == ONE_TO_ONE:
-        _one_to_one(program, state, p, acc, weights)
+        _sparse(projection, room, lists, program.indptr, program.targets, acc, weights)
+    else:
+        _one_to_one(projection, room, lists, program.targets, acc, weights)
 
 
 @kernel
-def _window(program: Program, state: State, p: int, acc: Array, weights: Array) -> None:
-    projection = program.projections[p]
-    room = program.lists[projection.list]
-    table = program.geometry[projection.geometry :]
+def _dense(projection: Any, room: Any, lists: Lists, acc: Array, weights: Array) -> None:
+    last = room.events + lists.length[room.number]
+    add_rows(
+        acc, projection.acc, projection.pitch, weights, projection.weight, projection.pitch,
+        lists.index, lists.payload, room.events, last,
+    )  # fmt: skip
+
+
+@kernel
+def _window(
+    projection: Any, room: Any, lists: Lists, geometry: IntArray, acc: Array, weights: Array
+) -> None:
+    table = geometry[projection.geometry :]
     height, width, row = table[HEIGHT], table[WIDTH], table[ROW]
     channels_in, channels = table[CHANNELS_IN], table[CHANNELS_OUT]
     pitch = projection.pitch
@@ -88,8 +95,8 @@ def _window(program: Program, state: State, p: int, acc: Array, weights: Array) 
         at_y = HEADER + 3 * y
         for x in range(width):
             pixel = y * width + x
-            first = room.events + state.segments[room.segments + pixel]
-            last = room.events + state.segments[room.segments + pixel + 1]
+            first = room.events + lists.segments[room.segments + pixel]
+            last = room.events + lists.segments[room.segments + pixel + 1]
             if first == last:
                 continue
             at_x = HEADER + 3 * (height + x)
@@ -103,21 +110,21 @@ def _window(program: Program, state: State, p: int, acc: Array, weights: Array) 
                     # neighbouring taps meet neighbouring pixels: one run for all of them
                     add_rows(
                         acc, at, table[at_x + 1] * channels, weights, offset, pitch,
-                        state.index, state.payload, first, last,
+                        lists.index, lists.payload, first, last,
                     )  # fmt: skip
                     continue
                 for u in range(table[at_x + 1]):
                     add_rows(
                         acc, at + u * table[STEP_X] * channels, channels, weights,
-                        offset + u * channels, pitch, state.index, state.payload, first, last,
+                        offset + u * channels, pitch, lists.index, lists.payload, first, last,
                     )  # fmt: skip
 
 
 @kernel
-def _grouped(program: Program, state: State, p: int, acc: Array, weights: Array) -> None:
-    projection = program.projections[p]
-    room = program.lists[projection.list]
-    table = program.geometry[projection.geometry :]
+def _grouped(
+    projection: Any, room: Any, lists: Lists, geometry: IntArray, acc: Array, weights: Array
+) -> None:
+    table = geometry[projection.geometry :]
     height, width, row = table[HEIGHT], table[WIDTH], table[ROW]
     channels_in, channels, size = table[CHANNELS_IN], table[CHANNELS_OUT], table[GROUP_OUT]
     for y in range(height):
@@ -125,11 +132,11 @@ def _grouped(program: Program, state: State, p: int, acc: Array, weights: Array)
         for x in range(width):
             pixel = y * width + x
             at_x = HEADER + 3 * (height + x)
-            first = room.events + state.segments[room.segments + pixel]
-            last = room.events + state.segments[room.segments + pixel + 1]
+            first = room.events + lists.segments[room.segments + pixel]
+            last = room.events + lists.segments[room.segments + pixel + 1]
             for e in range(first, last):
-                channel = state.index[e] - pixel * channels_in
-                k = state.payload[e]
+                channel = lists.index[e] - pixel * channels_in
+                k = lists.payload[e]
                 at = projection.acc + channel // table[GROUP_IN] * size
                 offset = projection.weight + channel * projection.pitch
                 for j in range(table[at_y + 1]):
@@ -143,79 +150,91 @@ def _grouped(program: Program, state: State, p: int, acc: Array, weights: Array)
 
 
 @kernel
-def _sparse(program: Program, state: State, p: int, acc: Array, weights: Array) -> None:
-    projection = program.projections[p]
-    room = program.lists[projection.list]
-    for e in range(room.events, room.events + state.n_events[projection.list]):
-        row = projection.indptr + state.index[e]
-        k = state.payload[e]
-        for s in range(program.indptr[row], program.indptr[row + 1]):
-            to = projection.acc + program.targets[projection.targets + s]
+def _sparse(
+    projection: Any, room: Any, lists: Lists, indptr: IntArray, targets: Array, acc: Array, weights: Array
+) -> None:
+    for e in range(room.events, room.events + lists.length[room.number]):
+        row = projection.indptr + lists.index[e]
+        k = lists.payload[e]
+        for s in range(indptr[row], indptr[row + 1]):
+            to = projection.acc + targets[projection.targets + s]
             acc[to] += weights[projection.weight + s] * k
 
 
 @kernel
-def _one_to_one(program: Program, state: State, p: int, acc: Array, weights: Array) -> None:
-    projection = program.projections[p]
-    room = program.lists[projection.list]
-    for e in range(room.events, room.events + state.n_events[projection.list]):
-        n = state.index[e]
-        to = program.targets[projection.targets + n]
+def _one_to_one(
+    projection: Any, room: Any, lists: Lists, targets: Array, acc: Array, weights: Array
+) -> None:
+    for e in range(room.events, room.events + lists.length[room.number]):
+        n = lists.index[e]
+        to = targets[projection.targets + n]
         if to >= 0:
-            acc[projection.acc + to] += weights[projection.weight + n] * state.payload[e]
+            acc[projection.acc + to] += weights[projection.weight + n] * lists.payload[e]
 
 
 @kernel
-def _grouped_maximum(program: Program, state: State, p: int) -> None:
-    projection = program.projections[p]
-    room = program.lists[projection.list]
-    target = program.nodes[projection.target]
-    table = program.geometry[projection.geometry :]
+def _grouped_maximum(
+    projection: Any,
+    target: Any,
+    room: Any,
+    lists: Lists,
+    geometry: IntArray,
+    best: IntArray,
+    seen: Array,
+) -> None:
+    table = geometry[projection.geometry :]
     height, width, row, channels = table[HEIGHT], table[WIDTH], table[ROW], table[CHANNELS_OUT]
     for y in range(height):
         at_y = HEADER + 3 * y
         for x in range(width):
             pixel = y * width + x
             at_x = HEADER + 3 * (height + x)
-            first = room.events + state.segments[room.segments + pixel]
-            last = room.events + state.segments[room.segments + pixel + 1]
+            first = room.events + lists.segments[room.segments + pixel]
+            last = room.events + lists.segments[room.segments + pixel + 1]
             for e in range(first, last):
-                channel = state.index[e] - pixel * channels
+                channel = lists.index[e] - pixel * channels
                 for j in range(table[at_y + 1]):
                     out = (table[at_y] + j * table[STEP_Y]) * row + table[at_x]
                     for u in range(table[at_x + 1]):
                         n = (out + u * table[STEP_X]) * channels + channel
-                        _reach(state, target.seen + n, state.payload[e])
+                        _reach(best, seen, target.seen + n, lists.payload[e])
 
 
 @kernel
-def _sparse_maximum(program: Program, state: State, p: int) -> None:
-    projection = program.projections[p]
-    room = program.lists[projection.list]
-    target = program.nodes[projection.target]
-    for e in range(room.events, room.events + state.n_events[projection.list]):
-        row = projection.indptr + state.index[e]
-        for s in range(program.indptr[row], program.indptr[row + 1]):
-            n = np.int64(program.targets[projection.targets + s])
-            _reach(state, target.seen + n, state.payload[e])
+def _sparse_maximum(
+    projection: Any,
+    target: Any,
+    room: Any,
+    lists: Lists,
+    indptr: IntArray,
+    targets: Array,
+    best: IntArray,
+    seen: Array,
+) -> None:
+    for e in range(room.events, room.events + lists.length[room.number]):
+        row = projection.indptr + lists.index[e]
+        for s in range(indptr[row], indptr[row + 1]):
+            n = np.int64(targets[projection.targets + s])
+            _reach(best, seen, target.seen + n, lists.payload[e])
 
 
 @inlined
-def _reach(state: State, n: int, k: int) -> None:
+def _reach(best: IntArray, seen: Array, n: int, k: int) -> None:
     """An event with payload k is among the inputs of maximum n."""
-    state.best[n] = k if state.seen[n] == 0 else max(state.best[n], k)
-    state.seen[n] += 1
+    best[n] = k if seen[n] == 0 else max(best[n], k)
+    seen[n] += 1
 
 
 @kernel
-def settle_maximum(program: Program, state: State, i: int) -> None:
+def settle_maximum(
+    node: Any, best: IntArray, seen: Array, inputs: Array, acc: IntArray
+) -> None:
     """End of a tick at a maximum: add what came to its membrane, an absent input being 0."""
-    node = program.nodes[i]
     for n in range(node.size):
         at = node.seen + n
-        if state.seen[at] > 0:
-            best = state.best[at]
-            if state.seen[at] < program.inputs[at]:
-                best = max(best, 0)
-            state.acc64[node.acc + n] += best
-            state.seen[at] = 0
+        if seen[at] > 0:
+            largest = best[at]
+            if seen[at] < inputs[at]:
+                largest = max(largest, 0)
+            acc[node.acc + n] += largest
+            seen[at] = 0

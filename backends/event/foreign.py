@@ -52,16 +52,16 @@ class ForeignModels:
         return taken
 
     def _fill(self, i: int, to: int, values: IntArray) -> None:
-        room, state = self.program.lists[to], self.state
+        room, lists = self.program.rooms[to], self.state.lists
         index = np.flatnonzero(values)
         events = slice(room["events"], room["events"] + len(index))
-        state.index[events] = index
-        state.payload[events] = values[index]
-        state.n_events[to] = len(index)
-        state.peak[to] = np.abs(values).max()
+        lists.index[events] = index
+        lists.payload[events] = values[index]
+        lists.length[to] = len(index)
+        lists.peak[to] = np.abs(values).max()
         edges = np.arange(room["pixels"] + 1) * (len(values) // room["pixels"])
         segments = slice(room["segments"], room["segments"] + len(edges))
-        state.segments[segments] = np.searchsorted(index, edges)
+        lists.segments[segments] = np.searchsorted(index, edges)
 
     def _node(self, i: int) -> Population:
         node = self.compiled.graph.nodes[self.compiled.names[i]]

@@ -8,14 +8,22 @@ ticks in between are not seen.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from snnc.backends.event.deliver import deliver, settle_maximum
 from snnc.backends.event.jit import entry, inlined, kernel
 from snnc.backends.event.latch import latch
-from snnc.backends.event.lists import count_node, count_projection, read_feed, regroup
-from snnc.backends.event.tables import FOREIGN, SOURCE, Program, State
-from snnc.ir.arrays import IntArray
+from snnc.backends.event.lists import (
+    add_counts,
+    count_node,
+    count_synapses,
+    read_feed,
+    regroup,
+)
+from snnc.backends.event.tables import FOREIGN, SOURCE, Lists, Program, State
+from snnc.ir.arrays import Array, IntArray
 
 
 class Data(NamedTuple):
@@ -59,8 +67,7 @@ def run_frames(
             # the first node of all is a source, so 0 is never a node to go on with
             if i > first_node or first_node == 0:
                 if program.nodes[i].kind == SOURCE:
-                    feed = data.feed_at[i] + at * program.nodes[i].size
-                    read_feed(program, state, i, program.nodes[i].list, data.feeds, feed)
+                    _read(program, state, data, i, at)
                 else:
                     _integrate(program, state, i)
                     if program.nodes[i].kind == FOREIGN:
@@ -73,37 +80,52 @@ def run_frames(
 
 
 @inlined
+def _read(program: Program, state: State, data: Data, i: int, at: int) -> None:
+    """Take a source node's events from its feed."""
+    node = program.nodes[i]
+    feed = data.feed_at[i] + at * node.size
+    read_feed(node, program.rooms[node.list], state.lists, program.order, data.feeds, feed)
+
+
+@inlined
 def _integrate(program: Program, state: State, i: int) -> None:
     """Deliver everything that one frame brings to a node."""
-    for p in range(program.nodes[i].first, program.nodes[i].last):
-        source = program.nodes[program.projections[p].source]
-        if program.projections[p].route >= 0:
-            regroup(program, state, p, source.list, program.projections[p].list)
+    node = program.nodes[i]
+    for p in range(node.first, node.last):
+        projection = program.projections[p]
+        source, room = program.nodes[projection.source], program.rooms[projection.list]
+        if projection.route >= 0:
+            old = program.rooms[source.list]
+            regroup(projection, old, room, state.lists, program.targets, state.scratch)
         deliver(program, state, p)
-        count_projection(program, state, p, program.unit_spikes == 1 and source.counted == 1)
-    if program.nodes[i].seen >= 0:
-        settle_maximum(program, state, i)
+        trains = program.unit_spikes == 1 and source.counted == 1
+        fan_out, effective = program.fan_out, program.effective
+        done = count_synapses(projection, room, state.lists, fan_out, effective, trains)
+        target = state.node_counters[projection.target]
+        add_counts(projection, done, state.counters[p], target)
+    if node.seen >= 0:
+        settle_maximum(node, state.best, state.seen, program.inputs, state.acc64)
 
 
 @inlined
 def _finish(program: Program, state: State, data: Data, i: int, at: int) -> None:
     """Count and record what a node has latched."""
-    trains = program.unit_spikes == 1 and program.nodes[i].counted == 1
-    count_node(program, state, i, program.nodes[i].list, trains)
+    node = program.nodes[i]
+    room = program.rooms[node.list]
+    trains = program.unit_spikes == 1 and node.counted == 1
+    count_node(room, state.lists, state.node_counters[i], trains)
     if data.record_at[i] >= 0:
-        write_record(program, state, data, i, program.nodes[i].list, at)
+        to = data.record_at[i] + at * node.size
+        write_record(node, room, state.lists, program.order, data.records, to)
 
 
 @kernel
 def write_record(
-    program: Program, state: State, data: Data, i: int, of: int, at: int
+    node: Any, room: Any, lists: Lists, order: Array, records: IntArray, at: int
 ) -> None:
-    """Write a list into the record, which holds zeros before."""
-    node = program.nodes[i]
-    room = program.lists[of]
-    base = data.record_at[i] + at * node.size
-    for e in range(room.events, room.events + state.n_events[of]):
-        j = state.index[e]
+    """Write a list into the record, which holds zeros before, from `at` on."""
+    for e in range(room.events, room.events + lists.length[room.number]):
+        j = np.int64(lists.index[e])
         if node.order >= 0:
-            j = program.order[node.order + j]
-        data.records[base + j] = state.payload[e]
+            j = np.int64(order[node.order + j])
+        records[at + j] = lists.payload[e]

@@ -6,151 +6,165 @@ for each pixel where its events begin. All loops run over events, or over pixels
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from snnc.backends.event.jit import inlined, kernel
-from snnc.backends.event.tables import Program, State
-from snnc.ir.arrays import IntArray
+from snnc.backends.event.tables import Lists
+from snnc.ir.arrays import Array, IntArray
 
 
 @kernel
-def read_feed(program: Program, state: State, i: int, to: int, feed: IntArray, at: int) -> None:
-    """Fill list `to` with the counts of source node `i`: feed[at : at + size], C order."""
-    node = program.nodes[i]
-    room = program.lists[to]
+def read_feed(node: Any, room: Any, lists: Lists, order: Array, feed: IntArray, at: int) -> None:
+    """Fill a list with the counts of a source node: feed[at : at + size], C order."""
     n = 0
     j = 0
     for pixel in range(node.pixels):
-        state.segments[room.segments + pixel] = n
+        lists.segments[room.segments + pixel] = n
         for _ in range(node.channels):
-            where = j if node.order < 0 else np.int64(program.order[node.order + j])
+            where = j if node.order < 0 else np.int64(order[node.order + j])
             k = feed[at + where]
             if k != 0:
-                state.index[room.events + n] = j
-                state.payload[room.events + n] = k
+                lists.index[room.events + n] = j
+                lists.payload[room.events + n] = k
                 n += 1
             j += 1
-    close_list(program, state, to, n)
+    close_list(room, lists, n)
 
 
-@inlined
-def close_list(program: Program, state: State, to: int, n: int) -> None:
+@kernel
+def close_list(room: Any, lists: Lists, n: int) -> None:
     """Note the length and the largest |payload| of a list that has just been filled."""
-    room = program.lists[to]
-    state.segments[room.segments + room.pixels] = n
-    state.n_events[to] = n
+    lists.segments[room.segments + room.pixels] = n
+    lists.length[room.number] = n
     peak = 0
     for e in range(room.events, room.events + n):
-        peak = max(peak, abs(state.payload[e]))
-    state.peak[to] = peak
+        peak = max(peak, abs(lists.payload[e]))
+    lists.peak[room.number] = peak
 
 
 @kernel
-def regroup(program: Program, state: State, p: int, source: int, to: int) -> None:
-    """Arrange list `source` as projection `p` takes it: other order, other pixels, or a part."""
-    projection = program.projections[p]
-    old, new = program.lists[source], program.lists[to]
-    for e in range(old.events, old.events + state.n_events[source]):
-        position = program.targets[projection.route + state.index[e]]
+def regroup(
+    projection: Any, old: Any, new: Any, lists: Lists, targets: Array, scratch: IntArray
+) -> None:
+    """Arrange a list as a projection takes it: other order, other pixels, or a part."""
+    for e in range(old.events, old.events + lists.length[old.number]):
+        position = targets[projection.route + lists.index[e]]
         if position >= 0:
-            state.scratch[position] = state.payload[e]
+            scratch[position] = lists.payload[e]
     n = 0
     j = 0
-    for pixel in range(projection.route_pixels):
-        state.segments[new.segments + pixel] = n
-        for _ in range(projection.route_size // projection.route_pixels):
-            k = state.scratch[j]
+    for pixel in range(new.pixels):
+        lists.segments[new.segments + pixel] = n
+        for _ in range(new.size // new.pixels):
+            k = scratch[j]
             if k != 0:
-                state.index[new.events + n] = j
-                state.payload[new.events + n] = k
-                state.scratch[j] = 0
+                lists.index[new.events + n] = j
+                lists.payload[new.events + n] = k
+                scratch[j] = 0
                 n += 1
             j += 1
-    close_list(program, state, to, n)
+    close_list(new, lists, n)
 
 
 @kernel
-def copy_list(program: Program, state: State, source: int, to: int) -> None:
+def copy_list(old: Any, new: Any, lists: Lists) -> None:
     """Copy a list to another of the same pixels."""
-    old, new = program.lists[source], program.lists[to]
-    for e in range(state.n_events[source]):
-        state.index[new.events + e] = state.index[old.events + e]
-        state.payload[new.events + e] = state.payload[old.events + e]
+    n = lists.length[old.number]
+    for e in range(n):
+        lists.index[new.events + e] = lists.index[old.events + e]
+        lists.payload[new.events + e] = lists.payload[old.events + e]
     for pixel in range(old.pixels + 1):
-        state.segments[new.segments + pixel] = state.segments[old.segments + pixel]
-    state.n_events[to] = state.n_events[source]
-    state.peak[to] = state.peak[source]
+        lists.segments[new.segments + pixel] = lists.segments[old.segments + pixel]
+    lists.length[new.number] = n
+    lists.peak[new.number] = lists.peak[old.number]
 
 
 @kernel
-def first_spikes(program: Program, state: State, of: int) -> None:
+def first_spikes(room: Any, lists: Lists, remaining: IntArray) -> None:
     """Turn a list of counts into the unit spikes of a burst's first tick."""
-    room = program.lists[of]
-    for e in range(room.events, room.events + state.n_events[of]):
-        k = state.payload[e]
-        state.remaining[e] = abs(k)
-        state.payload[e] = 1 if k > 0 else -1
-    state.peak[of] = min(1, state.n_events[of])
+    n = lists.length[room.number]
+    for e in range(room.events, room.events + n):
+        k = lists.payload[e]
+        remaining[e] = abs(k)
+        lists.payload[e] = 1 if k > 0 else -1
+    lists.peak[room.number] = min(1, n)
 
 
 @kernel
-def next_spikes(program: Program, state: State, of: int) -> None:
+def next_spikes(room: Any, lists: Lists, remaining: IntArray) -> None:
     """Keep what still spikes at the next tick of the burst."""
-    room = program.lists[of]
     n = 0
     e = 0
     for pixel in range(room.pixels):
-        state.segments[room.segments + pixel] = n
-        last = state.segments[room.segments + pixel + 1]
+        lists.segments[room.segments + pixel] = n
+        last = lists.segments[room.segments + pixel + 1]
         while e < last:
-            left = state.remaining[room.events + e] - 1
+            left = remaining[room.events + e] - 1
             if left > 0:
-                state.index[room.events + n] = state.index[room.events + e]
-                state.payload[room.events + n] = state.payload[room.events + e]
-                state.remaining[room.events + n] = left
+                lists.index[room.events + n] = lists.index[room.events + e]
+                lists.payload[room.events + n] = lists.payload[room.events + e]
+                remaining[room.events + n] = left
                 n += 1
             e += 1
-    close_list(program, state, of, n)
+    close_list(room, lists, n)
 
 
 @kernel
-def count_node(program: Program, state: State, i: int, of: int, trains: bool) -> None:
-    """Count the events that node `i` emits.
+def count_node(room: Any, lists: Lists, counters: IntArray, trains: bool) -> None:
+    """Count the events of a list as emitted by its node.
 
     Args:
+        counters: of the node: events, spikes.
         trains: payload k stands for |k| unit spikes, one in each tick.
     """
-    room = program.lists[of]
     spikes = 0
-    for e in range(room.events, room.events + state.n_events[of]):
-        spikes += abs(state.payload[e])
-    state.node_counters[i, 0] += spikes if trains else state.n_events[of]
-    state.node_counters[i, 1] += spikes
+    for e in range(room.events, room.events + lists.length[room.number]):
+        spikes += abs(lists.payload[e])
+    counters[0] += spikes if trains else lists.length[room.number]
+    counters[1] += spikes
 
 
 @kernel
-def count_projection(program: Program, state: State, p: int, trains: bool) -> None:
-    """Count what the list of projection `p` does at its synapses; `trains` as in `count_node`."""
-    projection = program.projections[p]
-    room = program.lists[projection.list]
-    events, spikes, effective, effective_spikes, peak = 0, 0, 0, 0, 0
-    for e in range(room.events, room.events + state.n_events[projection.list]):
-        at = projection.fan_out + state.index[e]
-        fan_out = np.int64(program.fan_out[at])
-        if fan_out < 0:  # the projection does not take this neuron
+def count_synapses(
+    projection: Any, room: Any, lists: Lists, fan_out: Array, effective: Array, trains: bool
+) -> tuple[int, int, int, int]:
+    """What a list does at the synapses of a projection; `trains` as in `count_node`.
+
+    Returns:
+        synaptic events, unit spike operations, effective operations, largest payload.
+    """
+    events, spikes, operations, spike_operations, peak = 0, 0, 0, 0, 0
+    for e in range(room.events, room.events + lists.length[room.number]):
+        at = projection.fan_out + lists.index[e]
+        reached = np.int64(fan_out[at])
+        if reached < 0:  # the projection does not take this neuron
             continue
-        size = abs(state.payload[e])
+        size = abs(lists.payload[e])
         peak = max(peak, size)
-        events += fan_out
-        spikes += size * fan_out
-        effective += program.effective[at]
-        effective_spikes += size * program.effective[at]
+        events += reached
+        spikes += size * reached
+        operations += effective[at]
+        spike_operations += size * effective[at]
     if trains:
-        events, effective, peak = spikes, effective_spikes, min(peak, 1)
+        return spikes, spikes, spike_operations, min(peak, 1)
+    return events, spikes, operations, peak
+
+
+@inlined
+def add_counts(
+    projection: Any, done: tuple[int, int, int, int], counters: IntArray, maxima: IntArray
+) -> None:
+    """Book what `count_synapses` found.
+
+    Args:
+        counters: of the projection: synaptic events, unit spike operations, ACs, MACs.
+        maxima: of the target node; its third counter is the inputs of maxima.
+    """
     if projection.maximum:
-        state.node_counters[projection.target, 2] += events
-        return
-    counters = state.counters[p]
-    counters[0] += events
-    counters[1] += spikes
-    counters[2 if peak <= 1 else 3] += effective
+        maxima[2] += done[0]
+    else:
+        counters[0] += done[0]
+        counters[1] += done[1]
+        counters[2 if done[3] <= 1 else 3] += done[2]

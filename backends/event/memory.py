@@ -8,7 +8,7 @@ import numpy as np
 
 from snnc.backends.event.compile import Compiled
 from snnc.backends.event.frames import Data
-from snnc.backends.event.tables import Program, State
+from snnc.backends.event.tables import Lists, Program, State
 from snnc.ir.arrays import IntArray
 
 
@@ -20,21 +20,24 @@ def make_state(compiled: Compiled, program: Program, *, ticks: bool = False) -> 
             resting at the bias.
     """
     rest32, rest64 = program.rest32, program.rest64
-    n_events = int(program.lists["size"].sum())
-    n_segments = int((program.lists["pixels"] + 1).sum())
-    n_lists, n_maxima = len(program.lists), len(program.inputs)
+    n_events = int(program.rooms["size"].sum())
+    n_segments = int((program.rooms["pixels"] + 1).sum())
+    n_lists, n_maxima = len(program.rooms), len(program.inputs)
+    lists = Lists(
+        index=np.zeros(max(n_events, 1), dtype=np.int32),
+        payload=np.zeros(max(n_events, 1), dtype=np.int64),
+        segments=np.zeros(n_segments, dtype=np.int64),
+        length=np.zeros(n_lists, dtype=np.int64),
+        peak=np.zeros(n_lists, dtype=np.int64),
+    )
     return State(
+        lists=lists,
         acc32=np.zeros_like(rest32) if ticks else rest32.copy(),
         acc64=np.zeros_like(rest64) if ticks else rest64.copy(),
         best=np.zeros(n_maxima, dtype=np.int64),
         seen=np.zeros(n_maxima, dtype=np.int32),
         state=np.zeros(max(compiled.n_state, 1), dtype=np.int64),
-        index=np.zeros(max(n_events, 1), dtype=np.int32),
-        payload=np.zeros(max(n_events, 1), dtype=np.int64),
         remaining=np.zeros(n_events if ticks else 1, dtype=np.int64),
-        segments=np.zeros(n_segments, dtype=np.int64),
-        n_events=np.zeros(n_lists, dtype=np.int64),
-        peak=np.zeros(n_lists, dtype=np.int64),
         scratch=np.zeros(compiled.n_scratch, dtype=np.int64),
         counters=np.zeros((max(len(compiled.counter_names), 1), 4), dtype=np.int64),
         node_counters=np.zeros((len(compiled.names), 3), dtype=np.int64),

@@ -43,13 +43,13 @@ class ListTable:
     """Rooms for event lists."""
 
     def __init__(self) -> None:
-        self._rows: list[tuple[int, int, int, int]] = []
+        self._rows: list[tuple[int, int, int, int, int]] = []
         self._events = 0
         self._segments = 0
 
     def add(self, size: int, pixels: int) -> int:
         """Room for up to `size` events in `pixels` groups; the number of the list."""
-        self._rows.append((self._events, size, self._segments, pixels))
+        self._rows.append((len(self._rows), self._events, size, self._segments, pixels))
         self._events += size
         self._segments += pixels + 1
         return len(self._rows) - 1

@@ -37,7 +37,7 @@ class Simulation:
         self.program, ring, depth = tick_program(compiled)
         self.state = make_state(compiled, self.program, ticks=True)
         self.foreign = ForeignModels(compiled, self.state, self.program)
-        n_nodes, n_lists = len(compiled.names), len(self.program.lists)
+        n_nodes, n_lists = len(compiled.names), len(self.program.rooms)
         self.clock = Clock(
             window=compiled.schedule.window,
             period=compiled.schedule.period,
@@ -157,5 +157,5 @@ def tick_program(compiled: Compiled) -> tuple[Program, IntArray, IntArray]:
             row["list"] = lists.add(source["size"], source["pixels"])
         else:
             row["list"] = source["list"]
-    changed = program._replace(nodes=nodes, projections=projections, lists=lists.array())
+    changed = program._replace(nodes=nodes, projections=projections, rooms=lists.array())
     return changed, ring, depth

@@ -18,8 +18,6 @@ SOURCE, FIRE, ACCUMULATE, MAXIMUM, INTEGRATE, PRODUCT, FOREIGN = range(7)
 # How a projection delivers: a window on positions, the same with groups, all to all, listed
 # synapses, one to one.
 WINDOW, GROUPED, DENSE, SPARSE, ONE_TO_ONE = range(5)
-# Width of a projection's weights; the membrane is 64 bits wide where they are, else 32.
-NARROW, MEDIUM, WIDE = range(3)
 
 LANES = 8
 """Neurons that a staircase takes at once."""
@@ -29,6 +27,7 @@ NODE = np.dtype(
         (name, np.int64)
         for name in (
             "kind",
+            "number",  # its row
             "size",
             "pixels",
             "channels",
@@ -69,14 +68,14 @@ PROJECTION = np.dtype(
             "kind",
             "source",
             "target",
-            "width",
+            "wide",  # 1: weights64 into acc64; 0: weights16 into acc32
             "maximum",  # 1: into a maximum
             "list",  # event list that it delivers
             "route",  # offset in `targets`: map position of each source neuron; -1: as they lie
             "route_size",  # positions
             "route_pixels",
             "acc",
-            "weight",  # offset in the pool of its width
+            "weight",  # offset in its pool of weights
             "geometry",
             "pitch",  # dense: outputs; window: weights of one input channel
             "targets",  # sparse, one to one: offset in `targets`
@@ -91,7 +90,8 @@ LIST = np.dtype(
     [
         (name, np.int64)
         for name in (
-            "events",  # offset of its room in `index`, `payload` and `remaining`
+            "number",
+            "events",  # offset of its room in `index`, `payload`, `remaining`
             "size",
             "segments",  # offset in `segments`: first event of each pixel
             "pixels",
@@ -105,7 +105,7 @@ class Program(NamedTuple):
 
     nodes: Array
     projections: Array
-    lists: Array
+    rooms: Array
     order: Array
     geometry: IntArray
     targets: Array
@@ -113,7 +113,6 @@ class Program(NamedTuple):
     fan_out: IntArray
     effective: IntArray
     weights16: Array
-    weights32: Array
     weights64: Array
     rest32: Array
     rest64: Array
@@ -124,8 +123,23 @@ class Program(NamedTuple):
     """1: counts travel as unit spikes (burst)."""
 
 
+class Lists(NamedTuple):
+    """Event lists; a record of `LIST` says where each one lies."""
+
+    index: Array
+    """Internal neuron index of each event."""
+    payload: IntArray
+    segments: IntArray
+    """First event of each pixel, from the list's beginning, and the number of events."""
+    length: IntArray
+    peak: IntArray
+    """Largest |payload| of each list."""
+
+
 class State(NamedTuple):
     """What one worker changes."""
+
+    lists: Lists
 
     acc32: Array
     acc64: Array
@@ -134,14 +148,8 @@ class State(NamedTuple):
     seen: Array
     """Maxima: inputs that were present."""
     state: IntArray
-    index: Array
-    payload: IntArray
     remaining: IntArray
-    """Spikes that are still to come of each event, this one included."""
-    segments: IntArray
-    n_events: IntArray
-    peak: IntArray
-    """Largest |payload| of each list."""
+    """Tick mode: spikes that are still to come of each event, this one included."""
     scratch: IntArray
     counters: IntArray
     """By projection, then by product: synaptic events, unit spike operations, ACs, MACs."""

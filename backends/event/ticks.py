@@ -7,7 +7,7 @@ nothing is due are skipped.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,15 +16,16 @@ from snnc.backends.event.frames import Data, write_record
 from snnc.backends.event.jit import entry, inlined, kernel
 from snnc.backends.event.latch import latch
 from snnc.backends.event.lists import (
+    add_counts,
     copy_list,
     count_node,
-    count_projection,
+    count_synapses,
     first_spikes,
     next_spikes,
     read_feed,
     regroup,
 )
-from snnc.backends.event.tables import FOREIGN, SOURCE, Program, State
+from snnc.backends.event.tables import FOREIGN, SOURCE, Lists, Program, State
 from snnc.ir.arrays import Array, IntArray
 
 NEVER = np.iinfo(np.int64).max
@@ -108,7 +109,9 @@ def run_ticks(
                 _finish(program, state, clock, data, i, sample)
             _emit(program, state, clock, events, i, tick)
         first_node = 0
-        tick = tick + 1 if len(events.membranes) > 0 else _next_tick(program, clock, tick)
+        tick = tick + 1 if len(events.membranes) > 0 else _next_tick(
+            program.nodes, program.projections, clock, tick
+        )
     return tick, 0
 
 
@@ -116,30 +119,46 @@ def run_ticks(
 def _arrive(program: Program, state: State, clock: Clock, tick: int) -> None:
     """Deliver what is due, settle maxima, add the bias where a window begins."""
     for p in range(len(program.projections)):
-        emitted = tick - program.projections[p].gap
-        ring = _emitting(program, clock, program.projections[p].source, emitted)
+        projection = program.projections[p]
+        source, room = program.nodes[projection.source], program.rooms[projection.list]
+        emitted = tick - projection.gap
+        ring = emitting(source, clock, emitted)
         if ring >= 0:
-            _advance(program, state, clock, p, ring, emitted)
+            trains = program.unit_spikes == 1 and source.counted == 1
+            since, old = emitted - source.start, program.rooms[ring]
+            if projection.route >= 0 and since % clock.period == 0:
+                regroup(projection, old, room, state.lists, program.targets, state.scratch)
+                if trains:
+                    first_spikes(room, state.lists, state.remaining)
+            else:
+                advance(old, room, state.lists, state.remaining, clock, since, trains)
             deliver(program, state, p)
-            count_projection(program, state, p, False)
+            fan_out, effective = program.fan_out, program.effective
+            done = count_synapses(projection, room, state.lists, fan_out, effective, False)
+            target = state.node_counters[projection.target]
+            add_counts(projection, done, state.counters[p], target)
     for i in range(len(program.nodes)):
-        if program.nodes[i].seen >= 0:
-            settle_maximum(program, state, i)
-        begins = program.nodes[i].start + clock.biased[i] * clock.period - clock.window + 1
+        node = program.nodes[i]
+        if node.seen >= 0:
+            settle_maximum(node, state.best, state.seen, program.inputs, state.acc64)
+        begins = node.start + clock.biased[i] * clock.period - clock.window + 1
         if tick >= begins and clock.biased[i] < clock.n_frames:
             clock.biased[i] += 1
-            _add_bias(program, state, i)
+            if node.wide:
+                _add_bias(node, state.acc64, program.rest64)
+            else:
+                _add_bias(node, state.acc32, program.rest32)
 
 
 @inlined
 def _latch(program: Program, state: State, clock: Clock, data: Data, i: int, sample: int) -> None:
     """Fill the list of the frame that node `i` latches."""
+    node = program.nodes[i]
     frame = clock.latched[i]
     to = clock.ring[i] + frame % clock.depth[i]
-    if program.nodes[i].kind == SOURCE:
-        size = program.nodes[i].size
-        feed = data.feed_at[i] + (sample * clock.n_frames + frame) * size
-        read_feed(program, state, i, to, data.feeds, feed)
+    if node.kind == SOURCE:
+        feed = data.feed_at[i] + (sample * clock.n_frames + frame) * node.size
+        read_feed(node, program.rooms[to], state.lists, program.order, data.feeds, feed)
     else:
         latch(program, state, i, to, False)
 
@@ -147,52 +166,46 @@ def _latch(program: Program, state: State, clock: Clock, data: Data, i: int, sam
 @inlined
 def _finish(program: Program, state: State, clock: Clock, data: Data, i: int, sample: int) -> None:
     """Note that the list of a frame has been filled, and record it."""
+    node = program.nodes[i]
     frame = clock.latched[i]
     to = clock.ring[i] + frame % clock.depth[i]
     clock.latched[i] = frame + 1
-    clock.slots[to] = min(state.n_events[to], 1)
-    if program.unit_spikes == 1 and program.nodes[i].counted == 1:
-        clock.slots[to] = state.peak[to]
+    clock.slots[to] = min(state.lists.length[to], 1)
+    if program.unit_spikes == 1 and node.counted == 1:
+        clock.slots[to] = state.lists.peak[to]
     if data.record_at[i] >= 0:
-        write_record(program, state, data, i, to, sample * clock.n_frames + frame)
+        at = data.record_at[i] + (sample * clock.n_frames + frame) * node.size
+        write_record(node, program.rooms[to], state.lists, program.order, data.records, at)
+
+
+@inlined
+def _emit(program: Program, state: State, clock: Clock, events: Events, i: int, tick: int) -> None:
+    """Emit what node `i` sends at this tick: count it and, if there is room at all, note it."""
+    node = program.nodes[i]
+    ring = emitting(node, clock, tick)
+    if ring >= 0:
+        room = program.rooms[node.list]
+        trains = program.unit_spikes == 1 and node.counted == 1
+        since = tick - node.start
+        advance(program.rooms[ring], room, state.lists, state.remaining, clock, since, trains)
+        count_node(room, state.lists, state.node_counters[i], False)
+        if len(events.tick) > 0:
+            _note(node, room, state.lists, program.order, events, i, tick)
 
 
 @kernel
-def _emit(program: Program, state: State, clock: Clock, events: Events, i: int, tick: int) -> None:
-    """Emit what node `i` sends at this tick: count it and, if there is room at all, note it."""
-    ring = _emitting(program, clock, i, tick)
-    if ring < 0:
-        return
-    node = program.nodes[i]
-    _step(program, state, clock, ring, node.list, i, tick)
-    count_node(program, state, i, node.list, False)
-    if len(events.tick) == 0:
-        return
-    room = program.lists[node.list]
-    for e in range(room.events, room.events + state.n_events[node.list]):
-        j = np.int64(state.index[e])
+def _note(
+    node: Any, room: Any, lists: Lists, order: Array, events: Events, i: int, tick: int
+) -> None:
+    """Append a list to the trace."""
+    for e in range(room.events, room.events + lists.length[room.number]):
+        j = np.int64(lists.index[e])
         to = events.used[0]
         events.tick[to] = tick
         events.node[to] = i
-        events.neuron[to] = program.order[node.order + j] if node.order >= 0 else j
-        events.payload[to] = state.payload[e]
+        events.neuron[to] = order[node.order + j] if node.order >= 0 else j
+        events.payload[to] = lists.payload[e]
         events.used[0] += 1
-
-
-@kernel
-def _next_tick(program: Program, clock: Clock, tick: int) -> int:
-    """The next tick at which anything latches, is emitted or is delivered."""
-    soonest = clock.n_ticks
-    for i in range(len(program.nodes)):
-        if clock.latched[i] < clock.n_frames:
-            due = program.nodes[i].start + clock.latched[i] * clock.period
-            soonest = min(soonest, due)
-        soonest = min(soonest, _next_emission(program, clock, i, 0, tick))
-    for p in range(len(program.projections)):
-        projection = program.projections[p]
-        due = _next_emission(program, clock, projection.source, projection.gap, tick)
-        soonest = min(soonest, due)
-    return soonest
 
 
 @kernel
@@ -212,26 +225,40 @@ def _snapshot(program: Program, state: State, events: Events, tick: int) -> None
 
 
 @kernel
-def _emitting(program: Program, clock: Clock, i: int, tick: int) -> int:
-    """The list that node `i` emits from at `tick`, or -1 where it is silent."""
-    since = tick - program.nodes[i].start
+def _next_tick(nodes: Array, projections: Array, clock: Clock, tick: int) -> int:
+    """The next tick at which anything latches, is emitted or is delivered."""
+    soonest = clock.n_ticks
+    for i in range(len(nodes)):
+        if clock.latched[i] < clock.n_frames:
+            soonest = min(soonest, nodes[i].start + clock.latched[i] * clock.period)
+        soonest = min(soonest, _next_emission(nodes[i], clock, 0, tick))
+    for p in range(len(projections)):
+        source = nodes[projections[p].source]
+        soonest = min(soonest, _next_emission(source, clock, projections[p].gap, tick))
+    return soonest
+
+
+@kernel
+def emitting(node: Any, clock: Clock, tick: int) -> int:
+    """The list that a node emits from at `tick`, or -1 where it is silent."""
+    since = tick - node.start
     if since < 0:
         return -1
     frame, slot = since // clock.period, since % clock.period
-    if frame >= clock.latched[i]:
+    if frame >= clock.latched[node.number]:
         return -1
-    ring = clock.ring[i] + frame % clock.depth[i]
+    ring = clock.ring[node.number] + frame % clock.depth[node.number]
     return ring if slot < clock.slots[ring] else -1
 
 
 @kernel
-def _next_emission(program: Program, clock: Clock, i: int, gap: int, tick: int) -> int:
-    """First tick after `tick` at which an emission of node `i` is `gap` ticks old."""
-    start = program.nodes[i].start + gap
+def _next_emission(node: Any, clock: Clock, gap: int, tick: int) -> int:
+    """First tick after `tick` at which an emission of a node is `gap` ticks old."""
+    start = node.start + gap
     since = max(tick + 1 - start, 0)
     frame, slot = since // clock.period, since % clock.period
-    while frame < clock.latched[i]:
-        ring = clock.ring[i] + frame % clock.depth[i]
+    while frame < clock.latched[node.number]:
+        ring = clock.ring[node.number] + frame % clock.depth[node.number]
         if slot < clock.slots[ring]:
             return start + frame * clock.period + slot
         frame, slot = frame + 1, 0
@@ -239,43 +266,33 @@ def _next_emission(program: Program, clock: Clock, i: int, gap: int, tick: int) 
 
 
 @kernel
-def _advance(program: Program, state: State, clock: Clock, p: int, ring: int, emitted: int) -> None:
-    """Bring the list of projection `p` to what was emitted at tick `emitted`."""
-    projection = program.projections[p]
-    source = program.nodes[projection.source]
-    since = emitted - source.start
-    if projection.route >= 0 and since % clock.period == 0:
-        regroup(program, state, p, ring, projection.list)
-        clock.held[projection.list] = since
-        if program.unit_spikes and source.counted:
-            first_spikes(program, state, projection.list)
-        return
-    _step(program, state, clock, ring, projection.list, projection.source, emitted)
-
-
-@kernel
-def _step(
-    program: Program, state: State, clock: Clock, ring: int, to: int, i: int, emitted: int
+def advance(
+    old: Any,
+    room: Any,
+    lists: Lists,
+    remaining: IntArray,
+    clock: Clock,
+    since: int,
+    trains: bool,
 ) -> None:
-    """Bring list `to` to what node `i` emitted at tick `emitted`, from what it holds."""
-    since = emitted - program.nodes[i].start
-    if clock.held[to] == since:  # shared with the node's own list
+    """Bring a list to what its node emitted `since` ticks after its start, from what it holds.
+
+    Args:
+        old: the list of the frame.
+        trains: see `count_node`.
+    """
+    if clock.held[room.number] == since:  # shared, and brought there already
         return
-    clock.held[to] = since
+    clock.held[room.number] = since
     if since % clock.period > 0:
-        next_spikes(program, state, to)
+        next_spikes(room, lists, remaining)
         return
-    copy_list(program, state, ring, to)
-    if program.unit_spikes and program.nodes[i].counted:
-        first_spikes(program, state, to)
+    copy_list(old, room, lists)
+    if trains:
+        first_spikes(room, lists, remaining)
 
 
 @kernel
-def _add_bias(program: Program, state: State, i: int) -> None:
-    node = program.nodes[i]
-    if node.wide:
-        for n in range(node.acc, node.acc + node.acc_size):
-            state.acc64[n] += program.rest64[n]
-    else:
-        for n in range(node.acc, node.acc + node.acc_size):
-            state.acc32[n] += program.rest32[n]
+def _add_bias(node: Any, acc: Array, bias: Array) -> None:
+    for n in range(node.acc, node.acc + node.acc_size):
+        acc[n] += bias[n]
