@@ -86,7 +86,7 @@ class DenseSession:
         for at, fetched in steps:
             for name in names:
                 got = counts[name][at]
-                got[...] = self._value(name, fetched, read, at).reshape(got.shape)
+                got[...] = fetched[self.program.wires[name].name].reshape(got.shape)
             for tally in self.program.tallies:
                 tally.count(fetched, counters, nodes)
         n_ticks = self.schedule.n_ticks(n_frames)
@@ -97,11 +97,6 @@ class DenseSession:
             n_samples=n_samples,
             n_ticks=n_ticks,
         )
-
-    def _value(
-        self, name: str, fetched: dict[str, Array], read: dict[str, IntArray], at: Any
-    ) -> Array:
-        return read[name][at] if name in read else fetched[self.program.wires[name].name]
 
     def _rows(
         self, read: dict[str, IntArray], names: list[str]
@@ -147,7 +142,8 @@ class DenseSession:
             given[wire.name] = feed.astype(np.dtype(wire.dtype))
         wanted = {i.name for i in session.get_inputs()}
         values = session.run(outputs, {n: v for n, v in given.items() if n in wanted})
-        return dict(zip(outputs, values, strict=True))
+        # a feed's tensor can be that of other nodes too: an accumulator that only passes it on
+        return given | dict(zip(outputs, values, strict=True))
 
     def _session(self, names: list[str]) -> tuple[InferenceSession, list[str]]:
         key = frozenset(names)
