@@ -140,7 +140,7 @@ class _Grid:
         return True
 
     def shift(self) -> FloatArray:
-        """b in counts."""
+        """The offset b in counts."""
         return np.asarray(self.b / self.a, dtype=np.float64)
 
     def whole(self, counts: FloatArray) -> bool:

@@ -164,7 +164,8 @@ def _split(
         value = lowering.collect(base).with_shape(flat.shape, base.tensor)
         folded = fold(value, ops)
     kept = rule_ops(steps[n_fold:], site.shape, site.axis)
-    assert folded is not None and kept is not None
+    assert folded is not None
+    assert kept is not None
     return folded, kept
 
 

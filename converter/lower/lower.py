@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import onnx
-from onnx.reference import ReferenceEvaluator
+from onnx import numpy_helper
 
 import snnc.converter.lower.operators  # noqa: F401 (registers the rules)
 from snnc.converter.lower.context import Lowering, OperatorFate
@@ -17,6 +17,7 @@ from snnc.converter.lower.rewrite import rewrite
 from snnc.converter.lower.source import SourceNode, SourceView
 from snnc.converter.lower.values import Affine, Constant, Host, Unknown, Value, chain_of
 from snnc.converter.sources.model import SourceModel
+from snnc.converter.sources.onnxrun import OnnxRunner
 from snnc.ir.errors import NeedsInputGrid, SnncError, UnsupportedOperator
 from snnc.ir.graph import Graph
 from snnc.ir.maps import Identity
@@ -158,28 +159,25 @@ def _finish(lowering: Lowering, node: SourceNode, values: Sequence[Value]) -> No
 
 def _evaluate(lowering: Lowering, node: SourceNode) -> None:
     """An operator on constants only."""
-    feeds = {name: _array(lowering.values[name]) for name in node.inputs if name}
+    arrays = {n: v.array for n, v in _constants_of(lowering, node).items()}
     graph = onnx.helper.make_graph(
         [node.proto],
         "constant",
-        [_info(name, array) for name, array in feeds.items()],
+        [],
         [onnx.ValueInfoProto(name=out) for out in node.outputs],
+        initializer=[numpy_helper.from_array(array, name) for name, array in arrays.items()],
     )
     model = onnx.helper.make_model(graph, opset_imports=list(lowering.view.model.opset_import))
-    results = ReferenceEvaluator(model).run(None, feeds)
+    model.ir_version = lowering.view.model.ir_version
+    results = OnnxRunner(model).outputs({})
     lowering.mark(node.name, "folded", "a constant")
     for out, array in zip(node.outputs, results, strict=True):
         lowering.values[out] = Constant(np.asarray(array))
 
 
-def _array(value: Value) -> np.ndarray:
-    assert isinstance(value, Constant)
-    return value.array
-
-
-def _info(name: str, array: np.ndarray) -> onnx.ValueInfoProto:
-    elem = onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
-    return onnx.helper.make_tensor_value_info(name, elem, array.shape)
+def _constants_of(lowering: Lowering, node: SourceNode) -> dict[str, Constant]:
+    values = {name: lowering.values[name] for name in node.inputs if name}
+    return {name: value for name, value in values.items() if isinstance(value, Constant)}
 
 
 def _pass_unknown(lowering: Lowering, node: SourceNode, rule: LoweringRule | None) -> None:

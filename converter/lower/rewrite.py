@@ -7,7 +7,7 @@ activation fires where the layer computes, and the source's own tensors still sa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -15,12 +15,12 @@ from onnx import helper
 
 from snnc.converter.lower.source import SourceNode, SourceView
 from snnc.converter.sources.model import SourceModel
-from snnc.ir.arrays import Shape
+from snnc.ir.arrays import Array, Shape
 
 _ROUNDING = frozenset({"Round", "Floor", "Ceil"})
 _RISING = frozenset({"Add", "Sub", "Clip", "Relu", "Min", "Max", "Cast", "Identity"}) | _ROUNDING
 _SCALING = frozenset({"Mul", "Div"})
-_MOVING = ("MaxPool", "Transpose")
+_SHAPING = frozenset({"BatchNormalization", "Reshape", "Squeeze", "Unsqueeze", "Flatten"})
 
 
 def rewrite(source: SourceModel) -> SourceView:
@@ -31,7 +31,7 @@ def rewrite(source: SourceModel) -> SourceView:
     moved = False
     readers = view.consumers()
     for node in view.nodes:
-        if node.op_type in _MOVING and len(node.outputs) == 1:
+        if _may_move(view, node):
             chain = _activation_behind(view, readers, node)
             if chain:
                 _swap(view, model, node, chain)
@@ -42,11 +42,20 @@ def rewrite(source: SourceModel) -> SourceView:
     return SourceView(model, source)
 
 
+def _may_move(view: SourceView, node: SourceNode) -> bool:
+    """Not a transpose that undoes an earlier one: together the two are nothing at all."""
+    if node.op_type != "Transpose":
+        return node.op_type == "MaxPool" and len(node.outputs) == 1
+    before = view.producer.get(node.inputs[0])
+    while before is not None and before.op_type in _RISING | _SCALING | _SHAPING:
+        before = view.producer.get(before.inputs[0])
+    return before is None or before.op_type != "Transpose"
+
+
 def _activation_behind(
-    view: SourceView, readers: dict[str, list[SourceNode]] | object, node: SourceNode
+    view: SourceView, readers: Mapping[str, list[SourceNode]], node: SourceNode
 ) -> list[SourceNode]:
     """The elementwise operators behind a node, up to the end of an integer activation."""
-    assert isinstance(readers, dict)
     chain: list[SourceNode] = []
     tensor, n_activation, rounded = node.outputs[0], 0, False
     while True:
@@ -78,7 +87,7 @@ def _commutes(view: SourceView, node: SourceNode, reader: SourceNode) -> bool:
     return all(_is_uniform(c, shape, by_channel=pooling) for c in constants)
 
 
-def _is_uniform(constant: np.ndarray, shape: Shape, *, by_channel: bool) -> bool:
+def _is_uniform(constant: Array, shape: Shape, *, by_channel: bool) -> bool:
     """Is a constant the same at every position (of a channel, axis 1)?"""
     if constant.size == 1:
         return constant.ndim <= len(shape)
@@ -91,7 +100,7 @@ def _is_uniform(constant: np.ndarray, shape: Shape, *, by_channel: bool) -> bool
 def _swap(
     view: SourceView, model: onnx.ModelProto, node: SourceNode, chain: Sequence[SourceNode]
 ) -> None:
-    """x -> node -> chain -> y becomes x -> chain -> node -> y."""
+    """Turn x -> node -> chain -> y into x -> chain -> node -> y."""
     shape = view.shape(node.inputs[0])
     end = chain[-1].outputs[0]
     before = node.inputs[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from snnc.converter.lower.activation import BOUNDING, Activation, first_rounding, recognise
@@ -22,6 +21,7 @@ from snnc.converter.lower.values import (
     ViewOp,
     Wire,
     chain_of,
+    replay,
 )
 from snnc.ir.errors import UnsupportedOperator
 from snnc.ir.nodes import HostOp, Input, Population
@@ -36,7 +36,8 @@ def settle(lowering: Lowering, value: Value) -> Affine | Host | Unknown:
     if found is not None:
         return _settle_activation(lowering, chain, found)
     if isinstance(chain.base, Host):
-        assert isinstance(value, Pending) and value.tensor is not None
+        assert isinstance(value, Pending)
+        assert value.tensor is not None
         return Host(shape=value.shape, tensor=value.tensor)
     flat = flatten(chain.base.shape, chain.steps)
     bounding = next((s for s in flat.steps if s.op.name in BOUNDING), None)
@@ -86,17 +87,11 @@ def _settle_activation(lowering: Lowering, chain: Chain, found: _Found) -> Affin
     return lowering.settle(replay(result.with_shape(end.shape, end.tensor), rest))
 
 
-def replay(base: Value, steps: Sequence[Pending]) -> Value:
-    """Let operations wait on another base."""
-    value = base
-    for step in steps:
-        value = replace(step, parent=value)
-    return value
-
-
 def _folded(lowering: Lowering, base: Affine, flat: FlatChain) -> Affine:
-    """Fold linear operations; a layout or a scale that shared weights cannot hold costs an
-    accumulator."""
+    """Fold linear operations.
+
+    A layout or a scale that shared weights cannot hold costs an accumulator.
+    """
     value = base.with_shape(flat.shape, base.tensor) if flat.index is None else None
     if value is None:
         value = _in_layout(lowering, base, flat)

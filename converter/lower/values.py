@@ -7,6 +7,7 @@ they join a fire rule or fold into weights is decided by what comes after them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -253,3 +254,11 @@ def chain_of(value: Value) -> Chain:
     if isinstance(value, Constant):
         raise TypeError("constants are folded, nothing waits on them")
     return Chain(value, tuple(reversed(steps)))
+
+
+def replay(base: Value, steps: Sequence[Pending]) -> Value:
+    """Let operations wait on another base."""
+    value = base
+    for step in steps:
+        value = replace(step, parent=value)
+    return value

@@ -218,7 +218,7 @@ def identity(lowering: Lowering, node: SourceNode) -> Value:
 
 @lowers("BatchNormalization", fate="folded", why="folds into weights and biases", waits=True)
 def batch_normalization(lowering: Lowering, node: SourceNode) -> Value:
-    """y = (x - mean) / sqrt(var + epsilon) * weight + bias, by channel, in float64."""
+    """By channel: y = (x - mean) / sqrt(var + epsilon) * weight + bias, in float64."""
     value = lowering.operand(node, 0)
     constants = [lowering.constant(node, i) for i in range(1, 5)]
     weight, bias, mean, var = (np.asarray(c, dtype=np.float64) for c in constants)

@@ -46,7 +46,7 @@ def convolution(lowering: Lowering, node: SourceNode) -> Value:
 
 @lowers("Gemm", fate="event", why="synapses")
 def gemm(lowering: Lowering, node: SourceNode) -> Value:
-    """y = alpha * x W + beta * b for one row x."""
+    """For one row x: y = alpha * x W + beta * b."""
     value = lowering.events(lowering.operand(node, 0))
     weight = np.asarray(lowering.constant(node, 1), dtype=np.float64)
     bias = lowering.constant(node, 2)

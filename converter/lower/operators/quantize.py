@@ -29,7 +29,7 @@ def _scale_and_zero(lowering: Lowering, node: SourceNode, n_axes: int) -> tuple[
 
 @lowers("QuantizeLinear", fate="event", why="part of a neuron's fire rule", waits=True)
 def quantize(lowering: Lowering, node: SourceNode) -> Value:
-    """q = saturate(round_half_even(x / scale) + zero_point)."""
+    """The stored integer saturate(round_half_even(x / scale) + zero_point)."""
     value = lowering.operand(node, 0)
     scale, zero = _scale_and_zero(lowering, node, len(value.shape))
     limits = np.iinfo(zero.dtype)
@@ -42,7 +42,7 @@ def quantize(lowering: Lowering, node: SourceNode) -> Value:
 
 @lowers("DequantizeLinear", fate="folded", why="a step", waits=True)
 def dequantize(lowering: Lowering, node: SourceNode) -> Value:
-    """x = (q - zero_point) * scale."""
+    """The real value (q - zero_point) * scale."""
     value = lowering.operand(node, 0)
     scale, zero = _scale_and_zero(lowering, node, len(value.shape))
     value = with_constant(lowering, node, value, "sub", zero, inner=True)

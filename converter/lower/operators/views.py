@@ -5,16 +5,27 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from snnc.converter.lower.context import Lowering
 from snnc.converter.lower.fold import added
-from snnc.converter.lower.layout import in_order, rearranged
+from snnc.converter.lower.layout import flatten, in_order, rearranged
 from snnc.converter.lower.registry import lowers
 from snnc.converter.lower.source import SourceNode
 from snnc.converter.lower.spread import Spread
 from snnc.converter.lower.through import apply_pointwise
-from snnc.converter.lower.values import Affine, Constant, Host, Value, ViewOp, affine
-from snnc.ir.arrays import IntArray, Shape, size_of
+from snnc.converter.lower.values import (
+    Affine,
+    Constant,
+    Host,
+    Synapses,
+    Value,
+    ViewOp,
+    affine,
+    chain_of,
+    replay,
+)
+from snnc.ir.arrays import FloatArray, IntArray, Shape, size_of
 from snnc.ir.errors import UnsupportedOperator
 
 _RESHAPES = ("Reshape", "Flatten", "Squeeze", "Unsqueeze")
@@ -72,7 +83,8 @@ def slice_(lowering: Lowering, node: SourceNode) -> Value:
     """A part along some axes."""
     at = _positions(lowering, node)
     starts, ends, axes, steps = (lowering.constant(node, i) for i in range(1, 5))
-    assert starts is not None and ends is not None
+    assert starts is not None
+    assert ends is not None
     axes = np.arange(len(starts)) if axes is None else axes
     steps = np.ones(len(starts), dtype=int) if steps is None else steps
     cut = [slice(None)] * at.ndim
@@ -142,7 +154,7 @@ def _padded(lowering: Lowering, node: SourceNode, index: IntArray) -> Value:
     return _picked(lowering, node, index, node.outputs[0])
 
 
-def _with_fill(value: Affine, fill: np.ndarray) -> Affine:
+def _with_fill(value: Affine, fill: FloatArray) -> Affine:
     spread = Spread.of(fill, value.shape)
     return replace(value, offset=value.offset + spread, magnitude=value.magnitude + abs(spread))
 
@@ -151,33 +163,55 @@ def _with_fill(value: Affine, fill: np.ndarray) -> Affine:
 def scatter(lowering: Lowering, node: SourceNode) -> Value:
     """Constants written over a part of a value that holds no signal there."""
     indices, updates = lowering.constant(node, 1), lowering.constant(node, 2)
-    assert indices is not None and updates is not None
-    value = lowering.events(lowering.operand(node, 0))
-    full = np.zeros(value.shape, dtype=bool)
-    constants = value.offset.full().copy()
+    assert indices is not None
+    assert updates is not None
+    chain = chain_of(lowering.operand(node, 0))
+    if isinstance(chain.base, Affine) and all(isinstance(s.op, ViewOp) for s in chain.steps):
+        value, steps = chain.base, chain.steps
+    else:
+        value, steps = lowering.events(lowering.operand(node, 0)), ()
+    shape = steps[-1].shape if steps else value.shape
+    written, region = np.zeros(shape), np.zeros(shape)
     where = tuple(np.moveaxis(indices, -1, 0))
-    full[where], constants[where] = True, updates
-    if _carries(value, full):
+    written[where], region[where] = updates, 1.0
+    index = flatten(value.shape, steps).index
+    result = _overwritten(
+        node,
+        value,
+        Spread.of(written, shape).put(index, value.shape),
+        Spread.of(region, shape).put(index, value.shape).full() > 0,
+    )
+    if not steps:
+        return replace(result, tensor=node.outputs[0])
+    return lowering.pend(node, replay(result, steps), ViewOp(), shape)
+
+
+def _overwritten(
+    node: SourceNode, value: Affine, written: Spread, region: NDArray[np.bool_]
+) -> Affine:
+    if _carries(value, region):
         raise UnsupportedOperator(
             "constants are written over values that depend on the data",
             where=node.where,
             hint="only padding may be overwritten",
         )
-    magnitude = np.where(full, np.abs(constants), value.magnitude.full())
+    constants = written.full()
+    offset = np.where(region, constants, value.offset.full())
+    magnitude = np.where(region, np.abs(constants), value.magnitude.full())
     return replace(
         value,
-        offset=Spread.of(constants, value.shape),
+        offset=Spread.of(offset, value.shape),
         magnitude=Spread.of(magnitude, value.shape),
-        tensor=node.outputs[0],
+        tensor=None,
     )
 
 
-def _carries(value: Affine, region: np.ndarray) -> bool:
+def _carries(value: Affine, region: NDArray[np.bool_]) -> bool:
     """Does any synapse or wire reach the region?"""
     flat = region.reshape(-1)
     for term in value.terms:
-        if term in value.synapses:
-            map_ = value.synapses[value.synapses.index(term)].map
+        if isinstance(term, Synapses):
+            map_ = term.map
             ones = map_.with_weight(np.ones(map_.weight.shape))
             present = np.ones(map_.in_size)
             if term.gather is not None:

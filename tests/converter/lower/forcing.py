@@ -55,7 +55,9 @@ def force(lowered: Lowered, inputs: dict[str, Array]) -> dict[str, Comparison]:
         own = source if isinstance(node, Input | HostOp) else evaluate(graph, node, reals)
         if source is not None and not isinstance(node, Input):
             assert own is not None
-            step = float(np.min(node.step)) if isinstance(node, Population) and _fires(node) else 0.0
+            step = (
+                float(np.min(node.step)) if isinstance(node, Population) and _fires(node) else 0.0
+            )
             compared[name] = Comparison(own.reshape(-1), source, step)
         reals[name] = own if source is None else source
     return compared
@@ -75,7 +77,11 @@ def evaluate(graph: Graph, node: Node, reals: dict[str, Array]) -> Array | None:
         return p.apply(reals[p.source][None])[0]
     if isinstance(node, Product):
         ports = [
-            sum(p.apply(reals[p.source][None]).reshape(1, *shape) for p in incoming if p.port == port)
+            sum(
+                p.apply(reals[p.source][None]).reshape(1, *shape)
+                for p in incoming
+                if p.port == port
+            )
             for port, shape in (("a", node.a_shape), ("b", node.b_shape))
         ]
         return node.multiply(*ports)[0].reshape(-1)

@@ -52,7 +52,11 @@ FORMS = {
         0.25,
     ),
     "signed": ("a = Clip(c, neg, hi) r = Round(a) y = Div(r, hi)", 4, 0.25),
-    "integer-cast": ("a = Clip(c, lo, hi) i = Cast <to: int = 6> (a) y = Cast <to: int = 1> (i)", 4, 1),
+    "integer-cast": (
+        "a = Clip(c, lo, hi) i = Cast <to: int = 6> (a) y = Cast <to: int = 1> (i)",
+        4,
+        1,
+    ),
 }
 
 

@@ -28,8 +28,16 @@ CONVS = {
     "dilated": ("<dilations: ints = [2,1], pads: ints = [2,1,2,1]>", (4, 2, 3, 3), (2, 7, 8)),
     "grouped": ("<group: int = 2, pads: ints = [1,1,1,1]>", (4, 2, 3, 3), (4, 7, 6)),
     "depthwise": ("<group: int = 4, pads: ints = [1,1,1,1]>", (8, 1, 3, 3), (4, 7, 6)),
-    "same-upper": ('<auto_pad: string = "SAME_UPPER", strides: ints = [2,2]>', (4, 2, 3, 3), (2, 7, 6)),
-    "same-lower": ('<auto_pad: string = "SAME_LOWER", strides: ints = [2,2]>', (4, 2, 4, 4), (2, 7, 6)),
+    "same-upper": (
+        '<auto_pad: string = "SAME_UPPER", strides: ints = [2,2]>',
+        (4, 2, 3, 3),
+        (2, 7, 6),
+    ),
+    "same-lower": (
+        '<auto_pad: string = "SAME_LOWER", strides: ints = [2,2]>',
+        (4, 2, 4, 4),
+        (2, 7, 6),
+    ),
     "one-axis": ("<strides: ints = [2], pads: ints = [1,1]>", (4, 2, 3), (2, 9)),
     "unused-end": ("<strides: ints = [2,2]>", (4, 2, 2, 2), (2, 7, 6)),
 }
@@ -81,9 +89,7 @@ def test_constants_in_front_of_a_layer_fold_into_weights_and_a_bias_map() -> Non
 def test_a_map_by_position_folds_into_the_bias() -> None:
     body = f"n = Conv <pads: ints = [1,1,1,1]> (x, w) c = Add(n, position) {ACT}"
     position = weights(1, 3, 5, 6, seed=3)
-    lowered, _ = check(
-        from_text(body, (2, 5, 6), bounds(w=weights(3, 2, 3, 3), position=position))
-    )
+    lowered, _ = check(from_text(body, (2, 5, 6), bounds(w=weights(3, 2, 3, 3), position=position)))
     np.testing.assert_array_equal(lowered.graph.populations[0].bias, position[0])
 
 
@@ -92,9 +98,7 @@ def test_batch_norm_and_layer_scale_fold() -> None:
     body = f"k = Conv <pads: ints = [1,1,1,1]> (x, w) {bn} {ACT}"
     more = {"g": F([1, -2, 0.0]), "bb": F([0.1, 0.2, 0.3]), "m": F([0, 1, 0]), "v": F([1, 2, 1])}
     scale = F([1, 0.5, 3]).reshape(3, 1, 1)
-    lowered, _ = check(
-        from_text(body, (2, 5, 6), bounds(w=weights(3, 2, 3, 3), s=scale, **more))
-    )
+    lowered, _ = check(from_text(body, (2, 5, 6), bounds(w=weights(3, 2, 3, 3), s=scale, **more)))
     assert len(lowered.graph.populations) == 1
     assert lowered.graph.populations[0].bias.shape == (3,)
 
@@ -151,15 +155,14 @@ def test_a_chain_of_dense_layers_is_one() -> None:
     body = f"p = MatMul(x, u) q = Add(p, b) c = MatMul(q, v) {ACT}"
     more = {"u": weights(5, 7), "v": weights(7, 4, seed=2), "b": weights(7)}
     lowered, _ = check(from_text(body, (5,), bounds(**more)))
-    assert [type(p.map) for p in lowered.graph.projections.values()][0] is Dense
+    assert next(type(p.map) for p in lowered.graph.projections.values()) is Dense
     assert len(lowered.graph.populations) == 1
 
 
 def test_a_chain_that_cannot_be_one_gets_an_accumulator() -> None:
     """Zeros around the first layer's output are not what it would compute there."""
     body = (
-        "p = Conv <pads: ints = [1,1,1,1]> (x, u) "
-        f"c = Conv <pads: ints = [1,1,1,1]> (p, v) {ACT}"
+        f"p = Conv <pads: ints = [1,1,1,1]> (x, u) c = Conv <pads: ints = [1,1,1,1]> (p, v) {ACT}"
     )
     more = {"u": weights(5, 2, 3, 3), "v": weights(3, 5, 3, 3)}
     lowered, _ = check(from_text(body, (2, 7, 8), bounds(**more)))
@@ -221,7 +224,7 @@ def test_a_padded_batch_norm_between_two_layers_folds() -> None:
 
 def test_the_synapses_carry_the_name_of_their_layer() -> None:
     lowered, _ = check(from_text(f"c = Conv(x, w) {ACT}", (2, 5, 6), bounds(w=weights(3, 2, 3, 3))))
-    assert list(lowered.graph.projections)[0] == "c"
+    assert next(iter(lowered.graph.projections)) == "c"
     (population,) = lowered.graph.populations
     assert isinstance(population, Population)
     assert population.name == "r"

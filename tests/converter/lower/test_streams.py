@@ -42,9 +42,7 @@ def test_a_stream_is_an_accumulator_with_skip_weights_of_one() -> None:
     streams = [p for p in lowered.graph.populations if p.model.kind == "accumulator"]
     assert [p.source_tensor for p in streams] == ["s1", "s2", "y"]
     for stream in streams[1:]:
-        skips = [
-            p for p in lowered.graph.incoming(stream.name) if isinstance(p.map, Identity)
-        ]
+        skips = [p for p in lowered.graph.incoming(stream.name) if isinstance(p.map, Identity)]
         assert [float(p.map.weight) for p in skips] == [1.0]
 
 
@@ -86,12 +84,18 @@ def test_a_layer_on_a_sum_of_counts_reads_an_accumulator() -> None:
 
 
 def test_subtraction() -> None:
-    body = "c1 = Conv <pads: ints = [1,1,1,1]> (r0, w1) s = Sub(c1, r0) a = Clip(s, lo, hi) y = Round(a)"
+    body = (
+        "c1 = Conv <pads: ints = [1,1,1,1]> (r0, w1) s = Sub(c1, r0) "
+        "a = Clip(s, lo, hi) y = Round(a)"
+    )
     check(net(body))
 
 
 def test_a_sum_that_repeats_a_value_is_refused() -> None:
-    body = "m = ReduceMean <keepdims: int = 1> (r0, axes) s = Add(r0, m) a = Clip(s, lo, hi) y = Round(a)"
+    body = (
+        "m = ReduceMean <keepdims: int = 1> (r0, axes) s = Add(r0, m) "
+        "a = Clip(s, lo, hi) y = Round(a)"
+    )
     source = net(body, axes=np.array([2, 3]))
     with pytest.raises(UnsupportedOperator, match="repeats a value") as caught:
         lower(source)

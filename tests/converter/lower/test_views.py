@@ -1,0 +1,189 @@
+"""Operators that only move values become wiring, never neurons."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from snnc.converter.lower import lower
+from snnc.ir.errors import UnsupportedOperator
+from tests.converter.lower.nets import check, fires, from_text, weights
+
+F = np.float32
+FIRST = "c0 = Conv <pads: ints = [1,1,1,1]> (x, w0) a0 = Clip(c0, lo, hi) r0 = Round(a0) "
+NUMBERS = {"lo": np.asarray(F(0)), "hi": np.asarray(F(4))}
+array = np.array
+
+
+def net(body: str, **more: np.ndarray) -> object:
+    return from_text(FIRST + body, (2, 5, 6), NUMBERS | {"w0": weights(4, 2, 3, 3)} | more)
+
+
+VIEWS = {
+    "flatten": ("f = Flatten(r0) y = MatMul(f, m)", {"m": weights(120, 3)}),
+    "reshape": (
+        "f = Reshape(r0, s) y = MatMul(f, m)",
+        {"s": array([1, 4, 30]), "m": weights(30, 3)},
+    ),
+    "tokens": (
+        "f = Reshape(r0, s) t = Transpose <perm: ints = [0,2,1]> (f) y = MatMul(t, m)",
+        {"s": array([1, 4, 30]), "m": weights(4, 3)},
+    ),
+    "squeeze": (
+        "u = Unsqueeze(r0, z) q = Squeeze(u, z) y = Conv(q, v)",
+        {"z": array([0]), "v": weights(3, 4, 2, 2)},
+    ),
+    "slice-of-space": (
+        "p = Slice(r0, st, en, ax, sp) y = Conv(p, v)",
+        {
+            "st": array([1, 5]),
+            "en": array([5, -7]),
+            "ax": array([2, 3]),
+            "sp": array([2, -2]),
+            "v": weights(3, 4, 2, 2),
+        },
+    ),
+    "gather": (
+        "p = Gather <axis: int = 1> (r0, i) y = Conv(p, v)",
+        {"i": array([2, 0]), "v": weights(3, 2, 2, 2)},
+    ),
+    "zero-padding": (
+        "p = Pad(r0, pp) y = Conv(p, v)",
+        {"pp": array([0, 0, 1, 0, 0, 0, 2, 1]), "v": weights(3, 4, 3, 3)},
+    ),
+    "constant-padding": (
+        "p = Pad(r0, pp, fill) y = Conv(p, v)",
+        {"pp": array([0, 0, 1, 1, 0, 0, 1, 1]), "fill": array(F(1.5)), "v": weights(3, 4, 3, 3)},
+    ),
+    "expand-nothing": (
+        "e = Expand(r0, s) y = Conv(e, v)",
+        {"s": array([1, 4, 5, 6]), "v": weights(3, 4, 2, 2)},
+    ),
+}
+
+
+@pytest.mark.parametrize("form", VIEWS)
+def test_a_view_costs_no_neurons(form: str) -> None:
+    body, more = VIEWS[form]
+    lowered, _ = check(net(body, **more))
+    assert [p.model.kind for p in lowered.graph.populations] == ["float-fire", "accumulator"]
+
+
+def test_zero_padding_becomes_the_convolution_s_own() -> None:
+    body, more = VIEWS["zero-padding"]
+    lowered, _ = check(net(body, **more))
+    conv = list(lowered.graph.projections.values())[1]
+    assert conv.gather is None
+    assert conv.map.padding == ((1, 2), (0, 1))
+
+
+def test_split_and_concat_wire_parts() -> None:
+    body = (
+        "p, q = Split <axis: int = 1> (r0, parts) e = Conv(q, v) a1 = Clip(e, lo, hi) "
+        "r1 = Round(a1) k = Concat <axis: int = 1> (p, r1, one) y = Conv(k, u)"
+    )
+    more = {"parts": array([3, 1]), "v": weights(2, 1, 1, 1), "u": weights(2, 6, 3, 3)}
+    lowered, _ = check(net(body, one=np.ones((1, 1, 5, 6), F), **more))
+    last = lowered.graph.populations[-1]
+    into = lowered.graph.incoming(last.name)
+    assert [p.map.in_shape for p in into] == [(3, 5, 6), (2, 5, 6)]
+    assert last.bias.shape in ((2,), (2, 3, 4))
+
+
+def test_an_activation_behind_a_concat_of_counts_is_one_population() -> None:
+    body = (
+        "e = Conv(r0, v) a1 = Clip(e, lo, hi) r1 = Round(a1) k = Concat <axis: int = 1> (r0, r1) "
+        "n = BatchNormalization(k, g, bb, m, va) a2 = Clip(n, lo, hi) y = Round(a2)"
+    )
+    more = {"v": weights(2, 4, 1, 1), "g": weights(6), "bb": weights(6), "m": weights(6)}
+    lowered, _ = check(net(body, va=np.ones(6, F), **more))
+    last = fires(lowered)[-1]
+    assert last.shape == (6, 5, 6)
+    assert len(lowered.graph.incoming(last.name)) == 2
+
+
+def test_concat_before_an_activation_reads_accumulators() -> None:
+    body = (
+        "e = Conv(r0, v) f = Conv(r0, u) k = Concat <axis: int = 1> (e, f) "
+        "a2 = Clip(k, lo, hi) y = Round(a2)"
+    )
+    lowered, _ = check(net(body, v=weights(2, 4, 1, 1), u=weights(3, 4, 1, 1, seed=2)))
+    assert [p.model.kind for p in lowered.graph.populations] == [
+        "float-fire",
+        "accumulator",
+        "accumulator",
+        "float-fire",
+    ]
+
+
+def test_a_batch_norm_between_two_transposes_folds() -> None:
+    """Spiking transformers write norm(linear(x).transpose).transpose."""
+    body = (
+        "f = Reshape(r0, s) t = Transpose <perm: ints = [0,2,1]> (f) l = MatMul(t, m) "
+        "u = Transpose <perm: ints = [0,2,1]> (l) n = BatchNormalization(u, g, bb, mm, va) "
+        "w = Transpose <perm: ints = [0,2,1]> (n) a1 = Clip(w, lo, hi) y = Round(a1)"
+    )
+    more = {"g": weights(3), "bb": weights(3), "mm": weights(3), "va": np.ones(3, F)}
+    lowered, _ = check(net(body, s=array([1, 4, 30]), m=weights(4, 3), **more))
+    assert [p.model.kind for p in lowered.graph.populations] == ["float-fire", "float-fire"]
+
+
+def test_an_activation_behind_a_transpose_fires_where_the_layer_computes() -> None:
+    body = (
+        "e = Conv(r0, v) f = Reshape(e, s) t = Transpose <perm: ints = [0,2,1]> (f) "
+        "a1 = Clip(t, lo, hi) r1 = Round(a1) d = Div(r1, hi) y = MatMul(d, m)"
+    )
+    more = {"v": weights(3, 4, 1, 1), "s": array([1, 3, 30]), "m": weights(3, 2)}
+    lowered, _ = check(net(body, **more))
+    assert [p.model.kind for p in lowered.graph.populations] == [
+        "float-fire",
+        "float-fire",
+        "accumulator",
+    ]
+
+
+def test_scales_by_channel_behind_a_transpose_read_an_accumulator() -> None:
+    body = (
+        "e = Conv(r0, v) t = Transpose <perm: ints = [0,2,3,1]> (e) z = Mul(t, sc) "
+        "a1 = Clip(z, lo, hi) y = Round(a1)"
+    )
+    lowered, _ = check(net(body, v=weights(3, 4, 1, 1), sc=F([1, 0.5, 2])))
+    assert [p.model.kind for p in lowered.graph.populations] == [
+        "float-fire",
+        "accumulator",
+        "float-fire",
+    ]
+    assert fires(lowered)[-1].channel_axis == 2
+
+
+def test_a_part_of_a_layer_reads_an_accumulator() -> None:
+    body = (
+        "e = Conv(r0, v) p, q = Split <axis: int = 1> (e, parts) "
+        "a1 = Clip(p, lo, hi) r1 = Round(a1) a2 = Clip(q, lo, hi) r2 = Round(a2) y = Add(r1, r2)"
+    )
+    lowered, _ = check(net(body, v=weights(4, 4, 1, 1), parts=array([2, 2])))
+    assert [p.model.kind for p in lowered.graph.populations].count("accumulator") == 2
+
+
+REFUSED = {
+    "expand": ("y = Expand(r0, s)", {"s": array([2, 4, 5, 6])}, "repeats"),
+    "gather-twice": ("y = Gather <axis: int = 1> (r0, i)", {"i": array([1, 1])}, "twice"),
+    "reflect": (
+        'y = Pad <mode: string = "reflect"> (r0, pp)',
+        {"pp": array([0, 0, 1, 1, 0, 0, 1, 1])},
+        "reflect",
+    ),
+    "scatter-over-data": (
+        "y = ScatterND(r0, at, new)",
+        {"at": array([[0, 0, 0, 0]]), "new": F([1.0])},
+        "written over",
+    ),
+}
+
+
+@pytest.mark.parametrize("form", REFUSED)
+def test_refusals_name_the_operator(form: str) -> None:
+    body, more, message = REFUSED[form]
+    with pytest.raises(UnsupportedOperator, match=message) as caught:
+        lower(net(body, **more))
+    assert str(caught.value.where).startswith("y (")
