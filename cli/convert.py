@@ -77,7 +77,7 @@ def command(source: Path, as_json: bool, **options: Any) -> None:
             "neurons": json["n_neurons"],
             "synapses": json["n_synapses"],
             "weight bits": json["weight_bits"],
-            "levels D": max(json["levels"].values(), default=None),
+            "levels D": ", ".join(map(str, sorted(set(json["levels"].values())))),
             "host operators": ", ".join(json["host_ops"]) or None,
             "host share of MACs": f"{json['host_mac_share']:.1%}" if json["host_ops"] else None,
         }

@@ -29,6 +29,12 @@ from snnc.cli.terminal import Terminal
 @engine_option
 @setting_options()
 @limit_option
+@click.option(
+    "--verification",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="What `snnc verify --json` printed, to show beside.",
+)
 @output_option("FILE", "Write .json, .csv, .html or .txt; repeats.", multiple=True)
 @force_option
 @json_option

@@ -61,7 +61,9 @@ def _points(trace: TraceResult, index: int, base: int) -> tuple[Any, Any, Any]:
 
 
 def _title(trace: TraceResult) -> str:
-    return f"sample {trace.sample}: {trace.n_spikes:,} spikes in {trace.n_ticks} ticks"
+    return (
+        f"sample {trace.sample}, {trace.code}: {len(trace.tick):,} events in {trace.n_ticks} ticks"
+    )
 
 
 def _draw_png(path: Path, trace: TraceResult, sizes: Mapping[str, int]) -> None:
