@@ -58,6 +58,7 @@ class ForeignModels:
         lists.index[events] = index
         lists.payload[events] = values[index]
         lists.length[to] = len(index)
+        lists.total[to] = np.abs(values).sum()
         lists.peak[to] = np.abs(values).max()
         edges = np.arange(room["pixels"] + 1) * (len(values) // room["pixels"])
         segments = slice(room["segments"], room["segments"] + len(edges))

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from snnc.backends.event.jit import inlined, kernel
-from snnc.backends.event.lists import close_list
-from snnc.backends.event.simd import fire_block, lowest_bit
+from snnc.backends.event.lists import close_list, note_list
+from snnc.backends.event.simd import bit_count, fire_block, lowest_bit
 from snnc.backends.event.tables import (
     FIRE,
     INTEGRATE,
@@ -22,6 +22,8 @@ from snnc.ir.arrays import Array, IntArray
 
 _SEARCH_FROM = 16
 """Levels from which a binary search beats comparing with each threshold."""
+_MANY = 2
+"""Events of a block beyond which all its neurons are gone through."""
 
 
 @inlined
@@ -33,22 +35,33 @@ def latch(program: Program, state: State, i: int, to: int, rest: bool) -> None:
     """
     node, room = program.nodes[i], program.rooms[to]
     if node.wide:
-        _latch(program, state, node, room, state.acc64, program.theta64)
-        _clear(node, state.acc64, program.rest64, rest)
+        _latch(program, state, node, room, state.acc64, program.rest64, program.theta64)
+        if not rest:
+            _empty(node, state.acc64)
     else:
-        _latch(program, state, node, room, state.acc32, program.theta32)
-        _clear(node, state.acc32, program.rest32, rest)
+        _latch(program, state, node, room, state.acc32, program.rest32, program.theta32)
+        if not rest:
+            _empty(node, state.acc32)
 
 
 @inlined
 def _latch(
+    program: Program, state: State, node: Any, room: Any, acc: Array, rest: Array, theta: Array
+) -> None:
+    """Fill a list; the membranes return to `rest`."""
+    if node.kind == FIRE and node.levels < _SEARCH_FROM and node.channels >= LANES:
+        _fire(node, room, state.lists, acc, rest, theta, state.scratch)
+    else:
+        _latch_plainly(program, state, node, room, acc, theta)
+        _return_to(node, acc, rest)
+
+
+@inlined
+def _latch_plainly(
     program: Program, state: State, node: Any, room: Any, acc: Array, theta: Array
 ) -> None:
     if node.kind == FIRE:
-        if node.levels < _SEARCH_FROM:
-            _fire(node, room, state.lists, acc, theta, state.scratch)
-        else:
-            _fire_by_search(node, room, state.lists, acc, theta)
+        _fire_by_search(node, room, state.lists, acc, theta)
     elif node.kind == INTEGRATE:
         _integrate(node, room, state.lists, acc, program.theta64, state.state)
     elif node.kind == PRODUCT:
@@ -59,13 +72,13 @@ def _latch(
 
 
 @kernel
-def _clear(node: Any, acc: Array, bias: Array, rest: bool) -> None:
-    if rest:
-        for n in range(node.acc, node.acc + node.acc_size):
-            acc[n] = bias[n]
-    else:
-        for n in range(node.acc, node.acc + node.acc_size):
-            acc[n] = 0
+def _return_to(node: Any, acc: Array, rest: Array) -> None:
+    acc[node.acc : node.acc + node.acc_size] = rest[node.acc : node.acc + node.acc_size]
+
+
+@kernel
+def _empty(node: Any, acc: Array) -> None:
+    acc[node.acc : node.acc + node.acc_size] = 0
 
 
 @kernel
@@ -87,44 +100,58 @@ def _pass_on(node: Any, room: Any, lists: Lists, acc: Array) -> None:
 
 @kernel
 def _fire(
-    node: Any, room: Any, lists: Lists, acc: Array, theta: Array, scratch: IntArray
+    node: Any,
+    room: Any,
+    lists: Lists,
+    acc: Array,
+    rest: Array,
+    theta: Array,
+    scratch: IntArray,
 ) -> None:
     """Staircase with few levels: compare with each threshold, LANES neurons at once."""
-    n = 0
-    whole = node.channels // LANES * LANES
+    index, payload = lists.index[room.events :], lists.payload[room.events :]
+    n, total, peak = 0, 0, 0
     for pixel in range(node.pixels):
         lists.segments[room.segments + pixel] = n
-        first = pixel * node.channels
         above = node.theta + pixel * node.theta_step
-        for c in range(0, whole, LANES):
+        done = 0
+        while done < node.channels:
+            # the last block overlaps the one before it, and leaves out what that has done
+            c = min(done, node.channels - LANES)
+            first = pixel * node.channels + c
             mask = fire_block(
-                acc, node.acc + first + c, theta, above + c, node.theta_pitch, node.levels,
-                node.lo, scratch, 0,
+                acc, node.acc + first, rest, theta, above + c, node.theta_pitch, node.levels,
+                node.lo, scratch,
             )  # fmt: skip
-            while mask != 0:
-                lane = lowest_bit(mask)
-                lists.index[room.events + n] = first + c + lane
-                lists.payload[room.events + n] = scratch[lane]
-                n += 1
-                mask &= mask - np.uint64(1)
-        for c in range(whole, node.channels):
-            k = node.lo
-            for level in range(node.levels):
-                k += acc[node.acc + first + c] >= theta[above + level * node.theta_pitch + c]
-            if k != 0:
-                lists.index[room.events + n] = first + c
-                lists.payload[room.events + n] = k
-                n += 1
-    for lane in range(LANES):
-        scratch[lane] = 0
-    close_list(room, lists, n)
+            mask = mask >> np.uint64(done - c) << np.uint64(done - c)
+            done = c + LANES
+            if bit_count(mask) > _MANY:
+                # without a branch for each neuron: what is silent is overwritten by the next
+                for lane in range(LANES):
+                    fired = np.int64((mask >> np.uint64(lane)) & np.uint64(1))
+                    index[n] = first + lane
+                    payload[n] = scratch[lane]
+                    total += abs(scratch[lane]) * fired
+                    peak = max(peak, abs(scratch[lane]) * fired)
+                    n += fired
+            else:
+                while mask != 0:
+                    lane = lowest_bit(mask)
+                    index[n] = first + lane
+                    payload[n] = scratch[lane]
+                    total += abs(scratch[lane])
+                    peak = max(peak, abs(scratch[lane]))
+                    n += 1
+                    mask &= mask - np.uint64(1)
+    scratch[:LANES] = 0
+    note_list(room, lists, n, total, peak)
 
 
 @kernel
 def _fire_by_search(
     node: Any, room: Any, lists: Lists, acc: Array, theta: Array
 ) -> None:
-    """Staircase with many levels: binary search for the first threshold above the membrane."""
+    """Staircase with many levels or few channels: binary search for the first threshold above the membrane."""
     n = 0
     for pixel in range(node.pixels):
         lists.segments[room.segments + pixel] = n

@@ -35,12 +35,22 @@ def read_feed(node: Any, room: Any, lists: Lists, order: Array, feed: IntArray, 
 
 @kernel
 def close_list(room: Any, lists: Lists, n: int) -> None:
-    """Note the length and the largest |payload| of a list that has just been filled."""
+    """Note length, sum and largest |payload| of a list that has just been filled."""
+    total, peak = 0, 0
+    payload = lists.payload[room.events : room.events + n]
+    for e in range(n):
+        size = abs(payload[e])
+        total += size
+        peak = max(peak, size)
+    note_list(room, lists, n, total, peak)
+
+
+@inlined
+def note_list(room: Any, lists: Lists, n: int, total: int, peak: int) -> None:
+    """As `close_list`, sum and peak being known."""
     lists.segments[room.segments + room.pixels] = n
     lists.length[room.number] = n
-    peak = 0
-    for e in range(room.events, room.events + n):
-        peak = max(peak, abs(lists.payload[e]))
+    lists.total[room.number] = total
     lists.peak[room.number] = peak
 
 
@@ -78,6 +88,7 @@ def copy_list(old: Any, new: Any, lists: Lists) -> None:
     for pixel in range(old.pixels + 1):
         lists.segments[new.segments + pixel] = lists.segments[old.segments + pixel]
     lists.length[new.number] = n
+    lists.total[new.number] = lists.total[old.number]
     lists.peak[new.number] = lists.peak[old.number]
 
 
@@ -89,6 +100,7 @@ def first_spikes(room: Any, lists: Lists, remaining: IntArray) -> None:
         k = lists.payload[e]
         remaining[e] = abs(k)
         lists.payload[e] = 1 if k > 0 else -1
+    lists.total[room.number] = n
     lists.peak[room.number] = min(1, n)
 
 
@@ -111,7 +123,7 @@ def next_spikes(room: Any, lists: Lists, remaining: IntArray) -> None:
     close_list(room, lists, n)
 
 
-@kernel
+@inlined
 def count_node(room: Any, lists: Lists, counters: IntArray, trains: bool) -> None:
     """Count the events of a list as emitted by its node.
 
@@ -119,9 +131,7 @@ def count_node(room: Any, lists: Lists, counters: IntArray, trains: bool) -> Non
         counters: of the node: events, spikes.
         trains: payload k stands for |k| unit spikes, one in each tick.
     """
-    spikes = 0
-    for e in range(room.events, room.events + lists.length[room.number]):
-        spikes += abs(lists.payload[e])
+    spikes = lists.total[room.number]
     counters[0] += spikes if trains else lists.length[room.number]
     counters[1] += spikes
 
@@ -135,18 +145,21 @@ def count_synapses(
     Returns:
         synaptic events, unit spike operations, effective operations, largest payload.
     """
+    n = lists.length[room.number]
+    index = lists.index[room.events : room.events + n]
+    payload = lists.payload[room.events : room.events + n]
+    fan = fan_out[projection.fan_out :]
+    real = effective[projection.fan_out :]
     events, spikes, operations, spike_operations, peak = 0, 0, 0, 0, 0
-    for e in range(room.events, room.events + lists.length[room.number]):
-        at = projection.fan_out + lists.index[e]
-        reached = np.int64(fan_out[at])
-        if reached < 0:  # the projection does not take this neuron
-            continue
-        size = abs(lists.payload[e])
-        peak = max(peak, size)
-        events += reached
-        spikes += size * reached
-        operations += effective[at]
-        spike_operations += size * effective[at]
+    for e in range(n):
+        reached = np.int64(fan[index[e]])
+        if reached >= 0:  # else the projection does not take this neuron
+            size = abs(payload[e])
+            peak = max(peak, size)
+            events += reached
+            spikes += size * reached
+            operations += real[index[e]]
+            spike_operations += size * real[index[e]]
     if trains:
         return spikes, spikes, spike_operations, min(peak, 1)
     return events, spikes, operations, peak

@@ -8,7 +8,7 @@ import numpy as np
 
 from snnc.backends.event.compile import Compiled
 from snnc.backends.event.frames import Data
-from snnc.backends.event.tables import Lists, Program, State
+from snnc.backends.event.tables import LANES, Lists, Program, State
 from snnc.ir.arrays import IntArray
 
 
@@ -20,14 +20,15 @@ def make_state(compiled: Compiled, program: Program, *, ticks: bool = False) -> 
             resting at the bias.
     """
     rest32, rest64 = program.rest32, program.rest64
-    n_events = int(program.rooms["size"].sum())
+    n_events = int((program.rooms["size"] + LANES).sum())
     n_segments = int((program.rooms["pixels"] + 1).sum())
     n_lists, n_maxima = len(program.rooms), len(program.inputs)
     lists = Lists(
-        index=np.zeros(max(n_events, 1), dtype=np.int32),
-        payload=np.zeros(max(n_events, 1), dtype=np.int64),
+        index=np.zeros(n_events, dtype=np.uint32),
+        payload=np.zeros(n_events, dtype=np.int64),
         segments=np.zeros(n_segments, dtype=np.int64),
         length=np.zeros(n_lists, dtype=np.int64),
+        total=np.zeros(n_lists, dtype=np.int64),
         peak=np.zeros(n_lists, dtype=np.int64),
     )
     return State(

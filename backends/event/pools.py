@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from snnc.backends.event.tables import LIST
+from snnc.backends.event.tables import LANES, LIST
 from snnc.ir.arrays import Array
 
 
@@ -50,7 +50,7 @@ class ListTable:
     def add(self, size: int, pixels: int) -> int:
         """Room for up to `size` events in `pixels` groups; the number of the list."""
         self._rows.append((len(self._rows), self._events, size, self._segments, pixels))
-        self._events += size
+        self._events += size + LANES  # kernels write whole blocks
         self._segments += pixels + 1
         return len(self._rows) - 1
 

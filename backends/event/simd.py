@@ -58,6 +58,10 @@ def _load(builder: Any, pointer: Any) -> Any:
     return value
 
 
+def _store(builder: Any, value: Any, pointer: Any) -> None:
+    builder.store(value, pointer).align = _width(value.type) // 8
+
+
 def _make_add_block(lanes: int) -> Callable[..., None]:
     """acc[at + j] += sum over events e of payload[e] * weights[offset + index[e] * pitch + j]"""
 
@@ -85,8 +89,7 @@ def _make_add_block(lanes: int) -> Callable[..., None]:
                 scale = _splat(builder, _resize(builder, times, kind.element), lanes)
                 term = builder.mul(_resize(builder, weight, kind), scale)
                 builder.store(builder.add(builder.load(tile), term), tile)
-            store = builder.store(builder.load(tile), target)
-            store.align = _width(kind) // 8
+            _store(builder, builder.load(tile), target)
             return context.get_dummy_value()
 
         return signature, generate
@@ -98,6 +101,7 @@ _add_64 = _make_add_block(64)
 _add_32 = _make_add_block(32)
 _add_16 = _make_add_block(16)
 _add_8 = _make_add_block(8)
+_add_4 = _make_add_block(4)
 
 
 @kernel
@@ -130,6 +134,9 @@ def add_rows(
     if size - j >= 8:
         _add_8(acc, at + j, weights, offset + j, pitch, index, payload, first, last)
         j += 8
+    if size - j >= 4:
+        _add_4(acc, at + j, weights, offset + j, pitch, index, payload, first, last)
+        j += 4
     if j < size:
         for e in range(first, last):
             row = offset + np.int64(index[e]) * pitch
@@ -138,21 +145,25 @@ def add_rows(
 
 
 @intrinsic
-def fire_block(typing_context, acc, at, theta, offset, pitch, levels, lo, out, to):  # type: ignore[no-untyped-def]
-    """Staircase of LANES neurons: out[to + j] = lo + #{l : acc[at + j] >= theta[offset + l * pitch + j]}.
+def fire_block(typing_context, acc, at, rest, theta, offset, pitch, levels, lo, out):  # type: ignore[no-untyped-def]
+    """Staircase of LANES neurons; their membranes return to rest.
+
+    out[j] = lo + #{l : acc[at + j] >= theta[offset + l * pitch + j]};  acc[at + j] = rest[at + j]
 
     Returns:
         bit mask of the neurons whose count is not 0.
     """
-    signature = types.uint64(acc, at, theta, offset, pitch, levels, lo, out, to)
+    signature = types.uint64(acc, at, rest, theta, offset, pitch, levels, lo, out)
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        acc, theta, out = (
-            _array(context, builder, signature.args[i], args[i]) for i in (0, 2, 7)
+        acc, rest, theta, out = (
+            _array(context, builder, signature.args[i], args[i]) for i in (0, 2, 3, 8)
         )
-        at, offset, pitch, levels, lo, to = (args[i] for i in (1, 3, 4, 5, 6, 8))
-        membrane = _load(builder, _vector_pointer(builder, acc, at, LANES))
+        at, offset, pitch, levels, lo = (args[i] for i in (1, 4, 5, 6, 7))
+        source = _vector_pointer(builder, acc, at, LANES)
+        membrane = _load(builder, source)
         kind = membrane.type
+        _store(builder, _load(builder, _vector_pointer(builder, rest, at, LANES)), source)
         start = _splat(builder, _resize(builder, lo, kind.element), LANES)
         count = cgutils.alloca_once_value(builder, start)
         with cgutils.for_range(builder, levels, intp=_I64) as loop:
@@ -161,9 +172,8 @@ def fire_block(typing_context, acc, at, theta, offset, pitch, levels, lo, out, t
             reached = builder.sext(builder.icmp_signed(">=", membrane, level), kind)
             builder.store(builder.sub(builder.load(count), reached), count)
         k = builder.load(count)
-        target = _vector_pointer(builder, out, to, LANES)
-        store = builder.store(_resize(builder, k, target.type.pointee), target)
-        store.align = _width(target.type.pointee) // 8
+        target = _vector_pointer(builder, out, _I64(0), LANES)
+        _store(builder, _resize(builder, k, target.type.pointee), target)
         fired = builder.icmp_signed("!=", k, ir.Constant(kind, [0] * LANES))
         mask = builder.bitcast(fired, ir.IntType(LANES))
         return builder.zext(mask, _I64)
@@ -178,5 +188,16 @@ def lowest_bit(typing_context, mask):  # type: ignore[no-untyped-def]
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return signature, generate
+
+
+@intrinsic
+def bit_count(typing_context, mask):  # type: ignore[no-untyped-def]
+    """Number of set bits."""
+    signature = types.int64(types.uint64)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ctpop(args[0])
 
     return signature, generate

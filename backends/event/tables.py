@@ -132,6 +132,8 @@ class Lists(NamedTuple):
     segments: IntArray
     """First event of each pixel, from the list's beginning, and the number of events."""
     length: IntArray
+    total: IntArray
+    """Sum of |payload| of each list."""
     peak: IntArray
     """Largest |payload| of each list."""
 
