@@ -20,6 +20,9 @@ _COUNTERS = (
     "dense_macs",
 )
 
+ARITHMETIC = ("45nm", "45nm-int8", "45nm-int32")
+"""Hardware files that cover arithmetic only, as the baselines do."""
+
 
 def render(report: Report) -> list[RenderableType]:
     """Facts, operations, energy, layers, fidelity, definitions, in this order."""
@@ -47,19 +50,25 @@ def _energy(report: Report) -> RenderableType:
 
 
 def energy_rows(report: Report) -> list[tuple[str, str, str]]:
-    """(what, energy of one sample, share of the float ANN's) for every estimate and baseline."""
+    """(what, energy of one sample, share of the float ANN's) for every estimate and baseline.
+
+    Shares stand where both sides are 45 nm arithmetic; a chip's figures cover much more.
+    """
     reference = report.baseline[0].picojoule
 
-    def row(what: str, picojoule: float | None) -> tuple[str, str, str]:
+    def row(what: str, picojoule: float | None, comparable: bool) -> tuple[str, str, str]:
         if picojoule is None:
             return what, "not published", ""
-        share = f"{picojoule / reference:.1%}" if reference else ""
+        share = f"{picojoule / reference:.1%}" if reference and comparable else ""
         return what, energy_text(picojoule), share
 
     return [
-        *(row(f"{b.title}, 45 nm", b.picojoule) for b in report.baseline),
-        *(row(f"spiking, {e.hardware.title}", e.picojoule) for e in report.energy),
-        row("spiking, formula of the papers", report.papers.picojoule),
+        *(row(f"{b.title}, 45 nm", b.picojoule, True) for b in report.baseline),
+        *(
+            row(f"spiking, {e.hardware.title}", e.picojoule, e.hardware.name in ARITHMETIC)
+            for e in report.energy
+        ),
+        row("spiking, formula of the papers, 45 nm", report.papers.picojoule, True),
     ]
 
 
@@ -68,7 +77,6 @@ def _layers(report: Report) -> RenderableType:
     rows = [
         (
             layer.name,
-            layer.kind,
             layer.n_neurons,
             round(layer.mean_count, 3),
             layer.synapses.synaptic_events / report.n_samples,
@@ -76,7 +84,7 @@ def _layers(report: Report) -> RenderableType:
         )
         for layer in report.layers
     ]
-    heads = ("population", "kind", "neurons", "mean count", "synaptic events", *chips)
+    heads = ("population", "neurons", "mean count", "synaptic events", *chips)
     return table(heads, rows, title="By population, a sample")
 
 
