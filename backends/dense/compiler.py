@@ -17,6 +17,20 @@ from snnc.ir.nodes import Population
 from snnc.ir.ranges import Arriving, NodeRange, arriving_range
 
 
+@dataclass(frozen=True)
+class Foreign:
+    """A population without a lowering: its model's own numpy kernel runs between two sessions.
+
+    Attributes:
+        membrane: tensor that holds what a frame integrated, bias included.
+        count: graph input that takes what the model makes of it.
+    """
+
+    node: Population
+    membrane: str
+    count: str
+
+
 @dataclass
 class Compiler:
     """What the lowering of nodes shares.
@@ -24,6 +38,7 @@ class Compiler:
     Attributes:
         wires: values of the nodes done so far.
         states: by graph input that holds state: the output that replaces it, and its shape.
+        foreign: populations that run outside of ONNX Runtime, in topological order.
     """
 
     graph: Graph
@@ -32,6 +47,7 @@ class Compiler:
     builder: Builder = field(default_factory=Builder)
     wires: dict[str, Wire] = field(default_factory=dict)
     states: dict[str, tuple[str, Shape]] = field(default_factory=dict)
+    foreign: list[Foreign] = field(default_factory=list)
 
     def arriving(self, projections: list[Projection], n_channels: int = 1) -> Arriving:
         """Bounds of what projections bring, per channel of the target."""

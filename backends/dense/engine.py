@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from snnc.backends.base import Counters, EngineResult, Feeds, NodeCounters
+from snnc.backends.dense.execute import Executor
 from snnc.backends.feeds import read_feeds
 from snnc.ir.arrays import Array, IntArray
 from snnc.ir.codes import CODES, RunSettings
@@ -18,12 +18,8 @@ from snnc.ir.nodes import Population, Product
 from snnc.ir.schedule import make_schedule
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
-
     from snnc.backends.dense.program import Program
 
-INEXACT_FUSIONS = ["ConvMulFusion", "MatMulScaleFusion"]
-"""Graph optimisations that move a factor into weights, where products would be rounded."""
 LARGEST_CHUNK = 2**19
 """Neurons of the largest population that are computed at once, over all rows."""
 
@@ -54,7 +50,7 @@ class DenseEngine:
 
 
 class DenseSession:
-    """A compiled graph; ONNX Runtime sessions are made for each set of recorded nodes."""
+    """A compiled graph and what runs it."""
 
     def __init__(
         self,
@@ -69,7 +65,7 @@ class DenseSession:
         self.schedule = make_schedule(graph, settings)
         self.n_frames = n_frames
         self.program = program
-        self._compiled: dict[frozenset[str], tuple[InferenceSession, list[str]]] = {}
+        self.executor = Executor(program, engine.threads)
 
     def run(self, feeds: Feeds, *, record: Collection[str] | None = None) -> EngineResult:
         """Run N samples; see `Session.run`."""
@@ -82,8 +78,7 @@ class DenseSession:
         }
         counters: dict[str, Counters] = defaultdict(Counters)
         nodes: dict[str, NodeCounters] = defaultdict(NodeCounters)
-        steps = self._by_frame(read, names) if self.program.states else self._rows(read, names)
-        for at, fetched in steps:
+        for at, fetched in self._frames(read, names):
             for name in names:
                 got = counts[name][at]
                 got[...] = fetched[self.program.wires[name].name].reshape(got.shape)
@@ -98,65 +93,25 @@ class DenseSession:
             n_ticks=n_ticks,
         )
 
-    def _rows(
+    def _frames(
         self, read: dict[str, IntArray], names: list[str]
     ) -> Iterator[tuple[Any, dict[str, Array]]]:
-        """Frames know nothing of each other: samples in chunks, all frames side by side."""
+        """Chunks of samples; where membranes live across frames, frame after frame."""
         n_samples, n_frames = next(iter(read.values())).shape[:2]
-        size = max(1, self._batch() // n_frames)
+        has_state = any(p.model.has_state for p in self.graph.populations)
+        size = self._batch() if has_state else max(1, self._batch() // n_frames)
         for first in range(0, n_samples, size):
-            at = slice(first, first + size)
-            feeds = {name: feed[at].reshape(-1, *feed.shape[2:]) for name, feed in read.items()}
-            yield at, self._compute(feeds, {}, names)
-
-    def _by_frame(
-        self, read: dict[str, IntArray], names: list[str]
-    ) -> Iterator[tuple[Any, dict[str, Array]]]:
-        """Membranes live across frames: a chunk of samples, frame after frame."""
-        n_samples, n_frames = next(iter(read.values())).shape[:2]
-        size = self._batch()
-        for first in range(0, n_samples, size):
-            rows = len(range(n_samples)[first : first + size])
-            states = self._fresh(rows)
+            chunk = slice(first, min(first + size, n_samples))
+            if not has_state:  # frames know nothing of each other: all side by side
+                rows = {n: feed[chunk].reshape(-1, *feed.shape[2:]) for n, feed in read.items()}
+                memory = self.executor.fresh((chunk.stop - first) * n_frames)
+                yield chunk, self.executor.frame(rows, memory, names)[0]
+                continue
+            memory = self.executor.fresh(chunk.stop - first)
             for frame in range(n_frames):
-                at = (slice(first, first + size), frame)
-                fetched = self._compute({n: feed[at] for n, feed in read.items()}, states, names)
-                states = {name: fetched[new] for name, (new, _) in self.program.states.items()}
-                yield at, fetched
-
-    def _fresh(self, rows: int) -> dict[str, Array]:
-        """Membranes at a sample's start."""
-        types = self.program.builder.types
-        return {
-            name: np.zeros((rows, *shape), dtype=np.dtype(types[name]))
-            for name, (_, shape) in self.program.states.items()
-        }
-
-    def _compute(
-        self, feeds: dict[str, IntArray], states: dict[str, Array], names: list[str]
-    ) -> dict[str, Array]:
-        session, outputs = self._session(names)
-        given = dict(states)
-        for name, feed in feeds.items():
-            wire = self.program.wires[name]
-            given[wire.name] = feed.astype(np.dtype(wire.dtype))
-        wanted = {i.name for i in session.get_inputs()}
-        values = session.run(outputs, {n: v for n, v in given.items() if n in wanted})
-        # a feed's tensor can be that of other nodes too: an accumulator that only passes it on
-        return given | dict(zip(outputs, values, strict=True))
-
-    def _session(self, names: list[str]) -> tuple[InferenceSession, list[str]]:
-        key = frozenset(names)
-        if key not in self._compiled:
-            program = self.program
-            wanted = [program.wires[n].name for n in names]
-            wanted += [tensor for tally in program.tallies for tensor in tally.tensors]
-            wanted += [new for new, _ in program.states.values()]
-            computed = {name for node in program.builder.nodes for name in node.output}
-            outputs = [name for name in dict.fromkeys(wanted) if name in computed]
-            session = make_session(program.builder.model(outputs), self.engine.threads)
-            self._compiled[key] = session, outputs
-        return self._compiled[key]
+                rows = {n: feed[chunk, frame] for n, feed in read.items()}
+                fetched, memory = self.executor.frame(rows, memory, names)
+                yield (chunk, frame), fetched
 
     def _batch(self) -> int:
         largest = max(node.size for node in self.graph.nodes.values())
@@ -189,21 +144,3 @@ class DenseSession:
             clocked = NodeCounters(neuron_updates=size * n_ticks, neuron_latches=size * n_frames)
             nodes[name] = counted[name] + clocked
         return nodes
-
-
-def make_session(model: bytes, threads: int | None) -> InferenceSession:
-    """An ONNX Runtime session that rounds nowhere: TF32, Winograd and FFT stay off."""
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads or int(os.environ.get("OMP_NUM_THREADS") or 0)
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    providers: list[Any] = ["CPUExecutionProvider"]
-    if "CUDAExecutionProvider" in ort.get_available_providers():
-        # the default algorithm is an implicit matrix product; a search could pick Winograd
-        exact = {"use_tf32": "0", "cudnn_conv_algo_search": "DEFAULT"}
-        providers.insert(0, ("CUDAExecutionProvider", exact))
-    return ort.InferenceSession(
-        model, options, providers=providers, disabled_optimizers=INEXACT_FUSIONS
-    )

@@ -8,10 +8,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from snnc.backends.dense.builder import DType, dtype_for
-from snnc.backends.dense.compiler import Compiler, pooled, summed
+from snnc.backends.dense.compiler import Compiler, Foreign, pooled, summed
 from snnc.backends.dense.fire import add_bias, lower_fire
 from snnc.ir.arrays import along
-from snnc.ir.errors import NotExecutable
 from snnc.ir.neurons import IF, LIF, Accumulator, IntegerFire, Max, NeuronModel
 from snnc.ir.nodes import HostOp, Input, Population, Product
 
@@ -27,18 +26,8 @@ def lower_source(c: Compiler, node: Input | HostOp) -> None:
 
 
 def lower_population(c: Compiler, node: Population) -> None:
-    """A population of any model that has a lowering.
-
-    Raises:
-        NotExecutable: the model has none.
-    """
-    lower = MODELS.get(type(node.model))
-    if lower is None:
-        raise NotExecutable(
-            f"the dense engine has no kernel for `{node.model.kind}` neurons",
-            where=node.module_path or node.name,
-            hint="use --engine event or oracle",
-        )
+    """A population; a model that has no lowering runs its own kernel outside of ONNX Runtime."""
+    lower = MODELS.get(type(node.model), _foreign)
     r = c.ranges[node.name]
     dtype = dtype_for(max(-r.membrane_lo, r.membrane_hi))
     c.wire(node.name, node.name, lower(c, node, node.model, dtype), node.shape)
@@ -58,12 +47,12 @@ def lower_product(c: Compiler, node: Product) -> tuple[str, str]:
     return a, b
 
 
-def _accumulator(c: Compiler, node: Population, model: Accumulator, dtype: DType) -> str:
+def _accumulator(c: Compiler, node: Population, model: NeuronModel, dtype: DType) -> str:
     i = summed(c, c.graph.incoming(node.name), node.shape, dtype)
     return add_bias(c.builder, i, node, node.bias)
 
 
-def _max(c: Compiler, node: Population, model: Max, dtype: DType) -> str:
+def _max(c: Compiler, node: Population, model: NeuronModel, dtype: DType) -> str:
     return pooled(c, c.graph.incoming(node.name)[0], node.shape)
 
 
@@ -97,6 +86,16 @@ def _leaked(c: Compiler, v: str, model: IF | LIF) -> str:
     if dtype != "i8":
         kept = b.op("Floor", [kept], dtype)
     return b.op("Mul", [b.op("Sign", [v], dtype), kept], dtype)
+
+
+def _foreign(c: Compiler, node: Population, model: NeuronModel, dtype: DType) -> str:
+    combine = _max if model.combine == "max" else _accumulator
+    membrane = combine(c, node, model, dtype)
+    r = c.ranges[node.name]
+    largest = max(-int(r.out_lo.min()), int(r.out_hi.max()))
+    count = c.builder.input(f"count:{node.name}", dtype_for(largest), node.shape)
+    c.foreign.append(Foreign(node, membrane, count))
+    return count
 
 
 MODELS: dict[type[NeuronModel], ModelLowering] = {

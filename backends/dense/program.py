@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from snnc.backends.dense.builder import Builder, Wire
-from snnc.backends.dense.compiler import Compiler
+from snnc.backends.dense.compiler import Compiler, Foreign
 from snnc.backends.dense.counting import NodeTally, ProductTally, tally_node, tally_product
 from snnc.backends.dense.nodes import lower_population, lower_product, lower_source
 from snnc.backends.feeds import check_graph
@@ -23,12 +23,14 @@ class Program:
     Attributes:
         wires: by emitting node, in topological order.
         states: by graph input: the output that is its next value, and its shape.
+        foreign: populations that run between sessions, in topological order.
         tallies: what reads the counters off.
     """
 
     builder: Builder
     wires: dict[str, Wire]
     states: dict[str, tuple[str, Shape]]
+    foreign: tuple[Foreign, ...]
     tallies: tuple[NodeTally | ProductTally, ...]
 
 
@@ -36,7 +38,7 @@ def compile_graph(graph: Graph, settings: RunSettings, n_frames: int) -> Program
     """Lower every node of an integer graph.
 
     Raises:
-        NotExecutable: a node or neuron model without a lowering.
+        NotExecutable: a node without a lowering.
         WidthExceeded: a bound passes int64.
     """
     c = Compiler(graph, settings, check_graph(graph, settings, n_frames))
@@ -57,4 +59,4 @@ def compile_graph(graph: Graph, settings: RunSettings, n_frames: int) -> Program
             raise NotExecutable(f"the dense engine does not know {node.kind} nodes", where=name)
         unit_spikes = settings.code == "burst" and graph.emits(name) == "count"
         tallies.append(tally_node(c.builder, graph, name, c.wires[name], unit_spikes))
-    return Program(c.builder, c.wires, c.states, tuple(tallies))
+    return Program(c.builder, c.wires, c.states, tuple(c.foreign), tuple(tallies))

@@ -1,0 +1,116 @@
+"""Runs a compiled graph on ONNX Runtime, rows at a time."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from snnc.ir.arrays import Array, IntArray
+from snnc.ir.neurons import State
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+    from snnc.backends.dense.program import Program
+
+INEXACT_FUSIONS = ["ConvMulFusion", "MatMulScaleFusion"]
+"""Graph optimisations that move a factor into weights, where products would be rounded."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What passes from frame to frame.
+
+    Attributes:
+        membranes: graph inputs by name.
+        foreign: state of the models that run their own numpy kernel, by node.
+    """
+
+    membranes: dict[str, Array]
+    foreign: dict[str, State]
+
+
+class Executor:
+    """ONNX Runtime sessions of one program, one for each set of outputs.
+
+    Args:
+        threads: of ONNX Runtime; None: as OMP_NUM_THREADS says, else all cores.
+    """
+
+    def __init__(self, program: Program, threads: int | None) -> None:
+        self.program = program
+        self.threads = threads
+        self._computed = {name for node in program.builder.nodes for name in node.output}
+        self._sessions: dict[tuple[str, ...], InferenceSession] = {}
+
+    def fresh(self, rows: int) -> Memory:
+        """The memory at a sample's start."""
+        types = self.program.builder.types
+        membranes = {
+            name: np.zeros((rows, *shape), dtype=np.dtype(types[name]))
+            for name, (_, shape) in self.program.states.items()
+        }
+        foreign = {
+            f.node.name: f.node.model.initial_state((rows, *f.node.shape))
+            for f in self.program.foreign
+        }
+        return Memory(membranes, foreign)
+
+    def frame(
+        self, feeds: dict[str, IntArray], memory: Memory, names: list[str]
+    ) -> tuple[dict[str, Array], Memory]:
+        """One frame of some rows: the tensors of `names` and of all counters; the new memory.
+
+        Args:
+            feeds: (rows, *shape) by source node.
+        """
+        program = self.program
+        given = dict(memory.membranes)
+        for name, feed in feeds.items():
+            wire = program.wires[name]
+            given[wire.name] = feed.astype(np.dtype(wire.dtype))
+        foreign = {}
+        for f in program.foreign:
+            i = self._fetch([f.membrane], given)[f.membrane].astype(np.int64)
+            state = memory.foreign[f.node.name]
+            k, foreign[f.node.name] = f.node.model.latch(i, state, f.node.channel_axis)
+            given[f.count] = k.astype(np.dtype(program.builder.types[f.count]))
+        wanted = [program.wires[name].name for name in names]
+        wanted += [tensor for tally in program.tallies for tensor in tally.tensors]
+        wanted += [new for new, _ in program.states.values()]
+        fetched = self._fetch(wanted, given)
+        membranes = {name: fetched[new] for name, (new, _) in program.states.items()}
+        return fetched, Memory(membranes, foreign)
+
+    def _fetch(self, wanted: list[str], given: dict[str, Array]) -> dict[str, Array]:
+        """Tensors by name; one that is given needs no session."""
+        outputs = tuple(name for name in dict.fromkeys(wanted) if name in self._computed)
+        if not outputs:
+            return given
+        if outputs not in self._sessions:
+            model = self.program.builder.model(outputs)
+            self._sessions[outputs] = make_session(model, self.threads)
+        session = self._sessions[outputs]
+        inputs = {i.name: given[i.name] for i in session.get_inputs()}
+        return given | dict(zip(outputs, session.run(outputs, inputs), strict=True))
+
+
+def make_session(model: bytes, threads: int | None) -> InferenceSession:
+    """An ONNX Runtime session that rounds nowhere: TF32, Winograd and FFT stay off."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads or int(os.environ.get("OMP_NUM_THREADS") or 0)
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    providers: list[Any] = ["CPUExecutionProvider"]
+    if "CUDAExecutionProvider" in ort.get_available_providers():
+        # the default algorithm is an implicit matrix product; a search could pick Winograd
+        exact = {"use_tf32": "0", "cudnn_conv_algo_search": "DEFAULT"}
+        providers.insert(0, ("CUDAExecutionProvider", exact))
+    return ort.InferenceSession(
+        model, options, providers=providers, disabled_optimizers=INEXACT_FUSIONS
+    )

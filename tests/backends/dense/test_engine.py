@@ -1,0 +1,259 @@
+"""The dense engine where float32 does not reach, and its counters against hand counts."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+import snnc.backends.dense.maps as dense_maps
+from snnc.backends.base import Counters, NodeCounters
+from snnc.backends.conformance import differences, evaluate
+from snnc.backends.dense import DenseEngine
+from snnc.backends.dense.program import compile_graph
+from snnc.backends.oracle import OracleEngine
+from snnc.ir.codes import RunSettings
+from snnc.ir.graph import Graph, Projection
+from snnc.ir.maps import Conv, Dense, Identity, Sparse, SumPool
+from snnc.ir.neurons import IF, Accumulator, IntegerFire, Max, NeuronModel
+from snnc.ir.nodes import Input, Output, Population
+
+RNG_SEED = 7
+
+
+def network(map_, model, *, lo=0, hi=255, bias=0, exponent=0, more=()):
+    """One input, one population, an output; `more` are populations of identities behind it."""
+    shape, axis = map_.out_shape, map_.channel_axis % len(map_.out_shape)
+    nodes = [
+        Input(name="x", shape=map_.in_shape, lo=lo, hi=hi),
+        Population(name="p", shape=shape, model=model, bias=np.array(bias), channel_axis=axis),
+    ]
+    projections = [Projection(name="w", source="x", target="p", map=map_, exponent=exponent)]
+    for n, follower in enumerate(more):
+        name, source = f"p{n}", nodes[-1].name
+        nodes.append(Population(name=name, shape=shape, model=follower, channel_axis=axis))
+        projections.append(
+            Projection(name=f"i{n}", source=source, target=name, map=Identity(shape=shape))
+        )
+    nodes.append(Output(name="out", shape=shape))
+    last = nodes[-2].name
+    projections.append(
+        Projection(name="read", source=last, target="out", map=Identity(shape=shape))
+    )
+    return Graph(nodes, projections)
+
+
+def conv_map(weight, in_shape, groups=1):
+    n = len(in_shape) - 1
+    return Conv(
+        weight=weight,
+        in_shape=in_shape,
+        stride=(1,) * n,
+        padding=((1, 1),) * n,
+        dilation=(1,) * n,
+        groups=groups,
+    )
+
+
+def check(graph, feeds, code="graded", n_frames=1, **options):
+    """Equal to the oracle and to the frame-by-frame evaluation; returns the result."""
+    settings = RunSettings(code)
+    got = DenseEngine(**options).prepare(graph, settings, n_frames=n_frames).run(feeds)
+    expected = OracleEngine().prepare(graph, settings, n_frames=n_frames).run(feeds)
+    assert not differences(expected, got)
+    for name, k in evaluate(graph, feeds).items():
+        assert (got.counts[name] == k).all()
+    return got
+
+
+def types(graph, code="graded"):
+    """What carries each node's values."""
+    wires = compile_graph(graph, RunSettings(code), 1).wires
+    return {name: wire.dtype for name, wire in wires.items()}
+
+
+def extreme_feed(shape, lo, hi, n=4):
+    """Feeds at the ends of the range, and random ones."""
+    rng = np.random.default_rng(RNG_SEED)
+    feed = rng.integers(lo, hi + 1, (n, 1, *shape))
+    feed[0], feed[1] = hi, lo
+    return {"x": feed}
+
+
+def test_sixteen_bit_convolution_passes_float32() -> None:
+    """3 x 3 x 16 taps of 32767 times 255 is 2^30: float32 alone would round."""
+    rng = np.random.default_rng(RNG_SEED)
+    weight = rng.integers(-32768, 32768, (6, 16, 3, 3))
+    weight[0], weight[1] = 32767, -32768
+    graph = network(conv_map(weight, (16, 5, 5)), Accumulator(), bias=np.arange(6) + 2**31)
+    assert types(graph)["p"] == "f8"
+    result = check(graph, extreme_feed((16, 5, 5), 0, 255))
+    assert result.counts["p"].max() > 2**31
+
+
+def test_thresholds_beyond_float32() -> None:
+    rng = np.random.default_rng(RNG_SEED)
+    weight = rng.integers(-32768, 32768, (5, 300))
+    x = extreme_feed((300,), -128, 127, 40)
+    i = x["x"][:, 0] @ weight.T + 2**40 + 1
+    thresholds = np.sort(np.quantile(i, [0.2, 0.4, 0.6, 0.8], axis=0).astype(np.int64).T)
+    thresholds[:, 1] = i[7]  # a tie
+    thresholds = np.sort(thresholds)
+    model = IntegerFire(lo=-1, thresholds=thresholds)
+    graph = network(Dense(weight=weight), model, lo=-128, hi=127, bias=2**40 + 1)
+    check(graph, x)
+
+
+def test_values_beyond_float64() -> None:
+    """An accumulator of 2^54 + 1 times 3: only int64 holds it."""
+    one = np.array([[2**30, 1]])
+    graph = Graph(
+        [
+            Input(name="x", shape=(2,), lo=0, hi=2**25),
+            Population(name="a", shape=(1,), model=Accumulator(), bias=np.array(1)),
+            Population(name="b", shape=(1,), model=Accumulator()),
+            Population(
+                name="k",
+                shape=(1,),
+                model=IntegerFire(lo=0, thresholds=np.array([[3 * 2**54 + 3, 3 * 2**54 + 4]])),
+            ),
+            Output(name="out", shape=(1,)),
+        ],
+        [
+            Projection(name="w", source="x", target="a", map=Dense(weight=one)),
+            Projection(name="u", source="a", target="b", map=Dense(weight=np.array([[3]]))),
+            Projection(name="i", source="b", target="k", map=Identity(shape=(1,))),
+            Projection(name="r", source="k", target="out", map=Identity(shape=(1,))),
+        ],
+    )
+    assert types(graph) == {"x": "f8", "a": "i8", "b": "i8", "k": "f4"}
+    result = check(graph, {"x": np.array([[[2**24, 0]], [[2**24, 1]], [[2**24 - 1, 0]]])})
+    assert result.counts["k"].ravel().tolist() == [1, 2, 0]
+
+
+def test_steps_that_no_line_meets() -> None:
+    """Irregular thresholds: few by comparison, many by table, by channel and for all."""
+    rng = np.random.default_rng(RNG_SEED)
+    x = extreme_feed((8,), 0, 255, 60)
+    weight = rng.integers(-127, 128, (3, 8))
+    for n_levels, rows in ((3, 3), (3, 1), (60, 3), (60, 1)):
+        thresholds = np.sort(rng.integers(-60000, 60000, (rows, n_levels)))
+        check(network(Dense(weight=weight), IntegerFire(lo=-5, thresholds=thresholds)), x)
+    wide = np.sort(rng.integers(-(2**40), 2**40, (3, 4)))
+    check(network(Dense(weight=weight << 25), IntegerFire(lo=0, thresholds=wide)), x)
+
+
+def test_levels_out_of_reach() -> None:
+    far = np.iinfo(np.int64)
+    x, identity = extreme_feed((2,), 0, 15), Dense(weight=np.eye(2, dtype=np.int64))
+    for thresholds in ([far.max], [far.min], [far.min, 7, far.max], [1000, 2000]):
+        check(network(identity, IntegerFire(lo=0, thresholds=np.array([thresholds]))), x)
+
+
+def test_large_sparse_maps_are_not_made_full(monkeypatch) -> None:
+    monkeypatch.setattr(dense_maps, "MATRIX_LIMIT", 10)
+    indptr, targets = np.array([0, 2, 2, 3, 4]), np.array([0, 2, 2, 0])
+    map_ = Sparse(
+        in_shape=(4,),
+        out_shape=(3,),
+        indptr=indptr,
+        targets=targets,
+        weight=np.array([5, -7, 0, 2]),
+    )
+    check(network(map_, Accumulator(), lo=-9, hi=9), extreme_feed((4,), -9, 9))
+
+
+def test_maximum_over_windows_of_padding_only() -> None:
+    pool = SumPool(in_shape=(1, 3), kernel=(2,), stride=(2,), padding=((2, 2),))
+    result = check(network(pool, Max(), lo=-9, hi=-1), {"x": np.array([[[[-3, -5, -4]]]])})
+    assert result.counts["p"].ravel().tolist() == [0, -3, -4]
+
+
+def test_an_exponent_and_a_global_pool() -> None:
+    pool = SumPool(
+        in_shape=(3, 4, 4),
+        kernel=(4, 4),
+        stride=(4, 4),
+        padding=((0, 0), (0, 0)),
+        weight=np.array([1, -2, 3]),
+    )
+    graph = network(pool, Accumulator(), exponent=3, bias=np.array([1, 2, 3]))
+    check(graph, extreme_feed((3, 4, 4), 0, 255))
+
+
+@pytest.mark.parametrize("code", ["graded", "burst"])
+def test_counters_by_hand(code: str) -> None:
+    """Depthwise, stride 2, padding 1: a corner spike reaches 1, its neighbour 2 synapses."""
+    weight = np.ones((2, 1, 3, 3), dtype=np.int64)
+    weight[1, 0, 1, 1] = 0
+    conv = Conv(
+        weight=weight,
+        in_shape=(2, 4, 4),
+        stride=(2, 2),
+        padding=((1, 1), (1, 1)),
+        dilation=(1, 1),
+        groups=2,
+    )
+    feed = np.zeros((2, 1, 2, 4, 4), dtype=np.int64)
+    feed[0, 0, 0, 0, 0], feed[0, 0, 0, 0, 1] = 1, 3  # fan-out 1 and 2
+    feed[1, 0, 1, 0, 0] = 1  # fan-out 1, by a zero weight
+    result = check(network(conv, Accumulator(), hi=3), {"x": feed}, code)
+    # existing synapses of one channel: (2 + 3)^2 = 25, for each of 2 samples and 2 channels
+    expected = {"graded": Counters(4, 8, 0, 3, 100), "burst": Counters(8, 8, 7, 0, 100)}
+    assert result.counters["w"] == expected[code]
+    spikes = {"graded": NodeCounters(3, 5), "burst": NodeCounters(5, 5)}
+    assert result.node_counters["x"] == spikes[code]
+
+
+def test_counters_beyond_float32() -> None:
+    """Fan-outs and payloads whose sums pass 2^24 are split into digits or go through float64."""
+    rng = np.random.default_rng(RNG_SEED)
+    weight = rng.integers(-1, 2, (40, 1, 3, 3))
+    for hi, size in ((3, 60), (2**20, 20)):
+        graph = network(conv_map(weight, (1, size, size)), Accumulator(), hi=hi)
+        for code in ("graded",) if hi > 3 else ("graded", "burst"):
+            result = check(graph, extreme_feed((1, size, size), 0, hi), code)
+            assert result.counters["w"].unit_spike_operations > 2**20
+
+
+@pytest.mark.parametrize("batch", [1, 2, 100])
+def test_batches_change_nothing(batch: int) -> None:
+    rng = np.random.default_rng(RNG_SEED)
+    graph = network(Dense(weight=rng.integers(-9, 10, (3, 4))), IF(threshold=np.array(40)), hi=9)
+    feed = rng.integers(0, 10, (5, 3, 4))
+    check(graph, {"x": feed}, n_frames=3, batch=batch, threads=1)
+
+
+def test_record_keeps_what_is_asked_for() -> None:
+    graph = network(Dense(weight=np.ones((2, 2), dtype=np.int64)), Accumulator())
+    session = DenseEngine().prepare(graph, RunSettings())
+    feeds = extreme_feed((2,), 0, 255)
+    assert list(session.run(feeds, record=["p"]).counts) == ["p"]
+    assert list(session.run(feeds, record=[]).counts) == []
+    assert set(session.run(feeds).counts) == {"x", "p"}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Alternating(NeuronModel):
+    """A model that no engine knows: it fires i's sign in every second frame."""
+
+    kind: ClassVar[str] = "alternating"
+
+    def initial_state(self, shape):
+        return {"phase": np.zeros(shape, dtype=np.int64)}
+
+    def latch(self, i, state, axis):
+        return np.sign(i) * (state["phase"] % 2), {"phase": state["phase"] + 1}
+
+    def out_range(self, i_lo, i_hi, axis):
+        return np.full(i_lo.shape, -1), np.full(i_hi.shape, 1)
+
+
+def test_an_unknown_model_runs_its_own_kernel() -> None:
+    rng = np.random.default_rng(RNG_SEED)
+    graph = network(
+        Dense(weight=rng.integers(-9, 10, (3, 4))),
+        Alternating(),
+        more=(Accumulator(), Alternating(), IF(threshold=np.array(1))),
+    )
+    check(graph, {"x": rng.integers(0, 10, (5, 4, 4))}, n_frames=4, batch=2)
