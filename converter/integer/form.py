@@ -67,9 +67,10 @@ def integer_form(
     if not MIN_BITS <= weight_bits <= MAX_BITS:
         raise GraphError(f"weights have {MIN_BITS} … {MAX_BITS} bits, not {weight_bits}")
     _check_outputs(graph.validate())
+    most = ANY_EXPONENT if limits.max_exponent is None else limits.max_exponent
     options = Options(
         bits=min(weight_bits, limits.weight_bits or MAX_BITS),
-        max_exponent=ANY_EXPONENT if limits.max_exponent is None else limits.max_exponent,
+        max_exponent=min(most, ANY_EXPONENT),
     )
     settings = settings or RunSettings()
     spare = 0

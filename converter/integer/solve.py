@@ -17,8 +17,10 @@ from snnc.ir.arrays import Array, BoolArray, FloatArray, IntArray
 
 _MOST_FACTORS = 128
 _MOST_ROUNDS = 6
-ANY_EXPONENT = 62
-"""No limit on exponents: int64 has no more."""
+_MOST_HALVINGS = 8
+ANY_EXPONENT = 24
+"""Where a target has no limit; with it every product below stays within int64."""
+_ANY_TWOS = 62
 _FINEST_FOR_BIAS = 2.0**-40
 _LARGEST_MULTIPLE = 2.0**20
 
@@ -213,7 +215,20 @@ class _Solver:
             if not open_.any():
                 break
         largest_power = 2 ** np.floor(np.log2(room)).astype(np.int64)
-        self._divide_steps(np.where(open_, largest_power, chosen))
+        halvings = self._halvings(open_)
+        self.exponent = self.exponent + halvings
+        factor = np.where(open_, largest_power, chosen) * 2**halvings
+        self._divide_steps(np.where(exact, factor, 1))
+
+    def _halvings(self, open_: BoolArray) -> int:
+        """How often to halve all steps where weights leave no room to hold constants exactly."""
+        spare = min(_MOST_HALVINGS, self.max_exponent - int(self.exponent.max(initial=0)))
+        found = 0
+        for halvings in range(1, spare + 1):
+            fits = open_ & self._constants_fit(2**halvings)
+            if fits.any():
+                open_, found = open_ & ~fits, halvings
+        return found
 
     def _has_constants(self) -> BoolArray:
         has = np.zeros(self.n_roots, dtype=bool)
@@ -277,7 +292,7 @@ def _near_integer(quotient: FloatArray) -> BoolArray:
 def _trailing_zeros(values: IntArray) -> IntArray:
     """How often 2 divides each value; many for 0."""
     lowest = values & -values
-    return np.where(values == 0, ANY_EXPONENT, np.log2(np.maximum(lowest, 1)).astype(np.int64))
+    return np.where(values == 0, _ANY_TWOS, np.log2(np.maximum(lowest, 1)).astype(np.int64))
 
 
 def _median_by(group: IntArray, values: FloatArray, n_groups: int) -> FloatArray:
