@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import snnc
 from snnc.backends.base import Target
@@ -38,6 +38,9 @@ DEFAULT_OUTPUT = Path()
 """As `output`: the source's stem in the current folder."""
 SUFFIX = ".snnc"
 _STAGES = 4
+
+FirstLayer: TypeAlias = Literal["host", "chip"]
+ConvStyle: TypeAlias = Literal["sparse", "conv"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -116,8 +119,8 @@ def convert(
     weight_bits: int | None = None,
     code: str | None = None,
     schedule: str | None = None,
-    first_layer: str | None = None,
-    lava_conv: str = "sparse",
+    first_layer: FirstLayer | None = None,
+    lava_conv: ConvStyle = "sparse",
     factory: str | None = None,
     input_shape: Shape | None = None,
     levels: int | None = None,
@@ -156,6 +159,8 @@ def convert(
     """
     start = time.perf_counter()
     tell = progress or silent
+    _check_word("first_layer", first_layer, (None, *get_args(FirstLayer)))
+    _check_word("lava_conv", lava_conv, get_args(ConvStyle))
     chip = get_target(target)
     settings = RunSettings(
         code=code or chip.settings.code,  # type: ignore[arg-type]
@@ -199,6 +204,11 @@ def convert(
         output=paths.output,
         bundle=paths.bundle,
     )
+
+
+def _check_word(name: str, value: str | None, known: tuple[str | None, ...]) -> None:
+    if value not in known:
+        raise WrongUsage(f"{name} is one of {', '.join(map(repr, known))}, not {value!r}")
 
 
 def _manifest(
@@ -247,7 +257,7 @@ class _Paths:
         return cls(path, bundle)
 
 
-def _write(file: SnncFile, paths: _Paths, target: Target, conv: str, *, force: bool) -> None:
+def _write(file: SnncFile, paths: _Paths, target: Target, conv: ConvStyle, *, force: bool) -> None:
     """Write the `.snnc` and the bundle; if the bundle fails, the `.snnc` does not appear."""
     if paths.output is None:
         return

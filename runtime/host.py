@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from snnc.ir.arrays import Array, IntArray
-from snnc.ir.errors import DamagedFile, GraphError
+from snnc.ir.errors import DamagedFile, DataError, GraphError
 from snnc.ir.file import SnncFile
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import HostOp
@@ -52,7 +52,20 @@ class HostRunner:
             raise GraphError(
                 "the host part does not end at an integer activation", where=self.node.name
             )
+        self._check_range(rounded)
         return rounded.astype(np.int64)
+
+    def _check_range(self, integers: Array) -> None:
+        """Widths were checked for lo..hi: anything beyond could overflow unseen."""
+        node = self.node
+        lowest, highest = integers.min(), integers.max()
+        if lowest < node.lo or highest > node.hi:
+            raise DataError(
+                f"what leaves the host runs from {lowest:.0f} to {highest:.0f}, "
+                f"widths were checked for {node.lo} to {node.hi}",
+                where=node.module_path or node.name,
+                hint="bring the data into the range that the model was trained on",
+            )
 
     def values(self, data: Mapping[str, Array]) -> Array:
         """Real values, float64, shape (M, *shape)."""

@@ -84,7 +84,7 @@ class HardwareList:
 
     def to_json(self) -> dict[str, Any]:
         """The object of `snnc hardware --json`."""
-        return jsonable({"hardware": self.hardware})  # type: ignore[no-any-return]
+        return jsonable({"hardware": self.hardware})
 
 
 def targets() -> TargetList:

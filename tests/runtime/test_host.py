@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pytest
 
-from snnc.ir.errors import DamagedFile, GraphError
+from snnc.ir.errors import DamagedFile, DataError, GraphError
 from snnc.ir.file import SnncFile
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Identity
@@ -75,6 +75,11 @@ def test_counts_are_exact() -> None:
     assert feeder.feeds(np.array([[0.25, 0.5, -0.75]]))["host"].tolist() == [[[1, 2, -3]]]
     with pytest.raises(GraphError, match="does not end at an integer activation"):
         feeder.feeds(np.array([[0.3, 0.5, 0.5]]))
+
+
+def test_integers_beyond_the_checked_range() -> None:
+    with pytest.raises(DataError, match="runs from 0 to 10, widths were checked for -9 to 9"):
+        Feeder(make("value", times_two())).feeds(np.array([[0, 0, 2.5]]))
 
 
 def test_missing_or_damaged_parts(tmp_path: Path) -> None:

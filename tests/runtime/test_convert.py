@@ -1,0 +1,76 @@
+"""The Python face of conversion: in memory, to a file, to a bundle, or nothing at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import snnc
+from snnc.ir.errors import OutputExists, UnsupportedByTarget, WrongUsage
+from snnc.runtime.convert import DEFAULT_OUTPUT, convert
+
+pytestmark = pytest.mark.torch
+torch = pytest.importorskip("torch")
+nets: Any = pytest.importorskip("tests.cli.nets")
+
+
+def test_a_module_converts_in_memory() -> None:
+    x = np.random.default_rng(0).integers(0, 17, (4, 1, 8, 8)).astype(np.float32)
+    model = nets.net()
+    found = convert(model, torch.from_numpy(x), input_range=(0, 15), input_bits=4)
+    assert found.output is None
+    assert found.bundle is None
+    assert found.fits is None
+    result = snnc.run(found.model, x)
+    assert result.outputs.shape == (4, 10)
+    with pytest.raises(WrongUsage, match="no file name"):
+        convert(model, torch.from_numpy(x), output=DEFAULT_OUTPUT)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, UnsupportedByTarget("no")])
+def test_a_failed_bundle_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Any
+) -> None:
+    import snnc.backends.lava.bundle as bundle
+
+    def fail(*_args: Any, **_options: Any) -> None:
+        raise error
+
+    source = nets.save(tmp_path / "model.pt")
+    monkeypatch.setattr(bundle, "_write_folder", fail)
+    with pytest.raises((KeyboardInterrupt, UnsupportedByTarget)):
+        convert(source, output=tmp_path / "model.snnc", target="loihi2")
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_outputs_are_checked_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("snnc.runtime.convert.load_source", None)
+    (tmp_path / "a.loihi2").mkdir()
+    with pytest.raises(OutputExists, match=r"a\.loihi2"):
+        convert("m.pt", output=tmp_path / "a.snnc", target="loihi")
+    with pytest.raises(WrongUsage, match=r"cannot write `a\.onnx`"):
+        convert("m.pt", output=tmp_path / "a.onnx")
+
+
+def test_words_are_checked() -> None:
+    with pytest.raises(WrongUsage, match="lava_conv is one of 'sparse', 'conv', not 'dense'"):
+        convert("m.pt", lava_conv="dense")  # type: ignore[arg-type]
+    with pytest.raises(WrongUsage, match="first_layer"):
+        convert("m.pt", first_layer="gpu")  # type: ignore[arg-type]
+
+
+def test_the_file_says_where_it_comes_from(tmp_path: Path) -> None:
+    source = nets.save(tmp_path / "model.pt")
+    convert(source, output=tmp_path / "model.snnc", weight_bits=5, code="burst")
+    model = snnc.load(tmp_path / "model.snnc")
+    shown = model.to_json()
+    assert shown["provenance"]["file"] == "model.pt"
+    assert len(shown["provenance"]["sha256"]) == 64
+    assert shown["written_by"] == f"snnc {snnc.__version__}"
+    assert (shown["weight_bits"], shown["code"]) == (5, "burst")
+    assert max(p["bits"] for p in shown["projections"]) == 5
