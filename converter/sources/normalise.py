@@ -108,13 +108,12 @@ def _at_least_opset(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
 def _passes(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
     import onnx_ir
     import onnx_ir.passes.common as common
-    from onnxscript import optimizer
 
     try:
         ir = onnx_ir.from_proto(model)
         common.InlinePass()(ir)
         common.RemoveInitializersFromInputsPass()(ir)
-        optimizer.fold_constants(ir, input_size_limit=_FOLD_LIMIT, output_size_limit=_FOLD_LIMIT)
+        _fold(ir)
         common.IdentityEliminationPass()(ir)
         common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(ir)
         common.RemoveUnusedNodesPass()(ir)
@@ -125,6 +124,27 @@ def _passes(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
         return onnx_ir.to_proto(ir)
     except Exception as error:  # a hostile graph can fail anywhere in these packages
         raise CannotLoad(f"the ONNX graph is not valid ({_root(error)})", where=where) from None
+
+
+def _fold(ir: Any) -> None:
+    """Fold constants until nothing changes, in place.
+
+    Shapes are inferred before each round: what the exporter left open, or what a folded operand
+    fixes, makes further `Shape` nodes constant.
+    """
+    import onnx_ir.passes.common as common
+    from onnxscript import optimizer
+
+    before = -1
+    while before != (before := len(ir.graph)):
+        common.ShapeInferencePass()(ir)
+        optimizer.fold_constants(
+            ir,
+            onnx_shape_inference=True,
+            input_size_limit=_FOLD_LIMIT,
+            output_size_limit=_FOLD_LIMIT,
+        )
+        common.RemoveUnusedNodesPass()(ir)
 
 
 def _root(error: BaseException) -> str:

@@ -13,7 +13,6 @@ import numpy as np
 from snnc.converter.sources import SourceModel, SourceOptions, load_source
 from snnc.ir.arrays import Array, FloatArray, IntArray, Shape
 from snnc.ir.codes import RunSettings
-from snnc.ir.errors import DataError
 from snnc.ir.nodes import HostOp, Input
 from snnc.runtime.data import DataSet, load_data
 from snnc.runtime.feeds import Feeder
@@ -82,8 +81,6 @@ def verify(
     model = model if isinstance(model, Model) else load(model)
     feeder = Feeder(model.file)
     samples = load_data(data, feeder.shape).limit(limit)
-    if not len(samples):
-        raise DataError("there are no samples to verify with", where=samples.name)
     options = SourceOptions(
         factory=factory,
         input_shape=input_shape,
@@ -181,10 +178,10 @@ class _Work:
         values = self.runner.run(on_grid)
         self.lowering.add(self._inputs(feeds), values, first * self.n_frames)
         if np.array_equal(on_grid, frames):
-            self.rounding.add(values.reference, values.original or values.outputs, counts)
+            self.rounding.add(values.reference, values.original, counts)
         else:
             raw = self.runner.run(frames)
-            self.rounding.add(raw.reference, raw.original or raw.outputs, counts)
+            self.rounding.add(raw.reference, raw.original, counts)
 
     def _on_grid(self, feeds: dict[str, IntArray], frames: Array) -> Array:
         """What the source is fed: the values that the counts stand for, shape (N·T, *shape)."""

@@ -103,8 +103,7 @@ class LoweringCheck:
             self._compare_forced(node, frames, values)
         if values.exported is not None:
             self._compare_export(frames, values.exported)
-        if values.original is not None:
-            self._compare_outputs(frames, values.outputs, values.original)
+        self._compare_outputs(frames, values.outputs, values.original)
         self._run_free(frames)
 
     # -- teacher forcing ---------------------------------------------------------------------
@@ -190,10 +189,12 @@ class LoweringCheck:
         differs: BoolArray,
         tally: Tally,
         wide: FloatArray | None = None,
+        against: FloatArray | None = None,
     ) -> BoolArray:
         """Which differences lie within rounding of a threshold; they are listed in `tally`.
 
-        `wide` stands for the node's own bound where more than its rounding is at work.
+        `wide` stands for the node's own bound where more than its rounding is at work;
+        `against` are counts that must be explained as well.
         """
         result = np.zeros(differs.shape, dtype=bool)
         at = np.nonzero(differs)
@@ -202,6 +203,8 @@ class LoweringCheck:
         i = frames.i[node.name]
         bound = self._bound(node, frames) if wide is None else wide
         explained, margins = near_threshold(node, i, bound, counts, at)
+        if against is not None:
+            explained &= near_threshold(node, i, bound, against, at)[0]
         result[at] = explained
         tally.n_near += int(explained.sum())
         for j in np.flatnonzero(explained)[: max(0, LISTED - len(tally.near))]:
@@ -243,7 +246,7 @@ class LoweringCheck:
             elif self._fires(node):
                 wide = self._bound(node, frames) + self.form.carried(node, errors)
                 wrong = differs & clean
-                wrong &= ~self._explain(node, frames, got, wrong, tally, wide)
+                wrong &= ~self._explain(node, frames, got, wrong, tally, wide, expected)
             else:
                 # both computed the value in float32: each may be off by the bound
                 wide = 2 * self._bound(node, frames) + self.form.carried(node, errors)

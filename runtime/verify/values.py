@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from snnc.converter.lower.rewrite import rewrite
 from snnc.converter.sources import SourceModel
 from snnc.converter.sources.onnxrun import OnnxRunner
 from snnc.ir.arrays import Array, FloatArray
 from snnc.ir.errors import DataError
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import Output
+from snnc.runtime.verify.between import Between
 
 EAGER = "PyTorch eager"
 ORT = "ONNX Runtime, optimisations off"
@@ -26,20 +28,22 @@ class SourceValues:
         reference: by node: real values float64 of the reference, shape (B, *shape).
         exported: the same from ONNX Runtime where PyTorch is the reference, else None.
         outputs: of the reference, in order, each (B, …).
-        original: outputs of the model as it was before any export, else None.
+        original: outputs of the model as it was before export and lowering touched it.
     """
 
     reference: dict[str, FloatArray]
     exported: dict[str, FloatArray] | None
     outputs: list[FloatArray]
-    original: list[FloatArray] | None
+    original: list[FloatArray]
 
 
 class SourceRunner:
     """Runs a source and gives the values that a float graph's nodes stand for.
 
-    PyTorch is the reference where it knows every such value; a source whose inside PyTorch
-    cannot show (TorchScript) or that never was PyTorch has ONNX Runtime as reference.
+    PyTorch is the reference where it can show its values; a source whose inside PyTorch cannot
+    show (TorchScript) or that never was PyTorch has ONNX Runtime as reference. The lowering moves
+    pools behind the activations they precede: values of that form that PyTorch does not have are
+    computed from those it has by the elementwise operators in between.
 
     Args:
         source: the loaded source.
@@ -57,11 +61,14 @@ class SourceRunner:
             if node.source_tensor is not None and not isinstance(node, Output)
         }
         self._shape_of = {name: graph.nodes[name].shape for name in self._tensor_of}
+        self._model = rewrite(source).model
         self._require_known(graph)
         inner = self._inner_tensors()
-        eager = source.eager
-        self._ort = OnnxRunner(source.onnx, inner)
-        self._by_eager = eager is not None and bool(eager.tensors) and inner <= eager.tensors
+        shown = frozenset() if source.eager is None else source.eager.tensors
+        self._ort = OnnxRunner(self._model, inner)
+        self._by_eager = bool(shown)
+        self._between = Between(self._model, inner - shown, shown) if shown else None
+        self._unmoved = None if source.eager else OnnxRunner(source.onnx)
         self.reference = EAGER if self._by_eager else ORT
 
     @property
@@ -79,37 +86,27 @@ class SourceRunner:
         name = self._source.inputs[0].name
         frames = [self._run_one({name: frame[None]}) for frame in x.astype(self.input_dtype)]
         exported = [f.exported for f in frames if f.exported is not None]
-        originals = [f.original for f in frames if f.original is not None]
         return SourceValues(
             reference=_stacked([f.reference for f in frames]),
             exported=_stacked(exported) if exported else None,
             outputs=_columns([f.outputs for f in frames]),
-            original=_columns(originals) if originals else None,
+            original=_columns([f.original for f in frames]),
         )
-
-    def outputs(self, x: Array) -> list[FloatArray]:
-        """Outputs alone for B frames, from PyTorch where it is there."""
-        name = self._source.inputs[0].name
-        runner = self._source.eager or self._ort
-        rows = [runner.outputs({name: frame[None]}) for frame in x.astype(self.input_dtype)]
-        return _columns(rows)
-
-    def counts(self, x: Array) -> dict[str, FloatArray]:
-        """Real values of the reference by node for B frames."""
-        return self.run(x).reference
 
     def _run_one(self, inputs: Mapping[str, Array]) -> SourceValues:
         ort = self._ort.run(inputs)
         outputs = self._ort.outputs_of(ort)
         eager = self._source.eager
-        original = None if eager is None else eager.outputs(inputs)
+        first_form = eager or self._unmoved
+        assert first_form is not None
+        original = _reals(first_form.outputs(inputs))
         exported = self._by_node({**inputs, **ort})
-        if not self._by_eager:
-            return SourceValues(exported, None, _reals(outputs), _maybe_reals(original))
-        assert eager is not None
-        shown = eager.run(inputs, self._inner_tensors())
+        if eager is None or self._between is None:
+            return SourceValues(exported, None, _reals(outputs), original)
+        shown = eager.run(inputs, self._between.needed | self._inner_tensors())
+        shown |= self._between.run({**inputs, **shown})
         reference = self._by_node({**inputs, **shown})
-        return SourceValues(reference, exported, _reals(outputs), _maybe_reals(original))
+        return SourceValues(reference, exported, _reals(outputs), original)
 
     def _by_node(self, tensors: Mapping[str, Array]) -> dict[str, FloatArray]:
         return {
@@ -121,7 +118,7 @@ class SourceRunner:
         return frozenset(self._tensor_of.values()) - {i.name for i in self._source.inputs}
 
     def _require_known(self, graph: Graph) -> None:
-        made = {name for node in self._source.onnx.graph.node for name in node.output}
+        made = {name for node in self._model.graph.node for name in node.output}
         made |= {i.name for i in self._source.inputs}
         for node, tensor in self._tensor_of.items():
             if tensor not in made:
@@ -133,10 +130,6 @@ class SourceRunner:
 
 def _reals(values: list[Array]) -> list[FloatArray]:
     return [np.asarray(v, dtype=np.float64) for v in values]
-
-
-def _maybe_reals(values: list[Array] | None) -> list[FloatArray] | None:
-    return None if values is None else _reals(values)
 
 
 def _stacked(rows: list[dict[str, FloatArray]]) -> dict[str, FloatArray]:
