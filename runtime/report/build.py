@@ -10,6 +10,7 @@ from snnc.ir.errors import NotExecutable
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import Node, Output, Population
 from snnc.runtime.energy import EnergyEstimate, Hardware, ann_baselines, estimate, papers_formula
+from snnc.runtime.energy.estimate import passes_sums
 from snnc.runtime.model import Model
 from snnc.runtime.report.model import Layer, Report
 from snnc.runtime.run import RunResult
@@ -55,6 +56,7 @@ def build_report(
         name=graph.name,
         facts={**{key: getattr(run, key) for key in _FACTS}, "data": data},
         counters={key: value for key, value in run.counters.items() if value is not None},
+        sums=_sums(graph, run.projection_counters),
         host={
             "host_mac_share": on_host / (on_host + on_chip) if on_host + on_chip else 0.0,
             "host_ops": {node.name: list(node.operators) for node in graph.host_ops},
@@ -80,11 +82,22 @@ def _layers(graph: Graph, run: RunResult, energy: Iterable[EnergyEstimate]) -> I
             module_path=node.module_path,
             kind=_kind(node),
             n_neurons=node.size,
-            mean_count=activity.spikes / (node.size * frames),
+            mean_count=None
+            if graph.emits(name) == "value"
+            else activity.spikes / (node.size * frames),
             activity=activity,
             synapses=_synapses(graph, run.projection_counters, name),
             picojoule={e.hardware.name: e.by_layer.get(name, 0.0) for e in energy if e.by_layer},
         )
+
+
+def _sums(graph: Graph, counters: Mapping[str, Counters]) -> Counters:
+    """Of the projections out of populations that pass whole sums on."""
+    sources = {
+        name: graph.projections[name].source for name in counters if name in graph.projections
+    }
+    passed = [counters[name] for name, source in sources.items() if passes_sums(graph, source)]
+    return sum(passed, Counters())
 
 
 def _synapses(graph: Graph, counters: Mapping[str, Counters], name: str) -> Counters:

@@ -8,21 +8,27 @@ DEFINITIONS: dict[str, str] = {
         "graded events does. Synapses with a stored weight of zero count, padding does not"
     ),
     "unit_spike_operations": (
-        "sum over events of |payload| x fan-out: the SynOps of the papers; equal to "
-        "synaptic_events in the burst code"
+        "sum over events of |payload| x fan-out: the SynOps of the papers; in the burst code equal "
+        "to synaptic_events but for the sums"
     ),
     "effective_acs": (
         "accumulations by NeuroBench's rule: synapses with non-zero weight that events reach, "
         "where all payloads of that projection, tick and sample are in {-1, 0, 1}"
     ),
     "effective_macs": "as effective_acs, where some payload is not in {-1, 0, 1}",
+    "sums": (
+        "the part that is due to populations that pass whole sums on (residual streams, pools): "
+        "one graded event a neuron and frame in every code"
+    ),
     "dense_macs": "multiply-accumulates of the same layers in the non-spiking network",
     "events": "events that left the population; one may carry a payload larger than 1",
     "spikes": "sum over events of |payload|: unit spikes",
     "neuron_updates": "neurons x ticks of the run: a clocked chip updates each neuron each tick",
     "neuron_latches": "neurons x frames",
     "max_pool_inputs": "events that reach a maximum x the windows that each one is in",
-    "mean_count": "mean |count| of a neuron in one frame, between 0 and D",
+    "mean_count": (
+        "mean |count| of a neuron in one frame, between 0 and D; null where sums are passed on"
+    ),
     "host_macs": "multiply-accumulates of host operators, which no chip of spikes runs",
     "picojoule": (
         "energy of one sample: each counter x the published figure of the hardware, summed; what "

@@ -118,8 +118,8 @@ def _energy_by_layer(report: Report) -> dict[str, Any]:
 def _operations_plot(report: Report) -> dict[str, Any]:
     series = (
         ("dense MACs of the ANN", "dense_macs", 6),
-        ("unit-spike operations", "unit_spike_operations", 1),
         ("synaptic events", "synaptic_events", 0),
+        ("effective multiply-accumulates", "effective_macs", 1),
     )
     data = [
         {
@@ -135,7 +135,7 @@ def _operations_plot(report: Report) -> dict[str, Any]:
 
 
 def _activity_plot(report: Report) -> dict[str, Any]:
-    firing = [layer for layer in report.layers if layer.kind != "accumulator"]
+    firing = [layer for layer in report.layers if layer.mean_count is not None]
     data = {
         "type": "bar",
         "x": [layer.name for layer in firing],
@@ -235,7 +235,7 @@ def _layer_table(report: Report) -> dict[str, Cells | list[str]]:
             layer.module_path,
             layer.kind,
             number(layer.n_neurons),
-            f"{layer.mean_count:.3f}",
+            "" if layer.mean_count is None else f"{layer.mean_count:.3f}",
             number(layer.activity.spikes / report.n_samples),
             number(layer.synapses.synaptic_events / report.n_samples),
             *(energy_text(layer.picojoule.get(chip, 0.0)) for chip in chips),

@@ -27,7 +27,7 @@ class Layer:
         module_path: the user's name for it.
         kind: `input`, `host-op`, `product`, or the population's neuron model.
         n_neurons: its size.
-        mean_count: mean |count| of a neuron in one frame; for sums the mean |sum|.
+        mean_count: mean |count| of a neuron in one frame; None for populations of sums.
         activity: counters of the node, summed over the run.
         synapses: counters of the projections into it (and of a product itself), summed.
         picojoule: energy of one sample by hardware, its share of the network's.
@@ -37,7 +37,7 @@ class Layer:
     module_path: str
     kind: str
     n_neurons: int
-    mean_count: float
+    mean_count: float | None
     activity: NodeCounters
     synapses: Counters
     picojoule: Mapping[str, float]
@@ -64,6 +64,8 @@ class Report:
         facts: of the run: engine, code, schedule, n_samples, n_frames, n_ticks, accuracy,
             graph_hash, data.
         counters: totals of the run by counter.
+        sums: the part of the synaptic counters that is due to whole sums (residual streams,
+            pools), which travel as one graded event in every code.
         host: host operators: host_macs of the run, host_mac_share, host_ops by name.
         layers: in topological order.
         energy: one estimate for each hardware.
@@ -77,6 +79,7 @@ class Report:
     name: str
     facts: Mapping[str, Any]
     counters: Mapping[str, int]
+    sums: Counters
     host: Mapping[str, Any]
     layers: tuple[Layer, ...]
     energy: tuple[EnergyEstimate, ...]
@@ -98,6 +101,7 @@ class Report:
                 "model": self.name,
                 **self.facts,
                 "counters": self.counters,
+                "sums": self.sums.to_json(),
                 **self.host,
                 "by_population": {layer.name: layer.to_json() for layer in self.layers},
                 "energy": {e.hardware.name: e.to_json() for e in self.energy},

@@ -37,12 +37,18 @@ def _facts(report: Report) -> RenderableType:
 
 
 def _operations(report: Report) -> RenderableType:
+    sums = report.sums.to_json()
     rows = [
-        (name, report.counters[name], report.counters[name] / report.n_samples)
+        (
+            name,
+            report.counters[name],
+            report.counters[name] / report.n_samples,
+            sums[name] / report.n_samples if name in sums else None,
+        )
         for name in (*_COUNTERS, "events", "spikes", "neuron_updates", "host_macs")
         if name in report.counters
     ]
-    return table(("operations", "run", "a sample"), rows, title="Operations")
+    return table(("operations", "run", "a sample", "of it sums"), rows, title="Operations")
 
 
 def _energy(report: Report) -> RenderableType:
@@ -78,7 +84,7 @@ def _layers(report: Report) -> RenderableType:
         (
             layer.name,
             layer.n_neurons,
-            round(layer.mean_count, 3),
+            None if layer.mean_count is None else round(layer.mean_count, 3),
             layer.synapses.synaptic_events / report.n_samples,
             *(energy_text(layer.picojoule.get(chip, 0.0)) for chip in chips),
         )
@@ -105,5 +111,7 @@ def _notes(report: Report) -> list[RenderableType]:
         for estimate in report.energy
         for text in estimate.assumptions
     ]
-    used = [f"{name}: {DEFINITIONS[name]}" for name in (*_COUNTERS, "neuron_updates", "papers")]
+    used = [
+        f"{name}: {DEFINITIONS[name]}" for name in (*_COUNTERS, "sums", "neuron_updates", "papers")
+    ]
     return [Text("\n".join(lines + used), style="dim")]

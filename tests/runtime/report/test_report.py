@@ -103,6 +103,20 @@ def test_counts_of_the_input_are_those_of_the_data(burst: Report, data: DataSet)
     assert row["module_path"] == ""
 
 
+def test_sums_are_told_apart(burst: Report) -> None:
+    """stem, stream and pool pass sums on, head is only read; the rest are spikes."""
+    rows, sums = burst.to_json()["by_population"], burst.to_json()["sums"]
+    assert {name for name, row in rows.items() if row["mean_count"] is None} == {
+        "stem", "stream", "pool", "head",
+    }  # fmt: skip
+    total = burst.counters
+    events = total["synaptic_events"] - sums["synaptic_events"]
+    unit_spikes = total["unit_spike_operations"] - sums["unit_spike_operations"]
+    assert events == unit_spikes > 0
+    # every sum is one event: 32 of stem reach two populations, 32 of stream one, 2 of pool three
+    assert 0 < sums["synaptic_events"] <= 6 * (64 + 32 + 6)
+
+
 def test_first_layer_by_the_papers_is_the_one_after_the_input(burst: Report) -> None:
     # 3x3 kernel, padding 1, on 4x4: 100 position-tap pairs exist, two output channels
     assert burst.papers.first_layer == ("x>stem",)
