@@ -33,6 +33,7 @@ def run_child(
     time_limit: float,
     where: str,
     folder: Path | None = None,
+    scratch: Path | None = None,
 ) -> Finished:
     """Run a command in a process group of its own; the group never survives this call.
 
@@ -43,6 +44,7 @@ def run_child(
         time_limit: seconds.
         where: what runs, in the user's words, for messages.
         folder: working directory.
+        scratch: where it puts temporary files; None: where we do.
 
     Raises:
         TimeLimit: it ran longer.
@@ -55,7 +57,7 @@ def run_child(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=folder,
-            env=clean_environment(),
+            env=clean_environment() | ({"TMPDIR": str(scratch)} if scratch else {}),
             start_new_session=True,
             text=True,
             errors="replace",

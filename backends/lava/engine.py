@@ -162,6 +162,7 @@ class LavaSession:
             time_limit=self.time_limit + _START_UP,
             where=f"Lava run of {self.plan.graph.name}",
             folder=folder,
+            scratch=folder,
         )
         _check(finished, self.plan.graph.name)
         counts: dict[str, IntArray] = {}

@@ -57,7 +57,7 @@ def synapses_of(plan: Plan, p: Projection, key: str) -> list[Synapses]:
         return _two_bytes(plan, p, key)
     raise UnsupportedByTarget(
         f"weights need {width} bits, two synapses carry {WIDEST_WEIGHT_BITS}",
-        where=target.module_path or f"projection {p.name}",
+        where=target.module_path or target.name,
         hint="convert with fewer --weight-bits",
     )
 

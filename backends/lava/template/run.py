@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -23,6 +24,9 @@ from pathlib import Path
 
 LAVA_VERSION = "0.10.0"
 PYTHON_VERSION = (3, 10)
+
+LONGEST_FOLDER = 50
+"""Of the folder for temporary files."""
 
 STARTED = time.monotonic()
 
@@ -125,7 +129,7 @@ def run(network, counts, options) -> None:
     flat = {name: array.reshape(-1, *array.shape[2:]) for name, array in counts.items()}
     n_ticks = network.n_ticks(n_samples * n_frames)
     processes = network.build(flat, n_frames)
-    with tempfile.TemporaryDirectory(prefix="snnc-lava-") as folder:
+    with scratch_folder() as folder:
         files = {}
         for i, (name, process) in enumerate(processes.items()):
             files[name] = os.path.join(folder, f"{i}.npy")
@@ -137,6 +141,18 @@ def run(network, counts, options) -> None:
         simulate(next(iter(processes.values())), n_ticks, options)
         shapes = {name: process.s_out.shape for name, process in processes.items()}
         write_results(network, files, shapes, (n_samples, n_frames), options.output)
+
+
+@contextlib.contextmanager
+def scratch_folder():
+    """A folder for everything that the run leaves on the way, gone with it."""
+    base = tempfile.gettempdir()
+    # multiprocessing keeps sockets there, whose paths may have 107 bytes
+    if len(base) > LONGEST_FOLDER:
+        base = "/tmp"
+    with tempfile.TemporaryDirectory(prefix="snnc-lava-", dir=base) as folder:
+        tempfile.tempdir = folder
+        yield folder
 
 
 def simulate(process, n_ticks, options) -> None:
@@ -216,6 +232,8 @@ def end(status: int) -> None:
     for child in multiprocessing.active_children():
         with contextlib.suppress(OSError, ValueError):  # it ended by itself just now
             child.kill()
+    if tempfile.tempdir and "snnc-lava-" in tempfile.tempdir:
+        shutil.rmtree(tempfile.tempdir, ignore_errors=True)
     os._exit(status)
 
 

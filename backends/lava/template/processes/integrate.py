@@ -35,9 +35,8 @@ class IntegrateAndFire(Population):
         frames_per_sample,
         **population,
     ) -> None:
-        super().__init__(
-            reset=reset, strict=strict, frames_per_sample=frames_per_sample, **population
-        )
+        parameters = {"reset": reset, "strict": strict, "frames_per_sample": frames_per_sample}
+        super().__init__(parameters=parameters, **population)
         self.u = Var(shape=self.v.shape, init=0)
         self.threshold = Var(shape=threshold.shape, init=threshold)
         self.leak_multiplier = Var(shape=(1,), init=leak_multiplier)

@@ -22,12 +22,15 @@ class Population(AbstractProcess):
         start, window, period: see `FrameClock`.
         code: how the count travels, `burst` or `graded`.
         bias: broadcastable to `shape`.
-        parameters: what else the process model reads from `proc_params`.
+        parameters: what else the process model reads from `proc_params`. (Lava ignores unknown
+            keywords silently; here they are an error.)
     """
 
-    def __init__(self, *, shape, start, window, period, code, name, bias=0, **parameters) -> None:
+    def __init__(
+        self, *, shape, start, window, period, code, name, bias=0, parameters=None
+    ) -> None:
         clock = (start, window, period)
-        super().__init__(name=name, shape=shape, clock=clock, code=code, **parameters)
+        super().__init__(name=name, shape=shape, clock=clock, code=code, **parameters or {})
         self.a_in = InPort(shape=shape)
         self.s_out = OutPort(shape=shape)
         self.v = Var(shape=shape, init=0)
