@@ -108,5 +108,6 @@ def test_a_burst_is_unit_spikes_only() -> None:
     graded = snnc.run(conversion.model, images, engine="event", code="graded").counters
     assert burst["synaptic_events"] == burst["unit_spike_operations"]
     assert burst["unit_spike_operations"] == graded["unit_spike_operations"]
-    assert burst["effective_macs"] == 0 < graded["effective_macs"]
+    assert burst["effective_macs"] == 0
+    assert graded["effective_macs"] != 0
     assert burst["dense_macs"] == graded["dense_macs"]
