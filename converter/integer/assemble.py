@@ -230,14 +230,13 @@ class _Assembler:
         if isinstance(node.model, IF | LIF) and isinstance(built.model, IF | LIF):
             real = built.model.threshold * step
             threshold_error = float(np.abs(real / node.model.threshold - 1).max())
-        coarser = self.options.coarser.get(node.name, np.zeros(1, dtype=np.int64))
         self.membranes.append(
             MembraneRounding(
                 population=node.name,
                 module_path=node.module_path,
                 bias_error=float(bias_error),
                 threshold_error=threshold_error,
-                coarser=int(coarser.max()),
+                coarser=self.plan.coarser[node.name],
             )
         )
 

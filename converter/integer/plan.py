@@ -59,6 +59,7 @@ class Plan:
     Attributes:
         step: by site: real value of integer 1 for each channel, positive.
         exponent: by projection.
+        coarser: by site: log2 of how much coarser than found its coarsest channel's step is.
         wires: by projection: projections into sites with their effective weights.
     """
 
@@ -67,6 +68,7 @@ class Plan:
         self._streams = Streams(graph)
         self.step: dict[str, FloatArray] = {}
         self.exponent: dict[str, int] = {}
+        self.coarser: dict[str, int] = {}
         self.wires: dict[str, Wire] = {}
         for group in self._streams.order:
             self._solve_group(group)
@@ -132,6 +134,7 @@ class Plan:
         step = step * np.exp2(coarser.astype(np.float64))
         for site, (root, ratio) in local.items():
             self.step[site] = step[root] * ratio
+            self.coarser[site] = int(coarser[root].max())
         for i, wire in enumerate(wires):
             mine = items.root[items.projection == i]
             # a coarser step first takes the place of a power of two

@@ -97,8 +97,8 @@ def values(graph: Graph, x: Array) -> dict[str, Array]:
         if isinstance(node, Population) and node.model.combine == "max":
             found[name] = _maximum(*incoming[0]).reshape(len(x), *node.shape)
             continue
-        total = np.asarray(sum(p.apply(sent) for p, sent in incoming))
-        total = total.reshape(len(x), *node.shape)
+        parts = [p.apply(sent).reshape(len(x), *node.shape) for p, sent in incoming]
+        total = np.sum(parts, axis=0)
         if isinstance(node, Population):
             state = node.model.initial_state(total.shape)
             total, _ = node.model.latch(total + node.bias_map(), state, node.channel_axis)

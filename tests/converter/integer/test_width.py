@@ -64,3 +64,18 @@ def test_exponents_stay_within_the_targets():
     form = integer_form(graph, limits=Limits(target="t", max_exponent=3))
     assert form.graph.projections["x->s"].exponent == 3
     assert np.abs(form.graph.projections["x->s"].map.weight).max() <= 127
+
+
+def test_the_bounds_that_steps_are_judged_by_are_those_of_the_analysis():
+    from snnc.converter.integer.assemble import assemble
+    from snnc.converter.integer.plan import Options, Plan
+
+    graph, settings, options = deep(20).graph("z"), RunSettings(code="burst"), Options(bits=8)
+    assembly = assemble(graph, Plan(graph, options), options, settings)
+    analysed = analyse(assembly.graph, settings)
+    assert set(analysed) == set(assembly.ranges)
+    for name, bounds in analysed.items():
+        for field in ("i_lo", "i_hi", "membrane_lo", "membrane_hi", "tick_lo", "tick_hi"):
+            np.testing.assert_array_equal(
+                getattr(assembly.ranges[name], field), getattr(bounds, field)
+            )
