@@ -117,11 +117,10 @@ class _Grid:
 
     def move(self, op: ElementOp) -> bool:
         """Follow a linear operation; False (and no change) where the grid cannot."""
-        args = [a.by_channel(self.shape, self.axis) for a in op.args]
-        if any(a is None for a in args):
+        arg = op.args[0].by_channel(self.shape, self.axis) if op.args else np.array(0.0)
+        if arg is None:
             return False
-        arg = args[0] if args else np.array(0.0)
-        if op.name in ("mul", "div") and not ((arg > 0).all() or (arg < 0).all()):
+        if op.name in ("mul", "div") and not _one_sign(arg):
             return False
         if op.name == "add":
             self.b = self.b + arg
@@ -154,7 +153,7 @@ class _Grid:
             whole = self.whole(self.a) and self.whole(self.b)
             return [] if whole and not op.name.startswith("greater") else None
         bounds = [a.by_channel(self.shape, self.axis) for a in op.args]
-        if any(b is None for b in bounds) or not ((self.a > 0).all() or (self.a < 0).all()):
+        if any(b is None for b in bounds) or not _one_sign(self.a):
             return None
         lo, hi = _limits(op.name, [np.asarray(b) for b in bounds])
         lo, hi = np.asarray((lo - self.b) / self.a), np.asarray((hi - self.b) / self.a)
@@ -168,6 +167,10 @@ class _Grid:
         if np.isfinite(hi).any():
             ops.append(RuleOp("min", (np.rint(hi),)))
         return ops
+
+
+def _one_sign(values: FloatArray) -> bool:
+    return bool(np.all(values > 0) or np.all(values < 0))
 
 
 def _limits(name: str, args: list[FloatArray]) -> tuple[FloatArray, FloatArray]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 
-from snnc.ir.arrays import FloatArray, Shape, size_of
+from snnc.ir.arrays import Array, FloatArray, Shape, size_of
 from snnc.ir.maps import Conv, Dense, LinearMap
 
 _MAX_WEIGHTS = 2**25
@@ -72,7 +73,7 @@ def _reach(first: Conv, second: Conv) -> Shape:
 
 def _kernel(first: Conv, second: Conv, kernel: Shape, dilation: Shape, groups: int) -> FloatArray:
     w1, w2 = _grouped(first, groups), _grouped(second, groups)
-    out = np.zeros((groups, w2.shape[1], w1.shape[2], *kernel))
+    out: Array = np.zeros((groups, w2.shape[1], w1.shape[2], *kernel))
     for a in product(*(range(k) for k in first.kernel)):
         for b in product(*(range(k) for k in second.kernel)):
             at = tuple(
@@ -81,11 +82,12 @@ def _kernel(first: Conv, second: Conv, kernel: Shape, dilation: Shape, groups: i
                     first.dilation, a, first.stride, second.dilation, b, dilation, strict=True
                 )
             )
-            out[(..., *at)] += w2[(..., *b)] @ w1[(..., *a)]
+            tap: Any = (..., *at)
+            out[tap] += np.matmul(w2[(..., *b)], w1[(..., *a)])
     return out.reshape(groups * out.shape[1], *out.shape[2:])
 
 
-def _grouped(conv: Conv, groups: int) -> FloatArray:
+def _grouped(conv: Conv, groups: int) -> Array:
     """Weights as (groups, C_out per group, C_in per group, *kernel), filled up with zeros."""
     n_out, n_in = conv.weight.shape[0] // conv.groups, conv.weight.shape[1]
     blocks = conv.weight.reshape(conv.groups, n_out, n_in, *conv.kernel)

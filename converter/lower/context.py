@@ -20,6 +20,7 @@ from snnc.converter.lower.values import (
     ElementOp,
     Host,
     Pending,
+    Settled,
     Unknown,
     Value,
     ViewOp,
@@ -32,6 +33,10 @@ from snnc.ir.errors import UnsupportedOperator
 from snnc.ir.maps import Identity
 from snnc.ir.neurons import Accumulator
 from snnc.ir.nodes import HostOp, Input
+
+
+RESHAPES = ("Reshape", "Flatten", "Squeeze", "Unsqueeze")
+"""Operators that only change a shape."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ class Lowering:
         self.analog = analog
         self.boundaries = boundaries(view, analog)
         self.fired: dict[Pending, tuple[Affine, FloatArray]] = {}
-        self._settled: dict[Value, Affine | Host | Unknown] = {}
+        self._settled: dict[Value, Settled] = {}
         self._collected: dict[Affine, Affine] = {}
         self._streams: dict[str, Affine] = {}
 
@@ -105,7 +110,7 @@ class Lowering:
             node=node.name,
         )
 
-    def settle(self, value: Value) -> Affine | Host | Unknown:
+    def settle(self, value: Value) -> Settled:
         """Decide where the operations that wait on a value belong.
 
         Rounding makes a population of it; without one they fold into weights and offsets.
@@ -118,11 +123,6 @@ class Lowering:
             return constant_affine(value.array)
         if isinstance(value, Affine | Host | Unknown):
             return value
-        if isinstance(chain_of(value).base, Detour):
-            raise UnsupportedOperator(
-                "the difference of a value and its rounding is no integer activation",
-                where=self.name_of(getattr(value, "tensor", None)),
-            )
         if value not in self._settled:
             from snnc.converter.lower.settle import settle
 
@@ -157,7 +157,11 @@ class Lowering:
     def name_of(self, tensor: str | None) -> str:
         """The user's name for what computes a tensor."""
         node = self.view.producer.get(tensor or "")
-        return (node.module_path or node.name) if node else (tensor or "sum")
+        named = node
+        while named is not None and named.op_type in RESHAPES:
+            named = self.view.producer.get(named.inputs[0])  # what is reshaped says more
+        named = named or node
+        return (named.module_path or named.name) if named else (tensor or "sum")
 
     def _is_whole(self, value: Affine) -> bool:
         wire = value.wires[0]

@@ -22,7 +22,7 @@ from snnc.converter.lower.fold import fold
 from snnc.converter.lower.layout import FlatChain, FlatStep, rearranged
 from snnc.converter.lower.reach import reachable
 from snnc.converter.lower.spread import Spread
-from snnc.converter.lower.values import Affine, ElementOp, Host, Pending, Unknown, wire_to
+from snnc.converter.lower.values import Affine, Base, ElementOp, Host, Pending, wire_to
 from snnc.ir.arrays import FloatArray, Shape
 from snnc.ir.errors import LevelsConflict, NotMonotone, UnknownLevels
 from snnc.ir.neurons import FloatFire
@@ -42,7 +42,7 @@ class Site:
     axis: int
 
 
-def site_of(lowering: Lowering, base: Affine | Host | Unknown, flat: FlatChain) -> Site:
+def site_of(lowering: Lowering, base: Base, flat: FlatChain) -> Site:
     """Shape and channel axis for a population that applies `flat` to `base`."""
     if isinstance(base, Affine) and base.synapses and flat.index is None:
         return Site(*lowering.builder.place_of(base))
@@ -55,7 +55,7 @@ def site_of(lowering: Lowering, base: Affine | Host | Unknown, flat: FlatChain) 
 
 def fire(
     lowering: Lowering,
-    base: Affine | Host | Unknown,
+    base: Base,
     flat: FlatChain,
     found: Activation,
     site: Site,
@@ -86,19 +86,19 @@ def _along_site(values: FloatArray, site: Site) -> Spread:
 
 def _make(
     lowering: Lowering,
-    base: Affine | Host | Unknown,
+    base: Base,
     flat: FlatChain,
     found: Activation,
     site: Site,
 ) -> tuple[Affine, FloatArray]:
-    for step in flat.steps[: found.n_core]:
-        lowering.mark(step.origin.node, "event", "part of a neuron's fire rule")
     end = flat.steps[found.n_steps - 1].origin
     if isinstance(base, Host):
         return _host_count(lowering, flat, found, site, end)
     assert isinstance(base, Affine)
     value, ops = _split(lowering, base, flat, flat.steps[: found.n_rounded], site)
     rounding = flat.steps[found.n_rounded - 1].origin
+    for step in flat.steps[found.n_rounded - len(ops) : found.n_core]:
+        lowering.mark(step.origin.node, "event", "part of a neuron's fire rule")
     rule = FireRule((*ops, *found.counts), _dtype(lowering, flat.steps[0].origin))
     rule, lo, hi = _bounded(lowering, rule, value, site, rounding)
     node = lowering.builder.population(

@@ -13,9 +13,11 @@ from snnc.converter.lower.spread import Spread
 from snnc.converter.lower.values import (
     Affine,
     Chain,
+    Detour,
     ElementOp,
     Host,
     Pending,
+    Settled,
     Unknown,
     Value,
     ViewOp,
@@ -27,11 +29,16 @@ from snnc.ir.errors import UnsupportedOperator
 from snnc.ir.nodes import HostOp, Input, Population
 
 
-def settle(lowering: Lowering, value: Value) -> Affine | Host | Unknown:
+def settle(lowering: Lowering, value: Value) -> Settled:
     """See `Lowering.settle`, which remembers the result."""
     chain = chain_of(value)
     if isinstance(chain.base, Unknown):
         return Unknown(shape=value.shape)
+    if isinstance(chain.base, Detour):
+        raise UnsupportedOperator(
+            "the difference of a value and its rounding is no integer activation",
+            where=lowering.name_of(getattr(value, "tensor", None)),
+        )
     found = _find(lowering, chain)
     if found is not None:
         return _settle_activation(lowering, chain, found)
@@ -79,7 +86,7 @@ def _rearranges(step: Pending) -> bool:
     return isinstance(step.op, ViewOp) and step.op.index is not None
 
 
-def _settle_activation(lowering: Lowering, chain: Chain, found: _Found) -> Affine | Host | Unknown:
+def _settle_activation(lowering: Lowering, chain: Chain, found: _Found) -> Settled:
     steps = found.flat.steps
     end = steps[found.activation.n_steps - 1].origin
     result = fire(lowering, chain.base, found.flat, found.activation, found.site)
@@ -109,9 +116,7 @@ def _in_layout(lowering: Lowering, base: Affine, flat: FlatChain) -> Affine:
     return rearranged(wired, flat.index, flat.shape, None)
 
 
-def _settle_clipped_counts(
-    lowering: Lowering, chain: Chain, bounding: FlatStep
-) -> Affine | Host | Unknown:
+def _settle_clipped_counts(lowering: Lowering, chain: Chain, bounding: FlatStep) -> Settled:
     """A clip or ReLU without rounding: fine on what is integer already, refused elsewhere."""
     assert isinstance(chain.base, Affine)
     step = _count_step(lowering, chain.base)

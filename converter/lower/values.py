@@ -237,11 +237,18 @@ class Detour:
 Value: TypeAlias = Constant | Affine | Host | Pending | Unknown | Detour
 
 
+Settled: TypeAlias = Affine | Host | Unknown
+"""A value on which nothing waits."""
+
+Base: TypeAlias = Settled | Detour
+"""What operations wait on."""
+
+
 @dataclass(frozen=True)
 class Chain:
     """A base and the operations waiting on it, first to last."""
 
-    base: Affine | Host | Unknown | Detour
+    base: Base
     steps: tuple[Pending, ...] = field(default=())
 
 

@@ -116,22 +116,24 @@ def _as(value: Affine, shape: Shape) -> Affine:
 def _straight_through(lowering: Lowering, node: SourceNode, a: Value, b: Value) -> Value | None:
     """The straight-through estimator x + (round(x) - x): in value, round(x)."""
     if node.op_type == "Sub":
-        is_detour = isinstance(a, Pending) and not isinstance(b, Constant) and _rounds(a, b)
-        return Detour(rounded=a, plain=b) if is_detour and isinstance(a, Pending) else None
+        if isinstance(a, Pending) and _rounds(a, b):
+            return Detour(rounded=a, plain=b)
+        return None
     for kept, detour in ((a, b), (b, a)):
         if isinstance(detour, Detour) and detour.plain is kept:
             return lowering.pend(node, detour.rounded, ViewOp(), detour.shape)
     return None
 
 
-def _rounds(value: Pending, plain: Value) -> bool:
+def _rounds(value: Value, plain: Value) -> bool:
     """Is `value` the rounding of `plain`: round(x), floor(x + 0.5) …?"""
     rounded, at = False, value
     while at is not plain:
         if not isinstance(at, Pending) or not isinstance(at.op, ElementOp):
             return False
-        rounded = rounded or at.op.name in ROUNDING
-        if at.op.name not in (*ROUNDING, "add"):
+        if at.op.name in ROUNDING:
+            rounded = True
+        elif at.op.name != "add":
             return False
         at = at.parent
     return rounded
@@ -209,11 +211,11 @@ def cast(lowering: Lowering, node: SourceNode) -> Value:
 
 
 @lowers("Identity", "Dropout", fate="folded", why="changes nothing at inference", waits=True)
-def identity(lowering: Lowering, node: SourceNode) -> Value:
-    """Nothing happens."""
+def identity(lowering: Lowering, node: SourceNode) -> tuple[Value, ...]:
+    """Nothing happens; a dropout's mask is all ones."""
     value = lowering.operand(node, 0)
     passed = lowering.pend(node, value, ViewOp(), value.shape)
-    return passed if len(node.outputs) == 1 else (passed, Constant(np.ones(value.shape, bool)))
+    return (passed, Constant(np.ones(value.shape, dtype=bool)))
 
 
 @lowers("BatchNormalization", fate="folded", why="folds into weights and biases", waits=True)

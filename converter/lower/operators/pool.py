@@ -182,7 +182,8 @@ def _step_of(source: object, wire: Wire, shape: Shape) -> FloatArray:
     if not isinstance(source, Input | HostOp | Population) or np.ndim(source.step) == 0:
         return np.asarray(getattr(source, "step", 1.0), dtype=np.float64)
     axis = getattr(source, "channel_axis", 0)
-    full = np.broadcast_to(along(source.step, len(source.shape), axis), source.shape).reshape(-1)
+    step = np.asarray(source.step)
+    full = np.broadcast_to(along(step, len(source.shape), axis), source.shape).reshape(-1)
     taken = full if wire.gather is None else full[np.maximum(wire.gather, 0)]
     by_channel = taken.reshape(shape[0], -1)
     if (by_channel != by_channel[:, :1]).any():

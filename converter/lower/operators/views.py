@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from snnc.converter.lower.context import Lowering
+from snnc.converter.lower.context import RESHAPES, Lowering
 from snnc.converter.lower.fold import added
 from snnc.converter.lower.layout import flatten, in_order, rearranged
 from snnc.converter.lower.registry import lowers
@@ -28,10 +28,8 @@ from snnc.converter.lower.values import (
 from snnc.ir.arrays import FloatArray, IntArray, Shape, size_of
 from snnc.ir.errors import UnsupportedOperator
 
-_RESHAPES = ("Reshape", "Flatten", "Squeeze", "Unsqueeze")
 
-
-@lowers(*_RESHAPES, fate="folded", why="the neuron order does not change", waits=True)
+@lowers(*RESHAPES, fate="folded", why="the neuron order does not change", waits=True)
 def reshape(lowering: Lowering, node: SourceNode) -> Value:
     """The same elements in C order."""
     value = lowering.operand(node, 0)

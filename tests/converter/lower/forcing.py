@@ -59,7 +59,9 @@ def force(lowered: Lowered, inputs: dict[str, Array]) -> dict[str, Comparison]:
                 float(np.min(node.step)) if isinstance(node, Population) and _fires(node) else 0.0
             )
             compared[name] = Comparison(own.reshape(-1), source, step)
-        reals[name] = own if source is None else source
+        value = own if source is None else source
+        if value is not None:
+            reals[name] = value
     return compared
 
 
@@ -76,22 +78,18 @@ def evaluate(graph: Graph, node: Node, reals: dict[str, Array]) -> Array | None:
         (p,) = incoming
         return p.apply(reals[p.source][None])[0]
     if isinstance(node, Product):
-        ports = [
-            sum(
-                p.apply(reals[p.source][None]).reshape(1, *shape)
-                for p in incoming
-                if p.port == port
-            )
-            for port, shape in (("a", node.a_shape), ("b", node.b_shape))
-        ]
-        return node.multiply(*ports)[0].reshape(-1)
+        a, b = np.zeros((1, *node.a_shape)), np.zeros((1, *node.b_shape))
+        for p in incoming:
+            port = a if p.port == "a" else b
+            port += p.apply(reals[p.source][None]).reshape(port.shape)
+        return node.multiply(a, b)[0].reshape(-1)
     assert isinstance(node, Population)
     if isinstance(node.model, Max):
         return _maximum(graph, node, reals)
     total = np.array(node.bias_map(), dtype=np.float64)[None]
     for p in incoming:
         total = total + p.apply(reals[p.source][None]).reshape(total.shape)
-    if not _fires(node):
+    if not isinstance(node.model, FloatFire):
         return total.reshape(-1)
     k, _ = node.model.latch(total, {}, node.channel_axis)
     assert k.min() >= node.model.lo

@@ -98,8 +98,18 @@ def fires(lowered: Lowered) -> list[Population]:
 
 def ops_of(population: Population) -> list[str]:
     """Names of the operations of a fire rule."""
+    return [op.name for op in model_of(population).rule.ops]
+
+
+def model_of(population: Population) -> FloatFire:
+    """The integer activation of a population that has one."""
     assert isinstance(population.model, FloatFire)
-    return [op.name for op in population.model.rule.ops]
+    return population.model
+
+
+def f32(values: Any) -> Array:
+    """Values as the source holds them."""
+    return np.asarray(values, dtype=np.float32)
 
 
 def weights(*shape: int, seed: int = 1) -> Array:

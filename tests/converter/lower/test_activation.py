@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from snnc.converter.lower import lower
+from snnc.ir.arrays import Array
 from snnc.ir.errors import LevelsConflict, NotMonotone, UnknownLevels, UnsupportedOperator
-from tests.converter.lower.nets import check, fires, from_text, ops_of, weights
+from tests.converter.lower.nets import check, f32, fires, from_text, model_of, ops_of, weights
 
 CONV = "c = Conv <pads: ints = [1,1,1,1]> (x, w, b)"
-F = np.float32
 
 
-def constants(**more: object) -> dict[str, object]:
+def constants(**more: Any) -> dict[str, Array]:
     named = {"w": weights(3, 2, 3, 3), "b": weights(3)}
     return named | {k: np.asarray(v) for k, v in more.items()}
 
@@ -64,43 +66,43 @@ FORMS = {
 def test_a_published_form_is_recognised(form: str) -> None:
     body, levels, step = FORMS[form]
     numbers = {"lo": 0.0, "hi": 4.0, "half": 0.5, "one": 1.0, "three": 3.0, "neg": -4.0, "s": 0.3}
-    more = {k: F(v) for k, v in numbers.items()}
+    more = {k: f32(v) for k, v in numbers.items()}
     lowered, _ = check(from_text(f"{CONV} {body}", (2, 5, 6), constants(**more)))
     (population,) = fires(lowered)
-    assert population.model.hi == levels
-    assert population.model.lo == (-4 if form == "signed" else 0)
+    assert model_of(population).hi == levels
+    assert model_of(population).lo == (-4 if form == "signed" else 0)
     np.testing.assert_allclose(population.step, step, rtol=1e-6)
     assert len(lowered.graph.populations) == 1
 
 
 def test_half_even_and_half_up_stay_apart() -> None:
     """Ties of an exact grid: 0.5 goes to 0 by half-even, to 1 by half-up."""
-    half = {"lo": F(0), "hi": F(4), "half": F(0.5)}
+    half = {"lo": f32(0), "hi": f32(4), "half": f32(0.5)}
     even = lower(from_text("a = Clip(x, lo, hi) y = Round(a)", (7,), half))
     up = lower(from_text("a = Clip(x, lo, hi) h = Add(a, half) y = Floor(h)", (7,), half))
     ties = np.array([[-0.5, 0.5, 1.5, 2.5, 3.5, 4.5, 0.25]])
-    assert fires(even)[0].model.rule(ties).tolist() == [[0, 0, 2, 2, 4, 4, 0]]
-    assert fires(up)[0].model.rule(ties).tolist() == [[0, 1, 2, 3, 4, 4, 0]]
+    assert model_of(fires(even)[0]).rule(ties).tolist() == [[0, 0, 2, 2, 4, 4, 0]]
+    assert model_of(fires(up)[0]).rule(ties).tolist() == [[0, 1, 2, 3, 4, 4, 0]]
 
 
 def test_division_and_its_reciprocal_stay_apart() -> None:
-    s = F(0.1)
+    s = f32(0.1)
     divided = lower(from_text("d = Div(x, s) r = Round(d) y = Clip(r, lo, hi)", (3,), _bounds(s)))
     multiplied = lower(
-        from_text("d = Mul(x, s) r = Round(d) y = Clip(r, lo, hi)", (3,), _bounds(F(1) / s))
+        from_text("d = Mul(x, s) r = Round(d) y = Clip(r, lo, hi)", (3,), _bounds(f32(1) / s))
     )
     assert ops_of(fires(divided)[0]) == ["div", "round", "max", "min"]
     assert ops_of(fires(multiplied)[0]) == ["mul", "round", "max", "min"]
 
 
-def _bounds(s: np.floating) -> dict[str, np.ndarray]:
-    return {"lo": np.asarray(F(0)), "hi": np.asarray(F(15)), "s": np.asarray(s)}
+def _bounds(s: Array) -> dict[str, Array]:
+    return {"lo": f32(0), "hi": f32(15), "s": np.asarray(s)}
 
 
 def test_scales_by_channel() -> None:
-    s = np.array([0.1, 0.2, 0.35], F).reshape(1, 3, 1, 1)
+    s = f32([0.1, 0.2, 0.35]).reshape(1, 3, 1, 1)
     body = f"{CONV} d = Div(c, s) r = Round(d) a = Clip(r, lo, hi) y = Mul(a, s)"
-    lowered, _ = check(from_text(body, (2, 5, 6), constants(s=s, lo=F(0), hi=F(4))))
+    lowered, _ = check(from_text(body, (2, 5, 6), constants(s=s, lo=f32(0), hi=f32(4))))
     (population,) = fires(lowered)
     np.testing.assert_array_equal(population.step, s.reshape(-1).astype(np.float64))
     assert population.channel_axis == 0
@@ -111,35 +113,40 @@ def test_the_same_count_with_two_scales_is_one_population() -> None:
         f"{CONV} a = Clip(c, lo, hi) r = Round(a) d = Div(r, hi) e = Mul(r, s) "
         "f = Conv(d, v) g = Conv(e, v) y = Add(f, g)"
     )
-    more = {"lo": F(0), "hi": F(4), "s": F(0.3), "v": weights(2, 3, 1, 1)}
+    more = {"lo": f32(0), "hi": f32(4), "s": f32(0.3), "v": weights(2, 3, 1, 1)}
     lowered, _ = check(from_text(body, (2, 5, 6), constants(**more)))
     assert len(fires(lowered)) == 1
 
 
 def test_a_count_may_be_rounded_again() -> None:
     body = f"{CONV} a = Clip(c, lo, hi) r = Round(a) m = Mul(r, s) q = Floor(m) y = Relu(q)"
-    lowered, _ = check(from_text(body, (2, 5, 6), constants(lo=F(0), hi=F(9), s=F(0.3))))
-    assert [p.model.hi for p in fires(lowered)] == [9, 2]
+    lowered, _ = check(from_text(body, (2, 5, 6), constants(lo=f32(0), hi=f32(9), s=f32(0.3))))
+    assert [model_of(p).hi for p in fires(lowered)] == [9, 2]
 
 
 def test_a_relu_on_counts_is_an_activation() -> None:
     body = f"{CONV} a = Clip(c, lo, hi) r = Round(a) d = Mul(r, s) y = Relu(d)"
-    lowered, _ = check(from_text(body, (2, 5, 6), constants(lo=F(-3), hi=F(3), s=F(0.3))))
-    assert fires(lowered)[-1].model.lo == 0
-    assert fires(lowered)[-1].model.hi == 3
+    lowered, _ = check(from_text(body, (2, 5, 6), constants(lo=f32(-3), hi=f32(3), s=f32(0.3))))
+    assert model_of(fires(lowered)[-1]).lo == 0
+    assert model_of(fires(lowered)[-1]).hi == 3
 
 
 def test_a_negative_scale_turns_the_weights() -> None:
     bn = "n = BatchNormalization(c, g, bb, m, v)"
     body = f"{CONV} {bn} a = Clip(n, lo, hi) y = Round(a)"
-    more = {"g": F([1, -2, 0.5]), "bb": F([0.1, 0.2, 0.3]), "m": F([0, 1, 0]), "v": F([1, 2, 1])}
-    lowered, _ = check(from_text(body, (2, 5, 6), constants(lo=F(0), hi=F(4), **more)))
+    more = {
+        "g": f32([1, -2, 0.5]),
+        "bb": f32([0.1, 0.2, 0.3]),
+        "m": f32([0, 1, 0]),
+        "v": f32([1, 2, 1]),
+    }
+    lowered, _ = check(from_text(body, (2, 5, 6), constants(lo=f32(0), hi=f32(4), **more)))
     assert ops_of(fires(lowered)[0]) == ["clip", "round"]
 
 
 def test_a_negative_scale_behind_the_rounding_turns_the_next_weights() -> None:
     body = f"{CONV} a = Clip(c, lo, hi) r = Round(a) n = Mul(r, s) y = Conv(n, v)"
-    more = {"lo": F(0), "hi": F(4), "s": F(-0.5), "v": weights(2, 3, 1, 1)}
+    more = {"lo": f32(0), "hi": f32(4), "s": f32(-0.5), "v": weights(2, 3, 1, 1)}
     lowered, _ = check(from_text(body, (2, 5, 6), constants(**more)))
     assert float(fires(lowered)[0].step) == 0.5
 
@@ -157,12 +164,12 @@ def test_unknown_levels_are_demanded_and_filled_in() -> None:
     with pytest.raises(UnknownLevels, match="levels D are unknown"):
         lower(from_text(body, (2, 5, 6), constants()))
     lowered = lower(from_text(body, (2, 5, 6), constants(), levels=6))
-    assert (fires(lowered)[0].model.lo, fires(lowered)[0].model.hi) == (0, 6)
+    assert (model_of(fires(lowered)[0]).lo, model_of(fires(lowered)[0]).hi) == (0, 6)
 
 
 def test_levels_that_contradict_the_model_are_refused() -> None:
     body = f"{CONV} a = Clip(c, lo, hi) y = Round(a)"
-    more = constants(lo=F(0), hi=F(4))
+    more = constants(lo=f32(0), hi=f32(4))
     with pytest.raises(LevelsConflict, match="D = 4, --levels says 8"):
         lower(from_text(body, (2, 5, 6), more, levels=8))
     check(from_text(body, (2, 5, 6), more, levels=4))
@@ -171,10 +178,10 @@ def test_levels_that_contradict_the_model_are_refused() -> None:
 def test_a_falling_activation_is_refused() -> None:
     body = f"{CONV} a = Clip(c, lo, hi) n = Neg(a) y = Round(n)"
     with pytest.raises(NotMonotone, match="falls where its input rises"):
-        lower(from_text(body, (2, 5, 6), constants(lo=F(0), hi=F(4))))
+        lower(from_text(body, (2, 5, 6), constants(lo=f32(0), hi=f32(4))))
 
 
 def test_a_clip_off_the_grid_is_refused() -> None:
     body = f"{CONV} r = Round(c) y = Clip(r, lo, hi)"
     with pytest.raises(UnknownLevels):
-        lower(from_text(body, (2, 5, 6), constants(lo=F(0), hi=F(3.5))))
+        lower(from_text(body, (2, 5, 6), constants(lo=f32(0), hi=f32(3.5))))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
 
 from snnc.converter.lower import lower
 from snnc.converter.lower.host_bound import ANALOG_LIMIT
+from snnc.converter.sources import SourceModel
 from snnc.converter.sources.onnxrun import OnnxRunner
 from snnc.ir.errors import NeedsInputGrid, UnsupportedOperator
-from tests.converter.lower.nets import check, fires, from_text, sample, weights
+from tests.converter.lower.nets import check, f32, fires, from_text, sample, weights
 
-F = np.float32
-NUMBERS = {"lo": np.asarray(F(0)), "hi": np.asarray(F(4)), "half": np.asarray(F(0.5))}
+NUMBERS = {"lo": f32(0), "hi": f32(4), "half": f32(0.5)}
 WEIGHTS = {"w0": weights(3, 2, 3, 3), "w1": weights(3, 3, 3, 3, seed=2), "b0": weights(3)}
 STEM = "c0 = Conv <pads: ints = [1,1,1,1]> (x, w0, b0) "
 TO_COUNTS = STEM + (
@@ -26,7 +28,7 @@ TO_STREAM = STEM + (
 )
 
 
-def net(body: str, **options: object) -> object:
+def net(body: str, **options: Any) -> SourceModel:
     return from_text(body, (2, 5, 6), NUMBERS | WEIGHTS, **options)
 
 
@@ -93,7 +95,7 @@ def test_unsigned_bytes_enter_as_they_are() -> None:
     source = from_text(
         body,
         (2, 5, 6),
-        NUMBERS | WEIGHTS | {"full": np.asarray(F(255))},
+        NUMBERS | WEIGHTS | {"full": f32(255)},
         dtype="uint8",
         grid=InputGrid(lo=0, hi=255),
     )

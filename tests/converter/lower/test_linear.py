@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from snnc.converter.lower import lower
+from snnc.ir.arrays import Array
 from snnc.ir.errors import UnsupportedOperator
 from snnc.ir.maps import Conv, Dense
 from snnc.ir.nodes import Population
-from tests.converter.lower.nets import check, from_text, weights
+from tests.converter.lower.nets import check, f32, from_text, weights
 
 ACT = "a = Clip(c, lo, hi) r = Round(a) y = Div(r, hi)"
-F = np.float32
 
 
-def bounds(**more: object) -> dict[str, np.ndarray]:
-    return {"lo": np.asarray(F(0)), "hi": np.asarray(F(4))} | {
-        k: np.asarray(v) for k, v in more.items()
-    }
+def bounds(**more: Any) -> dict[str, Array]:
+    return {"lo": f32(0), "hi": f32(4)} | {k: np.asarray(v) for k, v in more.items()}
 
 
 CONVS = {
@@ -75,7 +75,7 @@ def test_matrix_product(form: str) -> None:
 
 def test_constants_in_front_of_a_layer_fold_into_weights_and_a_bias_map() -> None:
     """An offset before a zero-padded convolution is no number per channel."""
-    more = {"s": F([0.5, 2.0]).reshape(2, 1, 1), "o": F([1, -1]).reshape(1, 2, 1, 1)}
+    more = {"s": f32([0.5, 2.0]).reshape(2, 1, 1), "o": f32([1, -1]).reshape(1, 2, 1, 1)}
     body = f"m = Mul(x, s) n = Sub(m, o) c = Conv <pads: ints = [1,1,1,1]> (n, w, b) {ACT}"
     lowered, _ = check(
         from_text(body, (2, 5, 6), bounds(w=weights(3, 2, 3, 3), b=weights(3), **more))
@@ -96,8 +96,13 @@ def test_a_map_by_position_folds_into_the_bias() -> None:
 def test_batch_norm_and_layer_scale_fold() -> None:
     bn = "n = BatchNormalization(k, g, bb, m, v) c = Mul(n, s)"
     body = f"k = Conv <pads: ints = [1,1,1,1]> (x, w) {bn} {ACT}"
-    more = {"g": F([1, -2, 0.0]), "bb": F([0.1, 0.2, 0.3]), "m": F([0, 1, 0]), "v": F([1, 2, 1])}
-    scale = F([1, 0.5, 3]).reshape(3, 1, 1)
+    more = {
+        "g": f32([1, -2, 0.0]),
+        "bb": f32([0.1, 0.2, 0.3]),
+        "m": f32([0, 1, 0]),
+        "v": f32([1, 2, 1]),
+    }
+    scale = f32([1, 0.5, 3]).reshape(3, 1, 1)
     lowered, _ = check(from_text(body, (2, 5, 6), bounds(w=weights(3, 2, 3, 3), s=scale, **more)))
     assert len(lowered.graph.populations) == 1
     assert lowered.graph.populations[0].bias.shape == (3,)
@@ -168,58 +173,6 @@ def test_a_chain_that_cannot_be_one_gets_an_accumulator() -> None:
     lowered, _ = check(from_text(body, (2, 7, 8), bounds(**more)))
     assert [p.model.kind for p in lowered.graph.populations] == ["accumulator", "float-fire"]
     assert lowered.graph.populations[0].source_tensor == "p"
-
-
-def test_a_padded_batch_norm_between_two_layers_folds() -> None:
-    """RepConv: 1x1, batch norm whose border holds its own zero, 3x3 depthwise, 1x1."""
-    torch = pytest.importorskip("torch")
-    from torch import nn
-
-    from tests.converter.lower.nets import from_torch
-
-    class PaddedNorm(nn.Module):
-        def __init__(self, n: int) -> None:
-            super().__init__()
-            self.bn = nn.BatchNorm2d(n)
-            self.bn.running_mean.normal_()
-            self.bn.bias.data.normal_()
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            y = self.bn(x)
-            at_zero = self.bn.bias - self.bn.running_mean * self.bn.weight / torch.sqrt(
-                self.bn.running_var + self.bn.eps
-            )
-            y = nn.functional.pad(y, [1, 1, 1, 1])
-            border = at_zero.view(1, -1, 1, 1)
-            y[:, :, 0:1, :] = border
-            y[:, :, -1:, :] = border
-            y[:, :, :, 0:1] = border
-            y[:, :, :, -1:] = border
-            return y
-
-    class Net(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            torch.manual_seed(0)
-            self.body = nn.Sequential(
-                nn.Conv2d(2, 4, 1, bias=False),
-                PaddedNorm(4),
-                nn.Conv2d(4, 4, 3, groups=4, bias=False),
-                nn.Conv2d(4, 3, 1, bias=False),
-                nn.BatchNorm2d(3),
-            )
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return torch.round(torch.clamp(self.body(x), 0, 4)) / 4
-
-    lowered, _ = check(from_torch(Net(), (2, 6, 5)))
-    (population,) = lowered.graph.populations
-    (projection,) = lowered.graph.incoming(population.name)
-    assert projection.gather is None
-    assert projection.map.padding == ((1, 1), (1, 1))
-    np.testing.assert_allclose(
-        population.bias_map(), population.bias_map()[:, :1, :1] * np.ones((1, 6, 5)), atol=1e-6
-    )
 
 
 def test_the_synapses_carry_the_name_of_their_layer() -> None:

@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 
 from snnc.converter.lower import lower
+from snnc.converter.sources import SourceModel
+from snnc.ir.arrays import Array
 from snnc.ir.errors import UnsupportedOperator
 from snnc.ir.maps import SumPool
-from tests.converter.lower.nets import check, fires, from_text, ops_of, weights
+from tests.converter.lower.nets import check, f32, fires, from_text, model_of, ops_of, weights
 
-F = np.float32
 FIRST = "c0 = Conv <pads: ints = [1,1,1,1]> (x, w0) a0 = Clip(c0, lo, hi) r0 = Round(a0) "
-NUMBERS = {"lo": np.asarray(F(0)), "hi": np.asarray(F(4)), "half": np.asarray(F(0.5))}
+NUMBERS = {"lo": f32(0), "hi": f32(4), "half": f32(0.5)}
 
 
-def net(body: str, **more: np.ndarray) -> object:
+def net(body: str, **more: Array) -> SourceModel:
     return from_text(FIRST + body, (2, 7, 6), NUMBERS | {"w0": weights(3, 2, 3, 3)} | more)
 
 
@@ -40,7 +41,7 @@ def test_max_pool_before_the_activation_goes_behind_it(form: str) -> None:
         f"c = Conv(r0, w1) p = MaxPool {MAX_POOLS[form]} (c) "
         "m = Mul(p, s) a = Clip(m, lo, hi) r = Round(a) y = Div(r, hi)"
     )
-    scale = F([0.5, 1, 2]).reshape(3, 1, 1)
+    scale = f32([0.5, 1, 2]).reshape(3, 1, 1)
     lowered, _ = check(net(body, w1=weights(3, 3, 1, 1), s=scale))
     assert [p.model.kind for p in lowered.graph.populations] == ["float-fire", "float-fire", "max"]
     assert lowered.graph.populations[1].source_tensor == "y/before-MaxPool"
@@ -51,7 +52,7 @@ def test_max_pool_before_a_falling_operation_is_taken_on_an_accumulator() -> Non
         "c = Conv(r0, w1) p = MaxPool <kernel_shape: ints = [2,2]> (c) "
         "m = Mul(p, s) a = Clip(m, lo, hi) y = Round(a)"
     )
-    scale = F([0.5, -1, 2]).reshape(3, 1, 1)
+    scale = f32([0.5, -1, 2]).reshape(3, 1, 1)
     lowered, _ = check(net(body, w1=weights(3, 3, 1, 1), s=scale))
     assert [p.model.kind for p in lowered.graph.populations] == [
         "float-fire",
@@ -92,7 +93,7 @@ def test_rounding_behind_an_average_is_bounded_by_what_can_arrive() -> None:
     body = "p = AveragePool <kernel_shape: ints = [2,2]> (r0) h = Add(p, half) y = Floor(h)"
     lowered, _ = check(net(body))
     last = fires(lowered)[-1]
-    assert (last.model.lo, last.model.hi) == (0, 4)
+    assert (model_of(last).lo, model_of(last).hi) == (0, 4)
     assert ops_of(last) == ["add", "floor"]
 
 

@@ -7,10 +7,9 @@ import pytest
 
 from snnc.converter.lower import lower
 from snnc.ir.errors import UnsupportedOperator
-from tests.converter.lower.nets import check, from_text, weights
+from tests.converter.lower.nets import check, f32, from_text, weights
 
-F = np.float32
-NUMBERS = {"lo": np.asarray(F(0)), "hi": np.asarray(F(4)), "scale": np.asarray(F(0.25))}
+NUMBERS = {"lo": f32(0), "hi": f32(4), "scale": f32(0.25)}
 QKV = "".join(
     f"m{n} = MatMul(x, w{n}) a{n} = Clip(m{n}, lo, hi) r{n} = Round(a{n}) d{n} = Div(r{n}, hi) "
     f"h{n} = Reshape(d{n}, heads) t{n} = Transpose <perm: ints = [0,2,1,3]> (h{n}) "

@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 
 from snnc.converter.lower import lower
+from snnc.converter.sources import SourceModel
+from snnc.ir.arrays import Array
 from snnc.ir.errors import UnsupportedOperator
 from snnc.ir.maps import Identity
-from tests.converter.lower.nets import check, fires, from_text, weights
+from tests.converter.lower.nets import check, f32, fires, from_text, weights
 
-F = np.float32
 FIRST = "c0 = Conv <pads: ints = [1,1,1,1]> (x, w0) a0 = Clip(c0, lo, hi) r0 = Round(a0) "
-NUMBERS = {"lo": np.asarray(F(0)), "hi": np.asarray(F(4))}
+NUMBERS = {"lo": f32(0), "hi": f32(4)}
 
 
-def net(body: str, **more: np.ndarray) -> object:
+def net(body: str, **more: Array) -> SourceModel:
     given = {"w0": weights(3, 2, 3, 3), "w1": weights(3, 3, 3, 3, seed=2)}
     return from_text(FIRST + body, (2, 5, 6), NUMBERS | given | more)
 
@@ -62,7 +63,12 @@ def test_a_batch_norm_on_a_stream_stays_in_the_rule() -> None:
         "n = BatchNormalization(s, g, bb, m, v) a1 = Clip(n, lo, hi) r1 = Round(a1) "
         "y = Add(s, r1)"
     )
-    more = {"g": F([1, -2, 0.5]), "bb": F([0.1, 0.2, 0.3]), "m": F([0, 1, 0]), "v": F([1, 2, 1])}
+    more = {
+        "g": f32([1, -2, 0.5]),
+        "bb": f32([0.1, 0.2, 0.3]),
+        "m": f32([0, 1, 0]),
+        "v": f32([1, 2, 1]),
+    }
     lowered, _ = check(net(body, **more))
     (stream_to_fire,) = lowered.graph.incoming(fires(lowered)[-1].name)
     assert set(stream_to_fire.map.weight.tolist()) == {1.0, -1.0}
@@ -108,6 +114,6 @@ def test_an_output_of_counts_is_read_from_its_population() -> None:
 
 
 def test_an_output_with_unequal_steps_is_read_from_an_accumulator() -> None:
-    s = F([0.5, 1, 2]).reshape(3, 1, 1)
+    s = f32([0.5, 1, 2]).reshape(3, 1, 1)
     lowered, _ = check(net("y = Mul(r0, s)", s=s))
     assert [p.model.kind for p in lowered.graph.populations] == ["float-fire", "accumulator"]

@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 
 from snnc.converter.lower import lower
+from snnc.converter.sources import SourceModel
+from snnc.ir.arrays import Array
 from snnc.ir.errors import UnsupportedOperator
-from tests.converter.lower.nets import check, fires, from_text, weights
+from snnc.ir.maps import Conv
+from tests.converter.lower.nets import check, f32, fires, from_text, weights
 
-F = np.float32
 FIRST = "c0 = Conv <pads: ints = [1,1,1,1]> (x, w0) a0 = Clip(c0, lo, hi) r0 = Round(a0) "
-NUMBERS = {"lo": np.asarray(F(0)), "hi": np.asarray(F(4))}
+NUMBERS = {"lo": f32(0), "hi": f32(4)}
 array = np.array
 
 
-def net(body: str, **more: np.ndarray) -> object:
+def net(body: str, **more: Array) -> SourceModel:
     return from_text(FIRST + body, (2, 5, 6), NUMBERS | {"w0": weights(4, 2, 3, 3)} | more)
 
 
@@ -53,7 +55,7 @@ VIEWS = {
     ),
     "constant-padding": (
         "p = Pad(r0, pp, fill) y = Conv(p, v)",
-        {"pp": array([0, 0, 1, 1, 0, 0, 1, 1]), "fill": array(F(1.5)), "v": weights(3, 4, 3, 3)},
+        {"pp": array([0, 0, 1, 1, 0, 0, 1, 1]), "fill": array(f32(1.5)), "v": weights(3, 4, 3, 3)},
     ),
     "expand-nothing": (
         "e = Expand(r0, s) y = Conv(e, v)",
@@ -74,6 +76,7 @@ def test_zero_padding_becomes_the_convolution_s_own() -> None:
     lowered, _ = check(net(body, **more))
     conv = list(lowered.graph.projections.values())[1]
     assert conv.gather is None
+    assert isinstance(conv.map, Conv)
     assert conv.map.padding == ((1, 2), (0, 1))
 
 
@@ -83,7 +86,7 @@ def test_split_and_concat_wire_parts() -> None:
         "r1 = Round(a1) k = Concat <axis: int = 1> (p, r1, one) y = Conv(k, u)"
     )
     more = {"parts": array([3, 1]), "v": weights(2, 1, 1, 1), "u": weights(2, 6, 3, 3)}
-    lowered, _ = check(net(body, one=np.ones((1, 1, 5, 6), F), **more))
+    lowered, _ = check(net(body, one=f32(np.ones((1, 1, 5, 6))), **more))
     last = lowered.graph.populations[-1]
     into = lowered.graph.incoming(last.name)
     assert [p.map.in_shape for p in into] == [(3, 5, 6), (2, 5, 6)]
@@ -96,7 +99,7 @@ def test_an_activation_behind_a_concat_of_counts_is_one_population() -> None:
         "n = BatchNormalization(k, g, bb, m, va) a2 = Clip(n, lo, hi) y = Round(a2)"
     )
     more = {"v": weights(2, 4, 1, 1), "g": weights(6), "bb": weights(6), "m": weights(6)}
-    lowered, _ = check(net(body, va=np.ones(6, F), **more))
+    lowered, _ = check(net(body, va=f32([1.0] * 6), **more))
     last = fires(lowered)[-1]
     assert last.shape == (6, 5, 6)
     assert len(lowered.graph.incoming(last.name)) == 2
@@ -123,7 +126,7 @@ def test_a_batch_norm_between_two_transposes_folds() -> None:
         "u = Transpose <perm: ints = [0,2,1]> (l) n = BatchNormalization(u, g, bb, mm, va) "
         "w = Transpose <perm: ints = [0,2,1]> (n) a1 = Clip(w, lo, hi) y = Round(a1)"
     )
-    more = {"g": weights(3), "bb": weights(3), "mm": weights(3), "va": np.ones(3, F)}
+    more = {"g": weights(3), "bb": weights(3), "mm": weights(3), "va": f32([1.0] * 3)}
     lowered, _ = check(net(body, s=array([1, 4, 30]), m=weights(4, 3), **more))
     assert [p.model.kind for p in lowered.graph.populations] == ["float-fire", "float-fire"]
 
@@ -147,7 +150,7 @@ def test_scales_by_channel_behind_a_transpose_read_an_accumulator() -> None:
         "e = Conv(r0, v) t = Transpose <perm: ints = [0,2,3,1]> (e) z = Mul(t, sc) "
         "a1 = Clip(z, lo, hi) y = Round(a1)"
     )
-    lowered, _ = check(net(body, v=weights(3, 4, 1, 1), sc=F([1, 0.5, 2])))
+    lowered, _ = check(net(body, v=weights(3, 4, 1, 1), sc=f32([1, 0.5, 2])))
     assert [p.model.kind for p in lowered.graph.populations] == [
         "float-fire",
         "accumulator",
@@ -175,7 +178,7 @@ REFUSED = {
     ),
     "scatter-over-data": (
         "y = ScatterND(r0, at, new)",
-        {"at": array([[0, 0, 0, 0]]), "new": F([1.0])},
+        {"at": array([[0, 0, 0, 0]]), "new": f32([1.0])},
         "written over",
     ),
 }
