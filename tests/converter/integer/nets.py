@@ -112,7 +112,8 @@ def _maximum(p: Projection, sent: Array) -> Array:
     source = np.repeat(np.arange(p.map.in_size), np.diff(indptr))
     out = np.full((len(sent), p.map.out_size), np.iinfo(np.int64).min)
     values = p.arrange(sent.reshape(len(sent), -1))
-    np.maximum.at(out, (slice(None), targets), values[:, source])
+    for row, value in zip(out, values[:, source], strict=True):
+        np.maximum.at(row, targets, value)
     return out
 
 
@@ -127,11 +128,16 @@ def _sent(graph: Graph, name: str, found: dict[str, Array]) -> Array:
     return found[name] * along(np.asarray(node.step), len(node.shape), axis)
 
 
-def real(graph: Graph, name: str, integers: Array) -> Array:
-    """integers x step of a node."""
+def population(graph: Graph, name: str) -> Population:
+    """A node that has to be a population."""
     node = graph.nodes[name]
     assert isinstance(node, Population)
-    return integers * node.step_map()
+    return node
+
+
+def real(graph: Graph, name: str, integers: Array) -> Array:
+    """integers x step of a population."""
+    return integers * population(graph, name).step_map()
 
 
 def weights(graph: Graph, names: Sequence[str]) -> list[list[int]]:

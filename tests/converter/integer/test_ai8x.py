@@ -106,7 +106,7 @@ def assert_reproduced(net: Ai8x, graph: Graph) -> None:
         np.testing.assert_array_equal(found, expected, err_msg=name)
 
 
-def test_a_small_net_with_all_layer_kinds():
+def test_a_small_net_with_all_layer_kinds() -> None:
     net = Ai8x(RNG.integers(-128, 128, (20, 1, 12, 12)))
     net.conv("conv1", RNG.integers(-128, 128, (5, 1, 3, 3)), 1, 1)
     net.max_pool("pool1", 2)
@@ -119,7 +119,7 @@ def test_a_small_net_with_all_layer_kinds():
 
 @pytest.mark.data
 @pytest.mark.parametrize("n_images", [16])
-def test_the_published_extra_small_mnist_net(n_images):
+def test_the_published_extra_small_mnist_net(n_images: int) -> None:
     z = np.load(data_file("models/ai8x_int8/ai85-mnist-extrasmall-qat8-q.npz"))
     images = np.load(data_file("images/mnist_t10k.npz"))["x"][:n_images]
     net = Ai8x(images[:, None].astype(np.int64) - 128)
@@ -132,7 +132,7 @@ def test_the_published_extra_small_mnist_net(n_images):
 
 
 @pytest.mark.data
-def test_the_published_mnist_net():
+def test_the_published_mnist_net() -> None:
     z = np.load(data_file("models/ai8x_int8/ai85-mnist-qat8-q.npz"))
     images = np.load(data_file("images/mnist_t10k.npz"))["x"][:8]
     net = Ai8x(images[:, None].astype(np.int64) - 128)

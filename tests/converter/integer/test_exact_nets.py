@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -21,7 +23,7 @@ SHAPE = (3, 4, 4)
 
 
 @st.composite
-def exact_nets(draw) -> Graph:
+def exact_nets(draw: Any) -> Graph:
     """A stream with blocks of (rule, conv), skips, and a pooled head."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
 
@@ -53,7 +55,7 @@ def exact_nets(draw) -> Graph:
             last = f"a{i}"
         groups = draw(st.sampled_from([1, 3]))
         conv = same_conv(grid(3, 3 // groups, 3, 3), (4, 4), groups=groups)
-        inputs = [(last, conv)]
+        inputs: list[Any] = [(last, conv)]
         if draw(st.booleans()):
             inputs.append((f"s{i}", one(SHAPE)))
         if draw(st.booleans()):
@@ -69,7 +71,7 @@ def exact_nets(draw) -> Graph:
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(exact_nets(), st.integers(0, 2**32 - 1))
-def test_nothing_is_lost(graph, seed):
+def test_nothing_is_lost(graph: Graph, seed: int) -> None:
     form = integer_form(graph)
     assert form.rounding.is_exact
     x = np.random.default_rng(seed).integers(-8, 9, (4, 2, 4, 4))
@@ -88,7 +90,7 @@ def test_nothing_is_lost(graph, seed):
 
 @settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(exact_nets(), st.sampled_from([3, 5, 8, 11]))
-def test_every_form_is_sound(graph, bits):
+def test_every_form_is_sound(graph: Graph, bits: int) -> None:
     form = integer_form(graph, weight_bits=bits)
     assert all(c.n_different == 0 for c in check_staircases(graph, form))
     for p in form.graph.projections.values():

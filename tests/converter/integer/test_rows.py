@@ -52,7 +52,7 @@ def projection(map_: LinearMap, **fields: object) -> Projection:
 
 
 @pytest.mark.parametrize("kind", MAPS)
-def test_effective_weights_are_weights_times_steps(kind):
+def test_effective_weights_are_weights_times_steps(kind: str) -> None:
     """Integers times effective weights = reals times weights, whatever the map."""
     p = projection(MAPS[kind]())
     step = np.repeat(2.0 ** np.arange(-2, 2), 25)
@@ -69,7 +69,7 @@ def test_effective_weights_are_weights_times_steps(kind):
     np.testing.assert_allclose(scaled.apply(k.astype(float)), want, atol=1e-12)
 
 
-def test_sparse_rows_are_padded_and_restored():
+def test_sparse_rows_are_padded_and_restored() -> None:
     p = projection(sparse())
     _, rows = effective_rows(p, np.repeat([0.5, 0.25, 2.0, 1.0], 25))
     unit = np.ones(rows.n_rows)
@@ -80,12 +80,12 @@ def test_sparse_rows_are_padded_and_restored():
     np.testing.assert_allclose(scaled.apply(k), p.map.apply(real), atol=0.2)
 
 
-def test_a_step_that_differs_inside_a_channel_makes_the_map_sparse():
+def test_a_step_that_differs_inside_a_channel_makes_the_map_sparse() -> None:
     changed, _ = effective_rows(projection(pool()), RNG.random(100) + 0.5)
     assert isinstance(changed.map, Sparse)
 
 
-def test_where_nothing_arrives_nothing_is_constrained():
+def test_where_nothing_arrives_nothing_is_constrained() -> None:
     gather = np.array([0, 1, -1])
     p = projection(Identity(shape=(3,), weight=np.ones(3)), gather=gather)
     _, rows = effective_rows(p, np.array([0.5, 0.25]))
@@ -95,7 +95,7 @@ def test_where_nothing_arrives_nothing_is_constrained():
     assert rows.to_weight(np.array([[1], [2], [0]])).tolist() == [1, 2, 0]
 
 
-def test_rounding_is_half_even_and_errors_are_returned():
+def test_rounding_is_half_even_and_errors_are_returned() -> None:
     _, rows = effective_rows(projection(Dense(weight=np.array([[0.5, 1.5, -2.5]]))), np.array(1.0))
     q, largest, squares = quantise_rows(rows, np.ones(1), np.array([-1]))
     assert q.tolist() == [[0, -2, 2]]

@@ -11,7 +11,7 @@ from tests.converter.integer.nets import Net, fire, one
 WEIGHTS = Dense(weight=np.ones((2, 2)))
 
 
-def test_ties_keep_ratios_along_chains():
+def test_ties_keep_ratios_along_chains() -> None:
     ties = Ties(4)
     assert ties.tie(0, 1, 2.0)
     assert ties.tie(2, 3, 5.0)
@@ -23,7 +23,7 @@ def test_ties_keep_ratios_along_chains():
     assert not ties.tie(0, 3, 29.0)
 
 
-def test_a_stream_is_one_group_and_comes_before_what_it_feeds():
+def test_a_stream_is_one_group_and_comes_before_what_it_feeds() -> None:
     net = Net((2,))
     net.add("a", (2,), Accumulator(), ("x", WEIGHTS))
     net.add("b", (2,), Accumulator(), ("a", one((2,))))
@@ -33,7 +33,7 @@ def test_a_stream_is_one_group_and_comes_before_what_it_feeds():
     assert streams.tied == {"a->b"}
 
 
-def test_a_step_never_depends_on_itself():
+def test_a_step_never_depends_on_itself() -> None:
     """x + W x: the identity is not tied, or the step of b would be needed to find itself."""
     net = Net((2,))
     net.add("a", (2,), Accumulator(), ("x", WEIGHTS))
@@ -44,7 +44,7 @@ def test_a_step_never_depends_on_itself():
     assert streams.order == [["a"], ["b", "c"]]
 
 
-def test_a_loop_over_two_streams_is_cut():
+def test_a_loop_over_two_streams_is_cut() -> None:
     net = Net((2,))
     net.add("a", (2,), Accumulator(), ("x", WEIGHTS))
     net.add("b", (2,), Accumulator(), ("a", WEIGHTS))
@@ -54,7 +54,7 @@ def test_a_loop_over_two_streams_is_cut():
     assert [group for group in streams.order if group] == [["a"], ["b"], ["c"]]
 
 
-def test_contradicting_ratios_are_not_tied():
+def test_contradicting_ratios_are_not_tied() -> None:
     net = Net((2,))
     net.add("a", (2,), Accumulator(), ("x", WEIGHTS))
     net.add("b", (2,), Accumulator(), ("a", one((2,))), ("a", one((2,), 0.5)))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ RNG = np.random.default_rng(2)
 
 
 @pytest.mark.parametrize("bias", [0.5, np.arange(3.0), np.arange(12.0).reshape(3, 2, 2)])
-def test_turning_changes_no_value(bias):
+def test_turning_changes_no_value(bias: Any) -> None:
     net = Net((2, 2, 2), lo=-4, hi=4)
     conv = same_conv(RNG.normal(size=(3, 2, 3, 3)), (2, 2))
     net.add("a", (3, 2, 2), fire(4), ("x", conv), bias=np.asarray(bias))
@@ -25,6 +27,6 @@ def test_turning_changes_no_value(bias):
     np.testing.assert_array_equal(got["h"], want["h"])
 
 
-def test_nothing_to_turn_changes_nothing():
+def test_nothing_to_turn_changes_nothing() -> None:
     graph = Net((2,)).add("a", (2,), fire(4), ("x", one((2,)))).graph("a")
     assert TurnChannels()(graph) is graph

@@ -24,12 +24,12 @@ def deep(n_inputs: int, small: float = 1.0) -> Net:
     return net
 
 
-def test_a_step_that_fits_is_left_alone():
+def test_a_step_that_fits_is_left_alone() -> None:
     form = integer_form(deep(2).graph("z"), limits=NARROW)
     assert all(m.coarser == 0 for m in form.rounding.membranes)
 
 
-def test_a_step_is_made_coarser_and_shown():
+def test_a_step_is_made_coarser_and_shown() -> None:
     graph = deep(30, small=0.02).graph("z")
     assert max(r.membrane_bits for r in analyse(integer_form(graph).graph).values()) > 20
     form = integer_form(graph, limits=NARROW)
@@ -40,25 +40,25 @@ def test_a_step_is_made_coarser_and_shown():
     assert all(c.n_different == 0 for c in check_staircases(graph, form))
 
 
-def test_what_cannot_fit_is_refused_by_name():
+def test_what_cannot_fit_is_refused_by_name() -> None:
     with pytest.raises(WidthExceeded, match="target|narrow"):
         integer_form(deep(3000).graph("z"), limits=Limits(target="narrow", membrane_bits=12))
 
 
-def test_currents_of_one_tick_count_too():
+def test_currents_of_one_tick_count_too() -> None:
     limits = Limits(target="narrow", membrane_bits=40, current_bits=14)
     graph = deep(20).graph("z")
     form = integer_form(graph, limits=limits, settings=RunSettings(code="burst"))
     check_width(form.graph, analyse(form.graph, RunSettings(code="burst")), limits)
 
 
-def test_a_target_with_narrower_weights_wins():
+def test_a_target_with_narrower_weights_wins() -> None:
     form = integer_form(deep(4).graph("z"), limits=Limits(target="t", weight_bits=5))
     assert form.rounding.weight_bits == 5
     assert np.abs(form.graph.projections["x->s"].map.weight).max() == 15
 
 
-def test_exponents_stay_within_the_targets():
+def test_exponents_stay_within_the_targets() -> None:
     graph = deep(4, small=1e-3).graph("z")
     assert integer_form(graph).graph.projections["x->s"].exponent > 3
     form = integer_form(graph, limits=Limits(target="t", max_exponent=3))
@@ -66,7 +66,7 @@ def test_exponents_stay_within_the_targets():
     assert np.abs(form.graph.projections["x->s"].map.weight).max() <= 127
 
 
-def test_the_bounds_that_steps_are_judged_by_are_those_of_the_analysis():
+def test_the_bounds_that_steps_are_judged_by_are_those_of_the_analysis() -> None:
     from snnc.converter.integer.assemble import assemble
     from snnc.converter.integer.plan import Options, Plan
 
