@@ -147,7 +147,9 @@ class Compiler:
         elif isinstance(node, Product):
             self._add_product(row, node)
         else:
-            raise NotExecutable(f"the event engine does not know {node.kind} nodes", where=node.name)
+            raise NotExecutable(
+                f"the event engine does not know {node.kind} nodes", where=node.name
+            )
 
     def _add_population(self, row: Any, node: Population, layout: Layout) -> None:
         row["wide"] = self.is_wide(node)
@@ -225,7 +227,11 @@ class Compiler:
             return None
         wanted = input_layout(p.map)
         if wanted is None:
-            return None if takes_whole(p, source.pixels * source.channels) else Layout(1, p.map.in_size)
+            return (
+                None
+                if takes_whole(p, source.pixels * source.channels)
+                else Layout(1, p.map.in_size)
+            )
         if p.gather is None and wanted.same_order(source):
             same = (wanted.pixels, wanted.channels) == (source.pixels, source.channels)
             return None if same else wanted

@@ -28,7 +28,6 @@ from snnc.backends.event.simd import add_rows
 from snnc.backends.event.tables import (
     DENSE,
     GROUPED,
-    ONE_TO_ONE,
     SPARSE,
     WINDOW,
     Lists,
@@ -79,7 +78,7 @@ def _dense(projection: Any, room: Any, lists: Lists, acc: Array, weights: Array)
     last = room.events + lists.length[room.number]
     add_rows(
         acc, projection.acc, projection.pitch, weights, projection.weight, projection.pitch,
-        lists.index, lists.payload, room.events, last,
+        lists.neuron, lists.payload, room.events, last,
     )  # fmt: skip
 
 
@@ -110,13 +109,13 @@ def _window(
                     # neighbouring taps meet neighbouring pixels: one run for all of them
                     add_rows(
                         acc, at, table[at_x + 1] * channels, weights, offset, pitch,
-                        lists.index, lists.payload, first, last,
+                        lists.neuron, lists.payload, first, last,
                     )  # fmt: skip
                     continue
                 for u in range(table[at_x + 1]):
                     add_rows(
                         acc, at + u * table[STEP_X] * channels, channels, weights,
-                        offset + u * channels, pitch, lists.index, lists.payload, first, last,
+                        offset + u * channels, pitch, lists.neuron, lists.payload, first, last,
                     )  # fmt: skip
 
 
@@ -135,7 +134,7 @@ def _grouped(
             first = room.events + lists.segments[room.segments + pixel]
             last = room.events + lists.segments[room.segments + pixel + 1]
             for e in range(first, last):
-                channel = lists.index[e] - pixel * channels_in
+                channel = lists.neuron[e] - pixel * channels_in
                 k = lists.payload[e]
                 at = projection.acc + channel // table[GROUP_IN] * size
                 offset = projection.weight + channel * projection.pitch
@@ -151,10 +150,16 @@ def _grouped(
 
 @kernel
 def _sparse(
-    projection: Any, room: Any, lists: Lists, indptr: IntArray, targets: Array, acc: Array, weights: Array
+    projection: Any,
+    room: Any,
+    lists: Lists,
+    indptr: IntArray,
+    targets: Array,
+    acc: Array,
+    weights: Array,
 ) -> None:
     for e in range(room.events, room.events + lists.length[room.number]):
-        row = projection.indptr + lists.index[e]
+        row = projection.indptr + lists.neuron[e]
         k = lists.payload[e]
         for s in range(indptr[row], indptr[row + 1]):
             to = projection.acc + targets[projection.targets + s]
@@ -166,7 +171,7 @@ def _one_to_one(
     projection: Any, room: Any, lists: Lists, targets: Array, acc: Array, weights: Array
 ) -> None:
     for e in range(room.events, room.events + lists.length[room.number]):
-        n = lists.index[e]
+        n = lists.neuron[e]
         to = targets[projection.targets + n]
         if to >= 0:
             acc[projection.acc + to] += weights[projection.weight + n] * lists.payload[e]
@@ -192,7 +197,7 @@ def _grouped_maximum(
             first = room.events + lists.segments[room.segments + pixel]
             last = room.events + lists.segments[room.segments + pixel + 1]
             for e in range(first, last):
-                channel = lists.index[e] - pixel * channels
+                channel = lists.neuron[e] - pixel * channels
                 for j in range(table[at_y + 1]):
                     out = (table[at_y] + j * table[STEP_Y]) * row + table[at_x]
                     for u in range(table[at_x + 1]):
@@ -212,7 +217,7 @@ def _sparse_maximum(
     seen: Array,
 ) -> None:
     for e in range(room.events, room.events + lists.length[room.number]):
-        row = projection.indptr + lists.index[e]
+        row = projection.indptr + lists.neuron[e]
         for s in range(indptr[row], indptr[row + 1]):
             n = np.int64(targets[projection.targets + s])
             _reach(best, seen, target.seen + n, lists.payload[e])
@@ -226,9 +231,7 @@ def _reach(best: IntArray, seen: Array, n: int, k: int) -> None:
 
 
 @kernel
-def settle_maximum(
-    node: Any, best: IntArray, seen: Array, inputs: Array, acc: IntArray
-) -> None:
+def settle_maximum(node: Any, best: IntArray, seen: Array, inputs: Array, acc: IntArray) -> None:
     """End of a tick at a maximum: add what came to its membrane, an absent input being 0."""
     for n in range(node.size):
         at = node.seen + n

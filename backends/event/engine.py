@@ -41,9 +41,7 @@ class EventEngine:
         ranges = check_graph(graph, settings, n_frames)
         compiled = Compiler(graph, settings, make_schedule(graph, settings), ranges).build()
         jobs = default_jobs() if self.jobs is None else self.jobs
-        return EventSession(
-            compiled, n_frames=n_frames, jobs=jobs, tick_by_tick=self.tick_by_tick
-        )
+        return EventSession(compiled, n_frames=n_frames, jobs=jobs, tick_by_tick=self.tick_by_tick)
 
 
 def default_jobs() -> int:

@@ -55,7 +55,7 @@ class ForeignModels:
         room, lists = self.program.rooms[to], self.state.lists
         index = np.flatnonzero(values)
         events = slice(room["events"], room["events"] + len(index))
-        lists.index[events] = index
+        lists.neuron[events] = index
         lists.payload[events] = values[index]
         lists.length[to] = len(index)
         lists.total[to] = np.abs(values).sum()

@@ -125,7 +125,7 @@ def write_record(
 ) -> None:
     """Write a list into the record, which holds zeros before, from `at` on."""
     for e in range(room.events, room.events + lists.length[room.number]):
-        j = np.int64(lists.index[e])
+        j = np.int64(lists.neuron[e])
         if node.order >= 0:
             j = np.int64(order[node.order + j])
         records[at + j] = lists.payload[e]

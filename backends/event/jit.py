@@ -4,6 +4,9 @@ Compiled code is cached on disk beside the sources, or, where these are read-onl
 cache folder; `NUMBA_CACHE_DIR` overrides both. Where no folder can be written, kernels are
 compiled anew in each process.
 
+Numba asks only whether the file of the cached function has changed, not the files of what it
+calls. Here the stamp of every cached function covers all sources of this package.
+
 Each compiled function holds the code of all that it calls, optimised once more. So there are
 few levels: entries, which Python calls; kernels, which only compiled code calls; and what lies
 between is inlined into its callers instead of compiled on its own.
@@ -11,12 +14,17 @@ between is inlined into its callers instead of compiled on its own.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_njit: Any = numba.njit  # its annotations turn functions into dispatchers; callers want functions
 
 
 def entry(function: F) -> F:
@@ -31,13 +39,25 @@ def kernel(function: F) -> F:
 
 def inlined(function: F) -> F:
     """Paste a function into each of its callers."""
-    made: F = numba.njit(inline="always")(function)
+    made: F = _njit(inline="always")(function)
     return made
 
 
 def _compile(function: F, **options: bool) -> F:
     try:
-        compiled: F = numba.njit(cache=True, error_model="numpy", **options)(function)
+        compiled: Any = _njit(cache=True, error_model="numpy", **options)(function)
     except RuntimeError:  # numba found no folder that it can write
-        compiled = numba.njit(error_model="numpy", **options)(function)
-    return compiled
+        compiled = _njit(error_model="numpy", **options)(function)
+    else:
+        compiled._cache._cache_file._source_stamp = source_stamp()
+    made: F = compiled
+    return made
+
+
+@cache
+def source_stamp() -> str:
+    """Hash over the sources of this package."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

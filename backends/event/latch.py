@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from snnc.backends.event.jit import inlined, kernel
-from snnc.backends.event.lists import close_list, note_list
-from snnc.backends.event.simd import bit_count, fire_block, lowest_bit
+from snnc.backends.event.lists import close_list
+from snnc.backends.event.simd import fire_block, lowest_bit
 from snnc.backends.event.tables import (
     FIRE,
     INTEGRATE,
@@ -22,8 +22,6 @@ from snnc.ir.arrays import Array, IntArray
 
 _SEARCH_FROM = 16
 """Levels from which a binary search beats comparing with each threshold."""
-_MANY = 2
-"""Events of a block beyond which all its neurons are gone through."""
 
 
 @inlined
@@ -91,7 +89,7 @@ def _pass_on(node: Any, room: Any, lists: Lists, acc: Array) -> None:
         for _ in range(node.channels):
             k = np.int64(acc[node.acc + j])
             if k != 0:
-                lists.index[room.events + n] = j
+                lists.neuron[room.events + n] = j
                 lists.payload[room.events + n] = k
                 n += 1
             j += 1
@@ -109,8 +107,8 @@ def _fire(
     scratch: IntArray,
 ) -> None:
     """Staircase with few levels: compare with each threshold, LANES neurons at once."""
-    index, payload = lists.index[room.events :], lists.payload[room.events :]
-    n, total, peak = 0, 0, 0
+    neuron, payload = lists.neuron[room.events :], lists.payload[room.events :]
+    n = np.uint64(0)  # unsigned: numba need not look for indices below 0
     for pixel in range(node.pixels):
         lists.segments[room.segments + pixel] = n
         above = node.theta + pixel * node.theta_step
@@ -125,33 +123,19 @@ def _fire(
             )  # fmt: skip
             mask = mask >> np.uint64(done - c) << np.uint64(done - c)
             done = c + LANES
-            if bit_count(mask) > _MANY:
-                # without a branch for each neuron: what is silent is overwritten by the next
-                for lane in range(LANES):
-                    fired = np.int64((mask >> np.uint64(lane)) & np.uint64(1))
-                    index[n] = first + lane
-                    payload[n] = scratch[lane]
-                    total += abs(scratch[lane]) * fired
-                    peak = max(peak, abs(scratch[lane]) * fired)
-                    n += fired
-            else:
-                while mask != 0:
-                    lane = lowest_bit(mask)
-                    index[n] = first + lane
-                    payload[n] = scratch[lane]
-                    total += abs(scratch[lane])
-                    peak = max(peak, abs(scratch[lane]))
-                    n += 1
-                    mask &= mask - np.uint64(1)
+            while mask != 0:
+                lane = lowest_bit(mask)
+                neuron[n] = first + lane
+                payload[n] = scratch[lane]
+                n += np.uint64(1)
+                mask &= mask - np.uint64(1)
     scratch[:LANES] = 0
-    note_list(room, lists, n, total, peak)
+    close_list(room, lists, int(n))
 
 
 @kernel
-def _fire_by_search(
-    node: Any, room: Any, lists: Lists, acc: Array, theta: Array
-) -> None:
-    """Staircase with many levels or few channels: binary search for the first threshold above the membrane."""
+def _fire_by_search(node: Any, room: Any, lists: Lists, acc: Array, theta: Array) -> None:
+    """Staircase with many levels or few channels: binary search for the first one not reached."""
     n = 0
     for pixel in range(node.pixels):
         lists.segments[room.segments + pixel] = n
@@ -168,7 +152,7 @@ def _fire_by_search(
                     high = middle
             k = node.lo + low
             if k != 0:
-                lists.index[room.events + n] = j
+                lists.neuron[room.events + n] = j
                 lists.payload[room.events + n] = k
                 n += 1
     close_list(room, lists, n)
@@ -194,7 +178,7 @@ def _integrate(
             v = _leak(membranes[node.state + j], node.leak_multiplier, node.leak_shift)
             v += acc[node.acc + j]
             if v > threshold or (v == threshold and not node.strict):
-                lists.index[room.events + n] = j
+                lists.neuron[room.events + n] = j
                 lists.payload[room.events + n] = 1
                 n += 1
                 v = 0 if node.to_zero else v - threshold
@@ -221,7 +205,7 @@ def _multiply(
             spikes += done[1]
             for column in range(node.n):
                 if scratch[column] != 0:
-                    lists.index[room.events + n] = (batch * node.m + row) * node.n + column
+                    lists.neuron[room.events + n] = (batch * node.m + row) * node.n + column
                     lists.payload[room.events + n] = scratch[column]
                     scratch[column] = 0
                     n += 1
@@ -237,7 +221,7 @@ def _multiply(
 def _multiply_row(
     acc: Array, a: int, b: int, inner: int, width: int, out: IntArray
 ) -> tuple[int, int]:
-    """out += one row of a x the matrix b; nonzero pairs and the sum of their sizes."""
+    """Add one row of a x the matrix b to `out`; nonzero pairs and the sum of their sizes."""
     pairs, spikes = 0, 0
     for x in range(inner):
         left = np.int64(acc[a + x])
@@ -253,7 +237,7 @@ def _multiply_row(
 
 @kernel
 def _at_most_one(acc: Array, at: int, size: int) -> bool:
-    for n in range(at, at + size):
+    for n in range(at, at + size):  # noqa: SIM110  (numba knows no generators here)
         if abs(acc[n]) > 1:
             return False
     return True

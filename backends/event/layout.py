@@ -113,9 +113,10 @@ def window_axis(n: int, n_out: int, kernel: int, stride: int, pad: int, dilation
     stored_at = {k: at for at, k in enumerate(taps)}
     table = np.zeros((n, 3), dtype=np.int64)
     for x in range(n):
-        met = [k for k in range(kernel - 1, -1, -1) if _meets(x + pad - dilation * k, stride, n_out)]
+        at = x + pad
+        met = [k for k in reversed(range(kernel)) if _meets(at - dilation * k, stride, n_out)]
         if met:
-            table[x] = (x + pad - dilation * met[0]) // stride, len(met), stored_at[met[0]]
+            table[x] = (at - dilation * met[0]) // stride, len(met), stored_at[met[0]]
     return Axis(table, np.array(taps, dtype=np.int64), dilation // common)
 
 
@@ -132,11 +133,12 @@ def window_geometry(map_: Conv | SumPool | Dense) -> tuple[IntArray, Array]:
     if isinstance(map_, Dense):
         axes = [window_axis(1, 1, 1, 1, 0, 1), _tokens(prod(map_.lead))]
         n_out, n_in = map_.weight.shape
-        return _flat(axes, prod(map_.lead), n_in, n_out, 1), map_.weight.T.reshape(n_in, 1, 1, n_out)
+        weights = map_.weight.T.reshape(n_in, 1, 1, n_out)
+        return _flat(axes, prod(map_.lead), n_in, n_out, 1), weights
     spatial, out = map_.in_shape[1:], map_.out_shape[1:]
     axes = [
-        window_axis(*sizes[:4], sizes[4][0], sizes[5])
-        for sizes in zip(
+        window_axis(n, n_out, kernel, stride, pad, dilation)
+        for n, n_out, kernel, stride, (pad, _), dilation in zip(
             spatial, out, map_.kernel, map_.stride, map_.padding, map_.dilation, strict=True
         )
     ]

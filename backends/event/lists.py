@@ -26,7 +26,7 @@ def read_feed(node: Any, room: Any, lists: Lists, order: Array, feed: IntArray, 
             where = j if node.order < 0 else np.int64(order[node.order + j])
             k = feed[at + where]
             if k != 0:
-                lists.index[room.events + n] = j
+                lists.neuron[room.events + n] = j
                 lists.payload[room.events + n] = k
                 n += 1
             j += 1
@@ -42,12 +42,6 @@ def close_list(room: Any, lists: Lists, n: int) -> None:
         size = abs(payload[e])
         total += size
         peak = max(peak, size)
-    note_list(room, lists, n, total, peak)
-
-
-@inlined
-def note_list(room: Any, lists: Lists, n: int, total: int, peak: int) -> None:
-    """As `close_list`, sum and peak being known."""
     lists.segments[room.segments + room.pixels] = n
     lists.length[room.number] = n
     lists.total[room.number] = total
@@ -60,7 +54,7 @@ def regroup(
 ) -> None:
     """Arrange a list as a projection takes it: other order, other pixels, or a part."""
     for e in range(old.events, old.events + lists.length[old.number]):
-        position = targets[projection.route + lists.index[e]]
+        position = targets[projection.route + lists.neuron[e]]
         if position >= 0:
             scratch[position] = lists.payload[e]
     n = 0
@@ -70,7 +64,7 @@ def regroup(
         for _ in range(new.size // new.pixels):
             k = scratch[j]
             if k != 0:
-                lists.index[new.events + n] = j
+                lists.neuron[new.events + n] = j
                 lists.payload[new.events + n] = k
                 scratch[j] = 0
                 n += 1
@@ -83,7 +77,7 @@ def copy_list(old: Any, new: Any, lists: Lists) -> None:
     """Copy a list to another of the same pixels."""
     n = lists.length[old.number]
     for e in range(n):
-        lists.index[new.events + e] = lists.index[old.events + e]
+        lists.neuron[new.events + e] = lists.neuron[old.events + e]
         lists.payload[new.events + e] = lists.payload[old.events + e]
     for pixel in range(old.pixels + 1):
         lists.segments[new.segments + pixel] = lists.segments[old.segments + pixel]
@@ -115,7 +109,7 @@ def next_spikes(room: Any, lists: Lists, remaining: IntArray) -> None:
         while e < last:
             left = remaining[room.events + e] - 1
             if left > 0:
-                lists.index[room.events + n] = lists.index[room.events + e]
+                lists.neuron[room.events + n] = lists.neuron[room.events + e]
                 lists.payload[room.events + n] = lists.payload[room.events + e]
                 remaining[room.events + n] = left
                 n += 1
@@ -146,13 +140,13 @@ def count_synapses(
         synaptic events, unit spike operations, effective operations, largest payload.
     """
     n = lists.length[room.number]
-    index = lists.index[room.events : room.events + n]
+    index = lists.neuron[room.events : room.events + n]
     payload = lists.payload[room.events : room.events + n]
     fan = fan_out[projection.fan_out :]
     real = effective[projection.fan_out :]
     events, spikes, operations, spike_operations, peak = 0, 0, 0, 0, 0
     for e in range(n):
-        reached = np.int64(fan[index[e]])
+        reached = int(fan[index[e]])
         if reached >= 0:  # else the projection does not take this neuron
             size = abs(payload[e])
             peak = max(peak, size)

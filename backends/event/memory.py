@@ -24,7 +24,7 @@ def make_state(compiled: Compiled, program: Program, *, ticks: bool = False) -> 
     n_segments = int((program.rooms["pixels"] + 1).sum())
     n_lists, n_maxima = len(program.rooms), len(program.inputs)
     lists = Lists(
-        index=np.zeros(n_events, dtype=np.uint32),
+        neuron=np.zeros(n_events, dtype=np.uint32),
         payload=np.zeros(n_events, dtype=np.int64),
         segments=np.zeros(n_segments, dtype=np.int64),
         length=np.zeros(n_lists, dtype=np.int64),

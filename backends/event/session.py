@@ -93,9 +93,7 @@ class EventSession:
         foreign = ForeignModels(self.compiled, state, program)
         at, node = first * n_frames, 0
         while at < last * n_frames:
-            at, node = run_frames(
-                program, state, buffers.data, at, last * n_frames, n_frames, node
-            )
+            at, node = run_frames(program, state, buffers.data, at, last * n_frames, n_frames, node)
             if node:
                 if at % n_frames == 0 and node == self.compiled.foreign[0]:
                     foreign.start_sample()
@@ -108,8 +106,10 @@ class EventSession:
         n_frames = n_samples * buffers.n_frames
         n_ticks = compiled.schedule.n_ticks(buffers.n_frames)
         by_projection = {
-            name: Counters(*(int(c) for c in row), dense_macs=macs * n_frames)
-            for name, row, macs in zip(compiled.counter_names, counters, compiled.dense_macs, strict=False)
+            name: _counters(row.tolist(), macs * n_frames)
+            for name, row, macs in zip(
+                compiled.counter_names, counters, compiled.dense_macs, strict=False
+            )
         }
         by_node = {}
         for name, row in zip(compiled.names, node_counters, strict=True):
@@ -138,3 +138,8 @@ def _chunks(n_samples: int, jobs: int) -> list[tuple[int, int]]:
     n = min(n_samples, jobs * _CHUNKS_PER_WORKER)
     edges = np.linspace(0, n_samples, n + 1).astype(int)
     return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+
+
+def _counters(row: list[int], dense_macs: int) -> Counters:
+    synaptic_events, unit_spikes, acs, macs = row
+    return Counters(synaptic_events, unit_spikes, acs, macs, dense_macs)

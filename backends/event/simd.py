@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -20,6 +20,8 @@ from snnc.backends.event.jit import kernel
 from snnc.backends.event.tables import LANES
 from snnc.ir.arrays import Array
 
+_intrinsic: Any = intrinsic
+_alloca: Any = cgutils.alloca_once_value
 _I64 = ir.IntType(64)
 _I32 = ir.IntType(32)
 
@@ -65,7 +67,7 @@ def _store(builder: Any, value: Any, pointer: Any) -> None:
 def _make_add_block(lanes: int) -> Callable[..., None]:
     """acc[at + j] += sum over events e of payload[e] * weights[offset + index[e] * pitch + j]"""
 
-    @intrinsic
+    @_intrinsic
     def add_block(  # type: ignore[no-untyped-def]
         typing_context, acc, at, weights, offset, pitch, index, payload, first, last
     ):
@@ -78,7 +80,7 @@ def _make_add_block(lanes: int) -> Callable[..., None]:
             )
             at, offset, pitch, first, last = (args[i] for i in (1, 3, 4, 7, 8))
             target = _vector_pointer(builder, acc, at, lanes)
-            tile = cgutils.alloca_once_value(builder, _load(builder, target))
+            tile = _alloca(builder, _load(builder, target))
             kind = tile.type.pointee
             with cgutils.for_range(builder, builder.sub(last, first), intp=_I64) as loop:
                 event = builder.add(first, loop.index)
@@ -94,7 +96,8 @@ def _make_add_block(lanes: int) -> Callable[..., None]:
 
         return signature, generate
 
-    return add_block  # type: ignore[no-any-return]
+    made: Callable[..., None] = add_block
+    return made
 
 
 _add_64 = _make_add_block(64)
@@ -144,7 +147,7 @@ def add_rows(
                 acc[at + u] += weights[row + u] * payload[e]
 
 
-@intrinsic
+@_intrinsic
 def fire_block(typing_context, acc, at, rest, theta, offset, pitch, levels, lo, out):  # type: ignore[no-untyped-def]
     """Staircase of LANES neurons; their membranes return to rest.
 
@@ -165,7 +168,7 @@ def fire_block(typing_context, acc, at, rest, theta, offset, pitch, levels, lo, 
         kind = membrane.type
         _store(builder, _load(builder, _vector_pointer(builder, rest, at, LANES)), source)
         start = _splat(builder, _resize(builder, lo, kind.element), LANES)
-        count = cgutils.alloca_once_value(builder, start)
+        count = _alloca(builder, start)
         with cgutils.for_range(builder, levels, intp=_I64) as loop:
             row = builder.add(offset, builder.mul(loop.index, pitch))
             level = _load(builder, _vector_pointer(builder, theta, row, LANES))
@@ -181,23 +184,12 @@ def fire_block(typing_context, acc, at, rest, theta, offset, pitch, levels, lo, 
     return signature, generate
 
 
-@intrinsic
+@_intrinsic
 def lowest_bit(typing_context, mask):  # type: ignore[no-untyped-def]
     """Position of the lowest set bit of a mask that is not 0."""
     signature = types.int64(types.uint64)
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
-
-    return signature, generate
-
-
-@intrinsic
-def bit_count(typing_context, mask):  # type: ignore[no-untyped-def]
-    """Number of set bits."""
-    signature = types.int64(types.uint64)
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.ctpop(args[0])
 
     return signature, generate

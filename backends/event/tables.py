@@ -91,7 +91,7 @@ LIST = np.dtype(
         (name, np.int64)
         for name in (
             "number",
-            "events",  # offset of its room in `index`, `payload`, `remaining`
+            "events",  # offset of its room in `neuron`, `payload`, `remaining`
             "size",
             "segments",  # offset in `segments`: first event of each pixel
             "pixels",
@@ -126,8 +126,8 @@ class Program(NamedTuple):
 class Lists(NamedTuple):
     """Event lists; a record of `LIST` says where each one lies."""
 
-    index: Array
-    """Internal neuron index of each event."""
+    neuron: Array
+    """Internal index of each event."""
     payload: IntArray
     segments: IntArray
     """First event of each pixel, from the list's beginning, and the number of events."""

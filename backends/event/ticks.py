@@ -109,8 +109,10 @@ def run_ticks(
                 _finish(program, state, clock, data, i, sample)
             _emit(program, state, clock, events, i, tick)
         first_node = 0
-        tick = tick + 1 if len(events.membranes) > 0 else _next_tick(
-            program.nodes, program.projections, clock, tick
+        tick = (
+            tick + 1
+            if len(events.membranes) > 0
+            else _next_tick(program.nodes, program.projections, clock, tick)
         )
     return tick, 0
 
@@ -199,7 +201,7 @@ def _note(
 ) -> None:
     """Append a list to the trace."""
     for e in range(room.events, room.events + lists.length[room.number]):
-        j = np.int64(lists.index[e])
+        j = np.int64(lists.neuron[e])
         to = events.used[0]
         events.tick[to] = tick
         events.node[to] = i
