@@ -440,7 +440,9 @@ class TestOtherNodes:
         net.join("k", "qk", one((3, 4)), port="b", gather=transpose)
         net.add("z", (4, 4), fire(9), ("qk", one((4, 4))))
         form = checked(net.graph("z"))
-        assert population(form.graph, "qk").step == 0.125
+        product = form.graph.nodes["qk"]
+        assert isinstance(product, Product)
+        assert product.step == 0.125
         np.testing.assert_array_equal(step_of(form, "z"), 0.125)
         assert weights(form.graph, ["q->qk", "k->qk", "qk->z"]) == [[1], [1], [1]]
 
