@@ -82,9 +82,13 @@ def _kernel(first: Conv, second: Conv, kernel: Shape, dilation: Shape, groups: i
                     first.dilation, a, first.stride, second.dilation, b, dilation, strict=True
                 )
             )
-            tap: Any = (..., *at)
-            out[tap] += np.matmul(w2[(..., *b)], w1[(..., *a)])
+            into, left, right = _taps(at), w2[_taps(b)], w1[_taps(a)]
+            out[into] += np.matmul(left, right)
     return out.reshape(groups * out.shape[1], *out.shape[2:])
+
+
+def _taps(at: Shape) -> Any:
+    return (..., *at)
 
 
 def _grouped(conv: Conv, groups: int) -> Array:

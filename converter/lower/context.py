@@ -34,7 +34,6 @@ from snnc.ir.maps import Identity
 from snnc.ir.neurons import Accumulator
 from snnc.ir.nodes import HostOp, Input
 
-
 RESHAPES = ("Reshape", "Flatten", "Squeeze", "Unsqueeze")
 """Operators that only change a shape."""
 

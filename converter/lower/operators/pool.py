@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,12 +13,12 @@ from snnc.converter.lower.operators.window import Window, window_of
 from snnc.converter.lower.registry import lowers
 from snnc.converter.lower.source import SourceNode
 from snnc.converter.lower.spread import Spread
-from snnc.converter.lower.values import Affine, Value, Wire, affine, wire_to
-from snnc.ir.arrays import FloatArray, Shape, along, size_of
+from snnc.converter.lower.values import Value, Wire, affine
+from snnc.ir.arrays import FloatArray, IntArray, Shape, along, size_of
 from snnc.ir.errors import UnsupportedOperator
 from snnc.ir.maps import LinearMap, Sparse, SumPool
 from snnc.ir.neurons import Max
-from snnc.ir.nodes import HostOp, Input, Population
+from snnc.ir.nodes import Node, Population
 
 
 def _pool_window(lowering: Lowering, node: SourceNode, shape: Shape) -> Window:
@@ -129,72 +129,98 @@ def max_pool(lowering: Lowering, node: SourceNode) -> Value:
     """The maximum over windows; padding is never the maximum."""
     value = lowering.wiring(lowering.operand(node, 0))
     window = _pool_window(lowering, node, value.shape)
-    out = lowering.view.shape(node.outputs[0])
     if len(node.outputs) > 1 and lowering.view.uses[node.outputs[1]]:
         raise UnsupportedOperator("the indices of a max-pool are used", where=node.where)
-    if not _commutes(lowering, value):
-        value = lowering.collect(replace(value, tensor=node.inputs[0]))
-    total = affine((), out)
-    for wire in value.wires:
-        name = _maximum(lowering, node, wire, value, window)
-        scale = _pooled_scale(wire, value.shape, out)
-        terms = (*total.terms, replace(wire_to(name, out).wires[0], scale=scale))
-        total = replace(total, terms=terms)
     offset = value.offset.by_channel(value.shape, 1)
-    assert offset is not None
-    spread = replace(value.offset, values=_at_channel(offset, out), shape=out)
-    return replace(total, offset=spread, magnitude=abs(spread), tensor=node.outputs[0])
+    parts = [_part(lowering, wire, value.shape) for wire in value.wires]
+    if offset is None or any(part is None for part in parts):
+        value = lowering.collect(replace(value, tensor=node.inputs[0]))
+        offset = np.array(0.0)
+        parts = [_part(lowering, value.wires[0], value.shape)]
+    out = lowering.view.shape(node.outputs[0])
+    terms = [
+        _maximum(lowering, node, part, window, out, plain=value.is_plain)
+        for part in parts
+        if part is not None
+    ]
+    spread = Spread(_at_channel(offset, out), out)
+    total = affine(tuple(terms), out, tensor=node.outputs[0])
+    return replace(total, offset=spread, magnitude=abs(spread))
 
 
-def _commutes(lowering: Lowering, value: Affine) -> bool:
-    """Do scale and offset keep the order of values within each channel?"""
-    if len(value.terms) != 1 or value.offset.by_channel(value.shape, 1) is None:
-        return False
-    scale = value.wires[0].scale.by_channel(value.shape, 1)
-    return scale is not None and bool((scale > 0).all())
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Whole channels that one node feeds.
+
+    Attributes:
+        source: node name.
+        channels: which channels of the value, rising.
+        gather: int64 (len(channels), positions): the neuron at each of them.
+        scale: () or by channel of the value, positive.
+        spatial: extent of the positions.
+    """
+
+    source: str
+    channels: IntArray
+    gather: IntArray
+    scale: FloatArray
+    spatial: Shape
+
+
+def _part(lowering: Lowering, wire: Wire, shape: Shape) -> _Part | None:
+    """None where scale or wiring do not keep the order of values within each channel."""
+    scale = wire.scale.by_channel(shape, 1)
+    if scale is None or not (scale > 0).all():
+        return None
+    size = lowering.builder.nodes[wire.source].size
+    gather = np.arange(size) if wire.gather is None else wire.gather
+    rows = gather.reshape(shape[1], -1)
+    channels = np.flatnonzero((rows >= 0).any(axis=1))
+    if (rows[channels] < 0).any():
+        return None  # a zero among the inputs is no padding: it can be the maximum
+    return _Part(wire.source, channels, rows[channels], scale, shape[2:])
 
 
 def _maximum(
-    lowering: Lowering, node: SourceNode, wire: Wire, value: Affine, window: Window
-) -> str:
-    shape = value.shape[1:]
-    map_ = _sum_pool(shape, window, 1.0)
-    source = lowering.builder.nodes[wire.source]
-    gather = in_order(wire.gather, source.size)
-    plain = value.is_plain
+    lowering: Lowering, node: SourceNode, part: _Part, window: Window, out: Shape, *, plain: bool
+) -> Wire:
+    """The population of maxima over one part, as a wire to the part's channels."""
+    map_ = _sum_pool((len(part.channels), *part.spatial), window, 1.0)
+    source = lowering.builder.nodes[part.source]
+    path = node.module_path or node.name
     population = lowering.builder.add(
         Population(
-            name=lowering.builder.unique(node.module_path or node.name),
+            name=lowering.builder.unique(path),
             shape=map_.out_shape,
-            module_path=node.module_path,
+            module_path=path,
             source_tensor=node.outputs[0] if plain else None,
             model=Max(),
-            step=_step_of(source, wire, shape),
+            step=_step_of(source, part, node),
         ),
-        lowering.builder.count_range.get(wire.source),
+        lowering.builder.count_range.get(part.source),
     )
-    lowering.builder.connect(wire.source, population.name, map_, gather=gather)
-    return population.name
+    gather = in_order(part.gather.reshape(-1), source.size)
+    lowering.builder.connect(part.source, population.name, map_, gather=gather)
+    block = size_of(out[2:])
+    index = np.full((out[1], block), -1)
+    index[part.channels] = np.arange(population.size).reshape(-1, block)
+    scale = Spread(_at_channel(part.scale, out), out)
+    return Wire(source=population.name, scale=scale, gather=in_order(index.reshape(-1)))
 
 
-def _step_of(source: object, wire: Wire, shape: Shape) -> FloatArray:
+def _step_of(source: Node, part: _Part, node: SourceNode) -> FloatArray:
     """The source's step, by channel of the pool."""
-    if not isinstance(source, Input | HostOp | Population) or np.ndim(source.step) == 0:
-        return np.asarray(getattr(source, "step", 1.0), dtype=np.float64)
+    step = np.asarray(getattr(source, "step", 1.0), dtype=np.float64)
+    if step.ndim == 0:
+        return step
     axis = getattr(source, "channel_axis", 0)
-    step = np.asarray(source.step)
     full = np.broadcast_to(along(step, len(source.shape), axis), source.shape).reshape(-1)
-    taken = full if wire.gather is None else full[np.maximum(wire.gather, 0)]
-    by_channel = taken.reshape(shape[0], -1)
-    if (by_channel != by_channel[:, :1]).any():
-        raise UnsupportedOperator(f"a max-pool over steps that differ within a channel of {shape}")
-    return np.asarray(by_channel[:, 0])
-
-
-def _pooled_scale(wire: Wire, shape: Shape, out: Shape) -> Spread:
-    scale = wire.scale.by_channel(shape, 1)
-    assert scale is not None
-    return replace(wire.scale, values=_at_channel(scale, out), shape=out)
+    taken = full[part.gather]
+    if (taken != taken[:, :1]).any():
+        raise UnsupportedOperator(
+            "a max-pool over counts whose steps differ within a channel", where=node.where
+        )
+    return np.asarray(taken[:, 0])
 
 
 def _at_channel(values: FloatArray, out: Shape) -> FloatArray:

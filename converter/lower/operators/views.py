@@ -233,7 +233,7 @@ def concat(lowering: Lowering, node: SourceNode) -> Value:
     total = affine((), shape)
     for value, part in zip(values, np.split(at, ends[:-1], axis=axis), strict=True):
         total = added(total, _placed(lowering, value, part, shape), shape)
-    return replace(total, tensor=node.outputs[0], fan_in=0)
+    return replace(total, tensor=node.outputs[0])
 
 
 def _placed(lowering: Lowering, value: Value, part: IntArray, shape: Shape) -> Affine:

@@ -67,6 +67,27 @@ def test_max_pool_of_a_negative_scale_is_taken_on_an_accumulator() -> None:
     assert [p.model.kind for p in lowered.graph.populations] == ["float-fire", "accumulator", "max"]
 
 
+def test_max_pool_of_a_concatenation_has_a_population_for_each_part() -> None:
+    body = (
+        "c = Conv(r0, w1) a1 = Clip(c, lo, hi) r1 = Round(a1) d1 = Div(r1, hi) "
+        "k = Concat <axis: int = 1> (d1, r0) "
+        "p = MaxPool <kernel_shape: ints = [2,2], strides: ints = [2,2]> (k) y = Conv(p, w2)"
+    )
+    lowered, _ = check(net(body, w1=weights(2, 3, 1, 1), w2=weights(2, 5, 1, 1)))
+    maxima = [p for p in lowered.graph.populations if p.model.kind == "max"]
+    assert [(p.shape, float(p.step)) for p in maxima] == [((2, 3, 3), 0.25), ((3, 3, 3), 1.0)]
+
+
+def test_a_zero_among_signed_counts_can_be_the_maximum() -> None:
+    body = (
+        "c = Conv(r0, w1) a1 = Clip(c, neg, lo) r1 = Round(a1) p = Pad(r1, pads) "
+        "y = MaxPool <kernel_shape: ints = [2,2], strides: ints = [2,2]> (p)"
+    )
+    pads = np.array([0, 0, 1, 1, 0, 0, 1, 1])
+    lowered, _ = check(net(body, w1=weights(2, 3, 1, 1), neg=f32(-4), pads=pads))
+    assert [p.model.kind for p in lowered.graph.populations][-2:] == ["accumulator", "max"]
+
+
 AVERAGE_POOLS = {
     "plain": ("<kernel_shape: ints = [2,2], strides: ints = [2,2]>", "sum-pool"),
     "padding-counted": (
