@@ -13,15 +13,20 @@ from onnx import helper, numpy_helper
 
 from snnc.ir.arrays import Shape
 
-DType: TypeAlias = Literal["f4", "f8", "i8"]
-"""What carries integers: float32 up to 2^24, float64 up to 2^53, int64 beyond."""
+DType: TypeAlias = Literal["f4", "f8", "i8", "u1", "s1", "i4"]
+"""What carries integers: float32 up to 2^24, float64 up to 2^53, int64 beyond; and the bytes,
+signed bytes and int32 of quantised convolutions."""
 
 EXACT: dict[DType, int] = {"f4": 2**24, "f8": 2**53, "i8": 2**63 - 1}
+_NUMPY: dict[DType, str] = {"s1": "i1"}
 
 _ONNX: dict[DType, int] = {
     "f4": onnx.TensorProto.FLOAT,
     "f8": onnx.TensorProto.DOUBLE,
     "i8": onnx.TensorProto.INT64,
+    "u1": onnx.TensorProto.UINT8,
+    "s1": onnx.TensorProto.INT8,
+    "i4": onnx.TensorProto.INT32,
 }
 OPSET = 20
 
@@ -68,7 +73,7 @@ class Builder:
     def constant(self, value: ArrayLike, dtype: DType | None = None) -> str:
         """An initializer; equal ones are not merged, the graph optimiser does not mind."""
         name = f"c{len(self.constants)}"
-        numpy_type: Any = np.int64 if dtype is None else np.dtype(dtype)
+        numpy_type: Any = np.dtype(_NUMPY.get(dtype or "i8", dtype or "i8"))
         self.constants[name] = numpy_helper.from_array(np.asarray(value, dtype=numpy_type), name)
         return name
 
@@ -78,6 +83,13 @@ class Builder:
         self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
         self.types[name] = dtype
         return name
+
+    def floored(self, name: str) -> str | None:
+        """What a tensor was floored from, if that is how it was made."""
+        for node in reversed(self.nodes):
+            if name in node.output:
+                return node.input[0] if node.op_type == "Floor" else None
+        return None
 
     def onnx_type(self, dtype: DType) -> int:
         """ONNX's number for a type."""

@@ -36,7 +36,9 @@ class Compiler:
     """What the lowering of nodes shares.
 
     Attributes:
+        quantised: may convolutions of bytes be used?
         wires: values of the nodes done so far.
+        bytes: by node: its counts as unsigned bytes, tensor and zero point.
         states: by graph input that holds state: the output that replaces it, and its shape.
         foreign: populations that run outside of ONNX Runtime, in topological order.
     """
@@ -44,8 +46,10 @@ class Compiler:
     graph: Graph
     settings: RunSettings
     ranges: Mapping[str, NodeRange]
+    quantised: bool = True
     builder: Builder = field(default_factory=Builder)
     wires: dict[str, Wire] = field(default_factory=dict)
+    bytes: dict[str, tuple[str, int]] = field(default_factory=dict)
     states: dict[str, tuple[str, Shape]] = field(default_factory=dict)
     foreign: list[Foreign] = field(default_factory=list)
 

@@ -6,7 +6,8 @@ vectors: ones, fan-outs, non-zero fan-outs. What the projections did is read off
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -15,6 +16,11 @@ from snnc.backends.dense.builder import EXACT, Builder, DType, Wire, dtype_for
 from snnc.ir.arrays import Array, IntArray
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.nodes import Population, Product
+
+PRODUCT_LIMIT: dict[DType, int] = {"f4": EXACT["f4"], "u1": 2**31 - 1}
+"""Largest sum of a matrix product: float32, and int32 for bytes."""
+
+Tensor: TypeAlias = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -116,16 +122,21 @@ class NodeTally:
             )
 
 
-def tally_node(b: Builder, graph: Graph, name: str, wire: Wire, unit_spikes: bool) -> NodeTally:
+def tally_node(
+    b: Builder, graph: Graph, name: str, wire: Wire, code: Tensor | None, unit_spikes: bool
+) -> NodeTally:
     """Add the sums of one node to the graph.
 
     Args:
+        code: the counts as unsigned bytes, tensor and zero point, where they exist.
         unit_spikes: does the node's code send |k| unit spikes for a count k?
     """
     size = graph.nodes[name].size
     columns = Columns(size)
     total = columns.add(np.ones(size, dtype=np.int64))
     reads = tuple(_reads(graph, p, columns) for p in graph.outgoing(name) if graph.is_event(p))
+    if code is not None and code[1] == 0 and digit_bits("u1", wire.largest, size) >= 2:
+        wire = replace(wire, name=code[0], dtype="u1")
     k = b.flat(wire)
     magnitude = b.op("Abs", [k], wire.dtype) if wire.signed else k
     spikes = weighted_sums(b, magnitude, columns.matrix(), wire.largest)
@@ -154,18 +165,25 @@ def weighted_sums(b: Builder, x: str, matrix: IntArray, largest: int) -> Sums:
     size, n_columns = matrix.shape
     if b.types[x] == "f4" and n_columns == 1 and (matrix == 1).all():
         return _plain_sum(b, x, size, largest)
-    if b.types[x] == "f4":
-        capacity = EXACT["f4"] // max(1, largest * size)
-        bits = (capacity + 1).bit_length() - 1  # digits below 2^bits sum up exactly
-        if bits >= 2:
-            return _digit_sums(b, x, matrix, bits)
+    bits = digit_bits(b.types[x], largest, size)
+    if bits >= 2:
+        return _digit_sums(b, x, matrix, bits)
     wide: DType = dtype_for(max(largest * int(matrix.sum(axis=0).max()), EXACT["f4"] + 1))
     y = b.op("MatMul", [b.cast(x, wide), b.constant(matrix, wide)], wide)
     return Sums(y, np.eye(n_columns, dtype=np.int64))
 
 
+def digit_bits(dtype: DType, largest: int, size: int) -> int:
+    """Width of column digits for which a product with (rows, size) values is exact."""
+    if dtype not in PRODUCT_LIMIT:
+        return 0
+    capacity = PRODUCT_LIMIT[dtype] // max(1, largest * size)
+    bits = (capacity + 1).bit_length() - 1  # digits below 2^bits sum up exactly
+    return min(bits, 8) if dtype == "u1" else bits
+
+
 def _digit_sums(b: Builder, x: str, matrix: IntArray, bits: int) -> Sums:
-    """One float32 product with the digits of every column side by side."""
+    """One product with the digits of every column side by side."""
     digits: list[IntArray] = []
     mixing: list[IntArray] = []
     rest, place = matrix, 0
@@ -175,8 +193,10 @@ def _digit_sums(b: Builder, x: str, matrix: IntArray, bits: int) -> Sums:
         digits.append(digit[:, used])
         mixing.append(np.eye(matrix.shape[1], dtype=np.int64)[used] << place)
         rest, place = rest >> bits, place + bits
-    y = b.op("MatMul", [x, b.constant(np.concatenate(digits, axis=1), "f4")], "f4")
-    return Sums(y, np.concatenate(mixing))
+    columns = b.constant(np.concatenate(digits, axis=1), b.types[x])
+    if b.types[x] == "u1":
+        return Sums(b.op("MatMulInteger", [x, columns], "i4"), np.concatenate(mixing))
+    return Sums(b.op("MatMul", [x, columns], "f4"), np.concatenate(mixing))
 
 
 def _plain_sum(b: Builder, x: str, size: int, largest: int) -> Sums:

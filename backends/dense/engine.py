@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from snnc.backends.base import Counters, EngineResult, Feeds, NodeCounters
-from snnc.backends.dense.execute import Executor
+from snnc.backends.dense.execute import Executor, has_cuda
 from snnc.backends.feeds import read_feeds
 from snnc.ir.arrays import Array, IntArray
 from snnc.ir.codes import CODES, RunSettings
@@ -45,7 +45,7 @@ class DenseEngine:
         """Compile an integer graph; see `Engine.prepare`."""
         from snnc.backends.dense.program import compile_graph
 
-        program = compile_graph(graph, settings, n_frames)
+        program = compile_graph(graph, settings, n_frames, quantised=not has_cuda())
         return DenseSession(self, graph, settings, n_frames, program)
 
 
@@ -66,6 +66,9 @@ class DenseSession:
         self.n_frames = n_frames
         self.program = program
         self.executor = Executor(program, engine.threads)
+        self._dense_macs = {
+            p.name: dense_macs(graph, p) for p in graph.projections.values() if graph.is_event(p)
+        }
 
     def run(self, feeds: Feeds, *, record: Collection[str] | None = None) -> EngineResult:
         """Run N samples; see `Session.run`."""
@@ -119,20 +122,13 @@ class DenseSession:
 
     def _all_counters(self, counted: dict[str, Counters], n_frames: int) -> dict[str, Counters]:
         counters = {
-            p.name: counted[p.name] + Counters(dense_macs=self._dense_macs(p) * n_frames)
-            for p in self.graph.projections.values()
-            if self.graph.is_event(p)
+            name: counted[name] + Counters(dense_macs=macs * n_frames)
+            for name, macs in self._dense_macs.items()
         }
         for product in self.graph.products:
             pairs = Counters(dense_macs=product.pairs() * n_frames)
             counters[product.name] = counted[product.name] + pairs
         return counters
-
-    def _dense_macs(self, p: Projection) -> int:
-        target = self.graph.nodes[p.target]
-        if isinstance(target, Population) and target.model.combine == "max":
-            return 0
-        return int(p.fan_out(self.graph.nodes[p.source].size).sum())
 
     def _all_nodes(
         self, counted: dict[str, NodeCounters], n_frames: int, n_ticks: int
@@ -144,3 +140,11 @@ class DenseSession:
             clocked = NodeCounters(neuron_updates=size * n_ticks, neuron_latches=size * n_frames)
             nodes[name] = counted[name] + clocked
         return nodes
+
+
+def dense_macs(graph: Graph, p: Projection) -> int:
+    """Multiply-accumulates that a projection costs the non-spiking network in one frame."""
+    target = graph.nodes[p.target]
+    if isinstance(target, Population) and target.model.combine == "max":
+        return 0
+    return int(p.fan_out(graph.nodes[p.source].size).sum())

@@ -107,10 +107,17 @@ def make_session(model: bytes, threads: int | None) -> InferenceSession:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     providers: list[Any] = ["CPUExecutionProvider"]
-    if "CUDAExecutionProvider" in ort.get_available_providers():
+    if has_cuda():
         # the default algorithm is an implicit matrix product; a search could pick Winograd
         exact = {"use_tf32": "0", "cudnn_conv_algo_search": "DEFAULT"}
         providers.insert(0, ("CUDAExecutionProvider", exact))
     return ort.InferenceSession(
         model, options, providers=providers, disabled_optimizers=INEXACT_FUSIONS
     )
+
+
+def has_cuda() -> bool:
+    """Can ONNX Runtime use a GPU?"""
+    import onnxruntime as ort
+
+    return "CUDAExecutionProvider" in ort.get_available_providers()

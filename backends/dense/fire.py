@@ -9,6 +9,7 @@ import numpy as np
 
 from snnc.backends.dense.builder import EXACT, Builder, DType
 from snnc.backends.dense.compiler import Compiler, folds, summed
+from snnc.backends.dense.quantised import byte_fire
 from snnc.backends.dense.staircase import (
     Rounded,
     Scaled,
@@ -70,6 +71,11 @@ def lower_fire(c: Compiler, node: Population, model: IntegerFire, dtype: DType) 
     if dtype != "f4":
         i = add_bias(c.builder, summed(c, incoming, node.shape, dtype), node, node.bias)
         return _wide_fire(c.builder, i, dtype, stairs)
+    quick = len(incoming) == 1 and byte_fire(
+        c, node, incoming[0], stairs.steps(), stairs.lo, stairs.hi
+    )
+    if quick:
+        return quick
     into = c.arriving(incoming, node.n_channels)
     largest = np.maximum(into.partial_hi, -into.partial_lo)
     bias = np.abs(node.bias_map()).max(axis=_other_axes(node))
@@ -104,7 +110,7 @@ def step_count(b: Builder, i: str, stairs: Stairs, line: Line | None) -> str:
 
 
 def add_bias(b: Builder, i: str, node: Population, bias: Array) -> str:
-    """I plus a bias of shape (), (C,) or the node's."""
+    """The sum of i and a bias of shape (), (C,) or the node's."""
     if not np.any(bias):
         return i
     spread = along(bias, len(node.shape), node.channel_axis)

@@ -126,12 +126,13 @@ def maximum(b: Builder, x: str, map_: LinearMap, exists: Array | None) -> str:
     Args:
         exists: shape (map.in_size,): which inputs there are; None: all.
     """
-    if isinstance(map_, SumPool) and exists is None and b.types[x] == "f4" and _inside(map_):
+    if exists is None and b.types[x] in ("f4", "u1") and is_window(map_):
+        assert isinstance(map_, SumPool)
         pads = [pair[0] for pair in map_.padding] + [pair[1] for pair in map_.padding]
         return b.op(
             "MaxPool",
             [x],
-            "f4",
+            b.types[x],
             kernel_shape=list(map_.kernel),
             strides=list(map_.stride),
             pads=pads,
@@ -145,9 +146,11 @@ def maximum(b: Builder, x: str, map_: LinearMap, exists: Array | None) -> str:
     return b.reshape(largest, map_.out_shape)
 
 
-def _inside(map_: SumPool) -> bool:
-    """Does every window hold at least one input, as MaxPool wants it?"""
-    return all(max(pair) < k for pair, k in zip(map_.padding, map_.kernel, strict=True))
+def is_window(map_: LinearMap) -> bool:
+    """Is this a pool whose windows each hold at least one input, as MaxPool wants it?"""
+    return isinstance(map_, SumPool) and all(
+        max(pair) < k for pair, k in zip(map_.padding, map_.kernel, strict=True)
+    )
 
 
 def gather_padded(b: Builder, flat: str, index: IntArray) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from snnc.backends.dense.builder import DType, dtype_for
 from snnc.backends.dense.compiler import Compiler, Foreign, pooled, summed
 from snnc.backends.dense.fire import add_bias, lower_fire
+from snnc.backends.dense.quantised import byte_pool
 from snnc.ir.arrays import along
 from snnc.ir.neurons import IF, LIF, Accumulator, IntegerFire, Max, NeuronModel
 from snnc.ir.nodes import HostOp, Input, Population, Product
@@ -53,11 +54,12 @@ def _accumulator(c: Compiler, node: Population, model: NeuronModel, dtype: DType
 
 
 def _max(c: Compiler, node: Population, model: NeuronModel, dtype: DType) -> str:
-    return pooled(c, c.graph.incoming(node.name)[0], node.shape)
+    p = c.graph.incoming(node.name)[0]
+    return byte_pool(c, node, p) or pooled(c, p, node.shape)
 
 
 def _integrating(c: Compiler, node: Population, model: IF | LIF, dtype: DType) -> str:
-    """V = leak(v) + i, fire, reset; the membrane is an input and an output of the graph."""
+    """Leak, add, fire, reset; the membrane is an input and an output of the graph."""
     b, r = c.builder, c.ranges[node.name]
     spread = 2 ** getattr(model, "leak_shift", 0)
     dtype = dtype_for(max(-r.membrane_lo, r.membrane_hi, 2**25) * spread)

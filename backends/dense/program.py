@@ -34,20 +34,24 @@ class Program:
     tallies: tuple[NodeTally | ProductTally, ...]
 
 
-def compile_graph(graph: Graph, settings: RunSettings, n_frames: int) -> Program:
+def compile_graph(
+    graph: Graph, settings: RunSettings, n_frames: int, *, quantised: bool = True
+) -> Program:
     """Lower every node of an integer graph.
+
+    Args:
+        quantised: may convolutions of bytes be used? They are slow where there is no kernel.
 
     Raises:
         NotExecutable: a node without a lowering.
         WidthExceeded: a bound passes int64.
     """
-    c = Compiler(graph, settings, check_graph(graph, settings, n_frames))
+    c = Compiler(graph, settings, check_graph(graph, settings, n_frames), quantised)
     tallies: list[NodeTally | ProductTally] = []
     for name, node in graph.nodes.items():
-        if isinstance(node, Output) or (isinstance(node, Input) and not node.grid):
-            continue
         if isinstance(node, Input | HostOp):
-            lower_source(c, node)
+            if node in graph.sources:
+                lower_source(c, node)
         elif isinstance(node, Population):
             lower_population(c, node)
         elif isinstance(node, Product):
@@ -55,8 +59,10 @@ def compile_graph(graph: Graph, settings: RunSettings, n_frames: int) -> Program
             r = c.ranges[name]
             largest = max(-r.membrane_lo, r.membrane_hi)
             tallies.append(tally_product(c.builder, node, operands, largest))
-        else:
+        elif not isinstance(node, Output):
             raise NotExecutable(f"the dense engine does not know {node.kind} nodes", where=name)
+    for name, wire in c.wires.items():
         unit_spikes = settings.code == "burst" and graph.emits(name) == "count"
-        tallies.append(tally_node(c.builder, graph, name, c.wires[name], unit_spikes))
+        code = c.bytes.get(name)
+        tallies.append(tally_node(c.builder, graph, name, wire, code, unit_spikes))
     return Program(c.builder, c.wires, c.states, tuple(c.foreign), tuple(tallies))

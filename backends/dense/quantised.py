@@ -1,0 +1,191 @@
+"""Convolutions of bytes: QLinearConv where it is proved to give the staircase.
+
+QLinearConv computes saturate(round_half_even(float32(sum + bias) * scale) + zero) in one pass, on
+8-bit weights and inputs. It stands in for a convolution and its staircase where that function
+meets every step, and where no sum of two products can pass the 16 bits that x86 kernels keep.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from snnc.backends.dense.compiler import Compiler, folds
+from snnc.backends.dense.maps import is_window, maximum
+from snnc.backends.dense.staircase import EXACT_F4, Steps, slopes
+from snnc.ir.arrays import FloatArray, IntArray
+from snnc.ir.graph import Projection
+from snnc.ir.maps import Conv
+from snnc.ir.nodes import Population
+
+LARGEST_BYTE = 255
+LARGEST_PAIR = 32767
+"""u8 x s8 kernels without VNNI add two products in saturating 16 bits."""
+
+
+@dataclass(frozen=True)
+class ByteLine:
+    """k = round_half_even((i + offset) * scale), float32; arrays of shape (C,)."""
+
+    scale: FloatArray
+    offset: IntArray
+
+
+def as_bytes(c: Compiler, name: str) -> tuple[str, int] | None:
+    """A node's counts as unsigned bytes, tensor and zero point, if they fit."""
+    if name in c.bytes:
+        return c.bytes[name]
+    wire, r = c.wires[name], c.ranges[name]
+    low, high = min(0, int(r.out_lo.min())), int(r.out_hi.max())
+    if wire.dtype != "f4" or high - low > LARGEST_BYTE:
+        return None
+    b, tensor = c.builder, wire.name
+    if low == 0:
+        tensor = b.floored(tensor) or tensor  # the cast truncates, which is a floor here
+    else:
+        tensor = b.op("Sub", [tensor, b.constant(low, "f4")], "f4")
+    c.bytes[name] = b.cast(tensor, "u1"), -low
+    return c.bytes[name]
+
+
+def from_bytes(c: Compiler, name: str, tensor: str, zero: int) -> str:
+    """Note bytes as a node's counts, and give them as float32."""
+    c.bytes[name] = tensor, zero
+    k = c.builder.cast(tensor, "f4")
+    return c.builder.op("Sub", [k, c.builder.constant(zero, "f4")], "f4") if zero else k
+
+
+def byte_fire(
+    c: Compiler, node: Population, p: Projection, steps: list[Steps], lo: int, hi: int
+) -> str | None:
+    """A convolution and its staircase as one QLinearConv, or None where that is not proved.
+
+    Args:
+        lo, hi: range of the staircase.
+    """
+    source = _suits(c, node, p, lo, hi) and as_bytes(c, p.source)
+    if not source:
+        return None
+    map_, (x, zero) = p.map, source
+    assert isinstance(map_, Conv)
+    weight = map_.weight << p.exponent
+    if not _narrow_enough(c, p, weight, zero):
+        return None
+    line = fit_bytes(steps)
+    if line is None:
+        return None
+    b, n = c.builder, node.n_channels
+    one = b.constant(1, "f4")
+    y = b.op(
+        "QLinearConv",
+        [
+            x,
+            one,
+            b.constant(zero, "u1"),
+            b.constant(weight, "s1"),
+            b.constant(line.scale, "f4"),
+            b.constant(np.zeros(n), "s1"),
+            one,
+            b.constant(-lo, "u1"),
+            b.constant(node.bias + line.offset, "i4"),
+        ],
+        "u1",
+        kernel_shape=list(map_.kernel),
+        strides=list(map_.stride),
+        dilations=list(map_.dilation),
+        pads=[pair[0] for pair in map_.padding] + [pair[1] for pair in map_.padding],
+        group=map_.groups,
+    )
+    if hi - lo < LARGEST_BYTE:
+        y = b.op("Min", [y, b.constant(hi - lo, "u1")], "u1")
+    return from_bytes(c, node.name, y, -lo)
+
+
+def byte_pool(c: Compiler, node: Population, p: Projection) -> str | None:
+    """A maximum over windows of bytes, where the source has them."""
+    fits = c.wires[p.source].shape == p.map.in_shape and p.map.out_shape == node.shape
+    if p.source not in c.bytes or p.gather is not None or not fits or not is_window(p.map):
+        return None
+    tensor, zero = c.bytes[p.source]
+    return from_bytes(c, node.name, maximum(c.builder, tensor, p.map, None), zero)
+
+
+def _suits(c: Compiler, node: Population, p: Projection, lo: int, hi: int) -> bool:
+    """Is this one convolution with a bias by channel and counts that fit a byte?"""
+    shape = c.wires[p.source].shape
+    return (
+        c.quantised
+        and isinstance(p.map, Conv)
+        and p.gather is None
+        and shape == p.map.in_shape
+        and folds(p, node)
+        and node.bias.ndim <= 1
+        and lo <= 0
+        and hi - lo <= LARGEST_BYTE
+    )
+
+
+def _narrow_enough(c: Compiler, p: Projection, weight: IntArray, zero: int) -> bool:
+    """8-bit weights whose pairs of products fit 16 bits, and sums that fit 32."""
+    largest = max(int(weight.max()), -int(weight.min()))
+    byte = zero + int(c.ranges[p.source].out_hi.max())
+    sums = byte * np.abs(weight).reshape(len(weight), -1).sum(axis=1).max()
+    in_range = weight.min() >= -128 and weight.max() <= 127
+    return bool(in_range and 2 * byte * largest <= LARGEST_PAIR and sums < 2**30)
+
+
+def fit_bytes(all_steps: list[Steps]) -> ByteLine | None:
+    """Scales and offsets for which rounding meets every step; None if a channel has none."""
+    lines = [_byte_line(steps) for steps in all_steps]
+    if any(line is None for line in lines):
+        return None
+    scale, offset = zip(*(line for line in lines if line is not None), strict=True)
+    return ByteLine(np.array(scale), np.array(offset, dtype=np.int64))
+
+
+def _byte_line(steps: Steps) -> tuple[float, int] | None:
+    middle = _rough_slope(steps)
+    if middle is None:
+        return None
+    low = ((steps.above - 0.5) / middle - steps.on).max(initial=-EXACT_F4)
+    high = ((steps.under - 0.5) / middle - steps.below).min(initial=EXACT_F4)
+    near = int(np.clip(0, np.floor(low), np.ceil(high)))
+    for offset in (near, near - 1, near + 1, near - 2, near + 2):
+        scale = _scale_for(steps, offset)
+        if scale is not None and _rounds(steps, scale, offset):
+            return scale, offset
+    return None
+
+
+def _rough_slope(steps: Steps) -> float | None:
+    """About how steep the steps are."""
+    interval = slopes(steps)
+    if interval is not None:
+        first, last = interval
+        return (first + last) / 2 if last < np.inf else max(1.0, 2 * first)
+    if len(steps.on) < 2 or steps.on[-1] == steps.on[0]:
+        return None
+    return float((steps.above[-1] - steps.above[0]) / (steps.on[-1] - steps.on[0]))
+
+
+def _scale_for(steps: Steps, offset: int) -> float | None:
+    """The middle of the scales that take (i + offset) to the right side of every half."""
+    at = np.concatenate([steps.on, steps.below]) + offset
+    half = np.concatenate([steps.above, steps.under]) - 0.5
+    is_floor = np.arange(len(at)) < len(steps.on)  # bounds from below; the others from above
+    with np.errstate(divide="ignore"):
+        ratio = half / at
+    rising = is_floor == (at > 0)
+    low = float(ratio[rising & (at != 0)].max(initial=0.0))
+    high = float(ratio[~rising & (at != 0)].min(initial=np.inf))
+    scale = np.float32((low + high) / 2 if high < np.inf else max(1.0, 2 * low))
+    return float(scale) if scale > 0 and low <= high else None
+
+
+def _rounds(steps: Steps, scale: float, offset: int) -> bool:
+    def line(i: IntArray) -> FloatArray:
+        return np.rint((i + offset).astype(np.float32) * np.float32(scale))
+
+    on, below = line(steps.on) >= steps.above, line(steps.below) < steps.under
+    return bool(on.all() and below.all())
