@@ -9,12 +9,13 @@ import numpy as np
 
 from snnc.converter.integer.facts import MembraneRounding, WeightRounding
 from snnc.converter.integer.plan import Options, Plan
-from snnc.converter.integer.rows import quantise_rows
+from snnc.converter.integer.rows import quantise_rows, scale_rows
 from snnc.converter.integer.sites import first_target, row_targets, target_site
 from snnc.converter.integer.staircase import Reach, directions, make_staircase
-from snnc.ir.arrays import Array, FloatArray, IntArray, along
+from snnc.ir.arrays import Array, BoolArray, FloatArray, IntArray, along
 from snnc.ir.codes import RunSettings
 from snnc.ir.graph import Graph, Projection
+from snnc.ir.maps import LinearMap, Sparse
 from snnc.ir.neurons import IF, LIF, FloatFire, NeuronModel
 from snnc.ir.nodes import HostOp, Input, Node, Population, Product
 from snnc.ir.ranges import Arriving, NodeRange, arriving_range, node_range, population_range
@@ -187,15 +188,7 @@ class _Assembler:
         for p in incoming:
             rows, channels = row_targets(self.graph, p)
             for held, value in ((high, most), (low, -most)):
-                row_holds = np.zeros(p.map.n_channels, dtype=bool)
-                by_weight = np.asarray(p.map.weight == value).reshape(-1)
-                if not by_weight.any():
-                    continue
-                if p.map.weight.ndim == 0:
-                    row_holds[:] = True
-                else:
-                    row_holds[p.map.weight_channels()[by_weight]] = True
-                held[channels[row_holds[rows]]] = True
+                held[channels[_rows_with(p.map, value)[rows]]] = True
         if (high & low).any():
             self.narrow.add(node.name)
         elif high.any():
@@ -269,12 +262,7 @@ def _reach(node: Population, into: Arriving, bias: IntArray, step: FloatArray) -
 def _turned(graph: Graph, p: Projection, sign: IntArray) -> Projection:
     """A projection with the rows of some channels of its target negated."""
     channel = first_target(*row_targets(graph, p), p.map.n_channels)
-    weight, by_row = p.map.weight, sign[channel]
-    if weight.ndim == 0:
-        weight = _collapsed(weight * by_row)
-    else:
-        weight = weight * by_row[p.map.weight_channels()].reshape(weight.shape)
-    return replace(p, map=p.map.with_weight(weight))
+    return replace(p, map=scale_rows(p.map, sign[channel]))
 
 
 def _turned_bounds(into: Arriving, sign: IntArray) -> Arriving:
@@ -285,6 +273,15 @@ def _turned_bounds(into: Arriving, sign: IntArray) -> Arriving:
         lo, hi = getattr(into, low), getattr(into, high)
         turned[low], turned[high] = np.where(sign < 0, -hi, lo), np.where(sign < 0, -lo, hi)
     return Arriving(**turned)
+
+
+def _rows_with(map_: LinearMap, value: int) -> BoolArray:
+    """Rows that hold a weight."""
+    if isinstance(map_, Sparse):
+        found = np.zeros(map_.n_channels, dtype=bool)
+        found[map_.weight_channels()[map_.weight == value]] = True
+        return found
+    return np.broadcast_to((map_.rows() == value).any(axis=1), (map_.n_channels,))
 
 
 def _unit(p: Projection) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 from snnc.converter.integer.assemble import Assembly, assemble
 from snnc.converter.integer.facts import Rounding
 from snnc.converter.integer.plan import Options, Plan
+from snnc.converter.integer.sites import emits_free, origin
 from snnc.converter.integer.solve import ANY_EXPONENT
 from snnc.converter.integer.turn import TurnChannels
 from snnc.converter.integer.width import excess_bits
@@ -18,7 +19,7 @@ from snnc.ir.codes import RunSettings
 from snnc.ir.errors import GraphError, PassFailed
 from snnc.ir.graph import Graph
 from snnc.ir.limits import SIM, Limits
-from snnc.ir.nodes import Population
+from snnc.ir.nodes import HostOp, Population
 from snnc.ir.ranges import check_width
 
 MIN_BITS, MAX_BITS = 2, 16
@@ -125,8 +126,9 @@ def _coarser(
 
 def _check_outputs(graph: Graph) -> None:
     for output in graph.outputs:
-        node = graph.nodes[graph.incoming(output.name)[0].source]
-        if not isinstance(node, Population) or node.model.kind != "float-fire":
+        name = graph.incoming(output.name)[0].source
+        node = origin(graph, name)
+        if emits_free(graph, name) or not isinstance(node, Population | HostOp):
             continue
         if (node.step != node.step.flat[0]).any():
             raise GraphError(

@@ -111,9 +111,3 @@ def _refine(magnitude: FloatArray, step: FloatArray) -> FloatArray:
 
 def _is_near_integer(quotient: Array) -> BoolArray:
     return np.abs(quotient - np.rint(quotient)) <= quotient * FLOAT32_ROUNDING
-
-
-def near_multiple(value: FloatArray, step: FloatArray | float) -> BoolArray:
-    """Are real values integer multiples of `step` within float32 rounding?"""
-    quotient = np.abs(value) / step
-    return _is_near_integer(quotient)

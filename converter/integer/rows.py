@@ -156,6 +156,18 @@ def _as_sparse(map_: LinearMap) -> Sparse:
     )
 
 
+def scale_rows(map_: LinearMap, factor: Array) -> LinearMap:
+    """A map with each row times its factor, shape (R,)."""
+    weight = map_.weight
+    if isinstance(map_, Sparse):
+        return map_.with_weight(weight * factor[map_.weight_channels()])
+    if weight.ndim == 0:
+        uniform = bool((factor == factor[0]).all())
+        return map_.with_weight(weight * (factor[0] if uniform else factor))
+    by_row = factor.reshape(-1, *(1,) * (weight.ndim - 1))
+    return map_.with_weight(weight * by_row)
+
+
 def quantise_rows(
     rows: Rows, unit: FloatArray, sign: Array
 ) -> tuple[IntArray, FloatArray, FloatArray]:

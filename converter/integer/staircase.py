@@ -63,9 +63,9 @@ def make_staircase(model: FloatFire, reach: Reach, *, where: str = "") -> Intege
     return IntegerFire(lo=model.lo, thresholds=thresholds)
 
 
-def evaluate(rule: FireRule, i: IntArray, step: FloatArray) -> IntArray:
-    """Counts of integers i, shape (N, C), in channels of signed steps (C,)."""
-    return np.asarray(rule(i * step, 0)).astype(np.int64)
+def evaluate(rule: FireRule, i: IntArray, step: FloatArray) -> FloatArray:
+    """What a rule gives at integers i, shape (N, C), in channels of signed steps (C,)."""
+    return rule(i * step, 0)
 
 
 def _bisect(model: FloatFire, rule: FireRule, reach: Reach) -> IntArray:
@@ -77,7 +77,7 @@ def _bisect(model: FloatFire, rule: FireRule, reach: Reach) -> IntArray:
     while (above - below > 1).any():
         middle = below + (above - below) // 2
         inside = np.clip(middle, reach.lo, reach.hi)
-        reached = np.asarray(evaluate(rule, inside, reach.step) >= levels)
+        reached = evaluate(rule, inside, reach.step) >= levels
         reached = np.where(middle == inside, reached, middle > reach.hi)
         above = np.where(reached, middle, above)
         below = np.where(reached, below, middle)
@@ -96,8 +96,8 @@ def _check(
     n, channel = np.argwhere(wrong)[0]
     x = float(i[n, channel] * reach.step[channel])
     raise NotMonotone(
-        f"the activation gives {counts[n, channel]} at {x:.6g}: it is no non-decreasing staircase "
-        f"from {model.lo} to {model.hi}",
+        f"the activation gives {counts[n, channel]:g} at {x:.6g}: it is no non-decreasing "
+        f"staircase from {model.lo} to {model.hi}",
         where=where or None,
         hint="activations have to rise, or fall, over their whole input and stay in their range",
     )

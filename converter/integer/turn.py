@@ -8,10 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from snnc.converter.integer.rows import scale_rows
 from snnc.converter.integer.sites import first_target, row_targets
 from snnc.ir.arrays import IntArray, along
 from snnc.ir.graph import Graph, Projection
-from snnc.ir.maps import Identity, LinearMap
+from snnc.ir.maps import Identity
 from snnc.ir.neurons import Accumulator
 from snnc.ir.nodes import Node, Population
 from snnc.ir.passes.base import Pass
@@ -50,7 +51,7 @@ class TurnChannels(Pass):
             return p
         channel = first_target(*row_targets(graph, p), p.map.n_channels)
         sign = self.signs[p.target][channel]
-        return replace(p, target=turned_name(p.target), map=_scaled_rows(p.map, sign))
+        return replace(p, target=turned_name(p.target), map=scale_rows(p.map, sign))
 
 
 def turned_name(name: str) -> str:
@@ -77,11 +78,3 @@ def _turn(node: Population, sign: IntArray) -> Projection:
     return Projection(
         name=f"{node.name}.turn", source=turned_name(node.name), target=node.name, map=identity
     )
-
-
-def _scaled_rows(map_: LinearMap, sign: IntArray) -> LinearMap:
-    """The map with each row times its sign."""
-    if map_.weight.ndim == 0:
-        return map_.with_weight(map_.weight * sign)
-    by_weight = sign[map_.weight_channels()].reshape(map_.weight.shape)
-    return map_.with_weight(map_.weight * by_weight)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snnc.converter.integer.grid import detect_grids, near_multiple
+from snnc.converter.integer.grid import detect_grids
 
 
 @st.composite
@@ -92,8 +92,3 @@ def test_long_rows(n: int) -> None:
     q = np.resize([5, -128, 127, 2], n)
     grids = detect_grids((q * np.float32(0.013)).astype(np.float64)[None], 8)
     assert grids.step[0] == pytest.approx(0.013 if n > 1 else 0.065, rel=1e-7)
-
-
-def test_near_multiple() -> None:
-    found = near_multiple(np.array([0.3, -0.6, 0.31, 0.0]), 0.1)
-    assert found.tolist() == [True, True, False, True]

@@ -155,3 +155,10 @@ def test_counts_outside_the_declared_range_are_refused() -> None:
     model = FloatFire(rule=rule(("round",)), lo=0, hi=4)
     with pytest.raises(NotMonotone):
         make_staircase(model, reach(0.5, -20, 20))
+
+
+def test_counts_that_are_no_integers_are_refused() -> None:
+    for ops in ([("clip", 0.0, 4.0)], [("sub", 1.0), ("mul", np.inf), ("clip", 0.0, 4.0)]):
+        model = FloatFire(rule=rule(*ops), lo=0, hi=4)
+        with pytest.raises(NotMonotone, match=r"gives (0\.5|nan)"):
+            make_staircase(model, reach(0.5, -2, 20))
