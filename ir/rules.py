@@ -88,8 +88,9 @@ class FireRule:
             axis: channel axis within `shape`.
         """
         dtype: Any = np.dtype(self.dtype)
-        y = np.asarray(x).astype(dtype)
-        with np.errstate(over="ignore"):
+        # the source computes inf and NaN without a word as well; who makes a staircase sees them
+        with np.errstate(over="ignore", invalid="ignore"):
+            y = np.asarray(x).astype(dtype)
             for op in self.ops:
                 args = [along(a.astype(dtype), y.ndim - 1, axis) for a in op.args]
                 y = RULE_OPS[op.name](y, *args)
