@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from snnc.ir.errors import BadWeights, CannotLoad, ShapeMismatch
+from snnc.converter.sources.shapes import complete_shapes
+from snnc.ir.errors import BadWeights, CannotLoad
 
 if TYPE_CHECKING:
     import onnx
@@ -53,13 +54,14 @@ def normalise(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
     Raises:
         CannotLoad: not a valid model, or of an opset that cannot be brought up.
         ShapeMismatch: a shape stays unknown.
+        UnsupportedOperator: an operator that neither ONNX nor ONNX Runtime knows.
         BadWeights: a weight is NaN or infinite.
     """
     check_weights(model, where)
     with silence():
         result = _passes(_at_least_opset(model, where), where)
     _join_clips(result)
-    _require_static(result, where)
+    complete_shapes(result, where)
     return result
 
 
@@ -212,21 +214,3 @@ def _drop_unused(model: onnx.ModelProto) -> None:
         left = [t for t in tensors if t.name in keep]
         del tensors[:]
         tensors.extend(left)
-
-
-def _require_static(model: onnx.ModelProto, where: str) -> None:
-    infos: list[Any] = [*model.graph.input, *model.graph.output, *model.graph.value_info]
-    known: dict[str, list[int | None] | None] = {}
-    for info in infos:
-        shape = info.type.tensor_type.shape
-        dims = [d.dim_value if d.HasField("dim_value") else None for d in shape.dim]
-        known[info.name] = dims if info.type.tensor_type.HasField("shape") else None
-    for node in model.graph.node:
-        for name in filter(None, node.output):
-            sizes = known.get(name)
-            if sizes is None or None in sizes:
-                raise ShapeMismatch(
-                    f"the shape of tensor `{name}` ({node.op_type}) is not fixed",
-                    where=where,
-                    hint="give --input-shape with a batch axis of 1",
-                )

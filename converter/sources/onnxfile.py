@@ -46,6 +46,7 @@ def load_onnx(
 
     where = str(path) if path else "the model"
     _load_external(model, path, where)
+    _import_all_domains(model)
     try:
         onnx.checker.check_model(model)
     except onnx.checker.ValidationError as error:
@@ -54,6 +55,15 @@ def load_onnx(
         ) from None
     fix_input_shapes(model, input_shape, where)
     return normalise(model, where)
+
+
+def _import_all_domains(model: onnx.ModelProto) -> None:
+    """Name every operator domain that is used; Brevitas' files leave their own out."""
+    import onnx
+
+    named = {o.domain for o in model.opset_import}
+    for domain in sorted({node.domain for node in model.graph.node} - named - {"", "ai.onnx"}):
+        model.opset_import.append(onnx.helper.make_opsetid(domain, 1))
 
 
 def _load_external(model: onnx.ModelProto, path: Path | None, where: str) -> None:

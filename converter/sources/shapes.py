@@ -1,14 +1,19 @@
-"""Fixed shapes for an ONNX model whose axes may be free."""
+"""Fixed shapes for an ONNX model: free axes, and tensors that inference says nothing about."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from snnc.converter.sources.onnxrun import OnnxRunner
 from snnc.ir.arrays import Shape
-from snnc.ir.errors import CannotLoad, ShapeMismatch
+from snnc.ir.errors import CannotLoad, ShapeMismatch, SnncError, UnsupportedOperator
 
 if TYPE_CHECKING:
     import onnx
+
+STANDARD_DOMAINS = ("", "ai.onnx")
 
 
 def fix_input_shapes(model: onnx.ModelProto, input_shape: Shape | None, where: str) -> None:
@@ -61,3 +66,68 @@ def _set_shape(value: Any, shape: Shape, where: str) -> None:
         dims.add()
     for dim, size in zip(dims, shape, strict=True):
         dim.dim_value = size
+
+
+def complete_shapes(model: onnx.ModelProto, where: str) -> None:
+    """Make every tensor's shape known, in place; what inference leaves open, a run shows.
+
+    Raises:
+        UnsupportedOperator: an operator that neither ONNX nor ONNX Runtime knows.
+        ShapeMismatch: a shape stays open.
+    """
+    unknown = _unknown(model)
+    if unknown and _show_shapes(model, list(unknown)):
+        unknown = _unknown(model)
+    for tensor, node in unknown.items():
+        if node.domain not in STANDARD_DOMAINS:
+            raise UnsupportedOperator(
+                f"operator {node.op_type} of domain {node.domain} has no event form",
+                where=node.name or tensor,
+                hint="export the model with standard ONNX operators",
+            )
+        raise ShapeMismatch(
+            f"the shape of tensor `{tensor}` ({node.op_type}) is not fixed",
+            where=where,
+            hint="give --input-shape with a batch axis of 1",
+        )
+
+
+def _unknown(model: onnx.ModelProto) -> dict[str, onnx.NodeProto]:
+    """Tensors without a fixed shape and the nodes that make them, in the graph's order."""
+    known = set()
+    for info in (*model.graph.output, *model.graph.value_info):
+        tensor = info.type.tensor_type
+        if tensor.HasField("shape") and all(d.HasField("dim_value") for d in tensor.shape.dim):
+            known.add(info.name)
+    return {
+        name: node
+        for node in model.graph.node
+        for name in node.output
+        if name and name not in known
+    }
+
+
+def _show_shapes(model: onnx.ModelProto, tensors: list[str]) -> bool:
+    """Run the model once on zeros and note the shapes of `tensors`; False if it cannot run."""
+    from onnx.helper import make_tensor_value_info, np_dtype_to_tensor_dtype
+
+    shapes = {
+        i.name: [d.dim_value for d in i.type.tensor_type.shape.dim] for i in model.graph.input
+    }
+    try:
+        values = OnnxRunner(model, tensors).run({k: np.zeros(v) for k, v in shapes.items()})
+    except SnncError:
+        return False
+    outputs = {o.name: o for o in model.graph.output}
+    for name in tensors:
+        value = values[name]
+        elem = np_dtype_to_tensor_dtype(value.dtype)
+        info = make_tensor_value_info(name, elem, value.shape)
+        if name in outputs:
+            outputs[name].CopyFrom(info)
+        else:
+            stale = [v for v in model.graph.value_info if v.name == name]
+            for v in stale:
+                model.graph.value_info.remove(v)
+            model.graph.value_info.append(info)
+    return True
