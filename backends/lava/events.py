@@ -59,9 +59,12 @@ def node_counters(plan: Plan, recorded: Recorded) -> dict[str, NodeCounters]:
             for p in graph.incoming(name)
             if _takes_max(plan, p)
         ]
+        # what an accumulator passes on is an event, but no spikes
+        fires = graph.emits(name) == "count"
+        spikes = int(np.abs(events[:, 2]).sum()) if fires else 0
         found[name] = NodeCounters(
             events=len(events),
-            spikes=int(np.abs(events[:, 2]).sum()),
+            spikes=spikes,
             neuron_updates=size * n_ticks * recorded.n_samples,
             neuron_latches=size * recorded.n_frames * recorded.n_samples,
             max_pool_inputs=sum(reached),

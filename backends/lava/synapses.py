@@ -14,6 +14,7 @@ from snnc.ir.arrays import Array
 from snnc.ir.errors import UnsupportedByTarget
 from snnc.ir.graph import Projection
 from snnc.ir.maps import Conv, Dense, Identity, LinearMap, Sparse, SumPool
+from snnc.ir.maps.windows import window_shape
 from snnc.ir.nodes import Population
 from snnc.ir.ranges import bits
 
@@ -135,15 +136,25 @@ def _maximum(plan: Plan, p: Projection, key: str) -> Synapses:
 
 
 def _lava_conv_fits(plan: Plan, p: Projection) -> bool:
-    """Lava's Conv: two spatial axes, symmetric padding, stored weights of 8 bits."""
+    """Lava's Conv: two spatial axes, the same padding on both sides, stored weights of 8 bits."""
     return (
         plan.conv == "conv"
         and isinstance(p.map, Conv)
         and len(p.map.in_shape) == 3
         and p.gather is None
-        and all(before == after for before, after in p.map.padding)
+        and _same_extent(p.map)
         and weight_width(p) <= WEIGHT_BITS
     )
+
+
+def _same_extent(conv: Conv) -> bool:
+    """Is the padding of the second side as good as that of the first?
+
+    It is where strides leave out what more padding would add.
+    """
+    alike = tuple((before, before) for before, _ in conv.padding)
+    extent = window_shape(conv.in_shape[1:], conv.kernel, conv.stride, alike, conv.dilation)
+    return extent == conv.out_shape[1:]
 
 
 def _conv(plan: Plan, p: Projection, key: str) -> Synapses:

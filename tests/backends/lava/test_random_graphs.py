@@ -29,7 +29,7 @@ def check(case: Case, conv: str) -> None:
 
 # a run starts some forty processes, so the quick part is short, and nothing is shrunk
 @settings(
-    max_examples=5, deadline=None, derandomize=True, phases=[Phase.generate],
+    max_examples=3, deadline=None, derandomize=True, phases=[Phase.generate],
     suppress_health_check=QUIET,
 )  # fmt: skip
 @given(case=cases(), conv=st.sampled_from(["sparse", "conv"]))

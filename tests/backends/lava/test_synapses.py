@@ -169,6 +169,24 @@ def test_lavas_own_conv_where_it_can() -> None:
     assert "input_shape=(8, 8, 2)" in conv
 
 
+@pytest.mark.parametrize(
+    ("padding", "stride", "fits"),
+    [((1, 1), 1, True), ((1, 0), 2, True), ((1, 0), 1, False), ((0, 1), 2, False)],
+)
+def test_lavas_own_conv_pads_both_sides_alike(
+    padding: tuple[int, int], stride: int, fits: bool
+) -> None:
+    draw = Drawing(0)
+    draw.input("x", (1, 6, 6), 0, 1)
+    conv = Conv(
+        weight=draw.weights(2, 1, 3, 3), in_shape=(1, 6, 6), stride=(stride, stride),
+        padding=(padding, padding), dilation=(1, 1),
+    )  # fmt: skip
+    draw.population("sum", conv.out_shape, Accumulator())
+    draw.project("x", "sum", conv)
+    assert (" = Conv(" in text_of(draw.finish("pad", "sum"), conv="conv")) == fits
+
+
 def test_lavas_own_conv_flips_its_kernel() -> None:
     draw = Drawing(0)
     draw.input("x", (1, 2, 3), 0, 1)
