@@ -69,14 +69,15 @@ def _set_shape(value: Any, shape: Shape, where: str) -> None:
 
 
 def complete_shapes(model: onnx.ModelProto, where: str) -> None:
-    """Make every tensor's shape known, in place; what inference leaves open, a run shows.
+    """Make every tensor's shape known, in place; behind foreign operators a run shows them.
 
     Raises:
         UnsupportedOperator: an operator that neither ONNX nor ONNX Runtime knows.
         ShapeMismatch: a shape stays open.
     """
     unknown = _unknown(model)
-    if unknown and _show_shapes(model, list(unknown)):
+    # a standard operator whose shape cannot be inferred has one that depends on values
+    if _first_is_foreign(unknown) and _show_shapes(model, list(unknown)):
         unknown = _unknown(model)
     for tensor, node in unknown.items():
         if node.domain not in STANDARD_DOMAINS:
@@ -90,6 +91,11 @@ def complete_shapes(model: onnx.ModelProto, where: str) -> None:
             where=where,
             hint="give --input-shape with a batch axis of 1",
         )
+
+
+def _first_is_foreign(unknown: dict[str, onnx.NodeProto]) -> bool:
+    first = next(iter(unknown.values()), None)
+    return first is not None and first.domain not in STANDARD_DOMAINS
 
 
 def _unknown(model: onnx.ModelProto) -> dict[str, onnx.NodeProto]:
