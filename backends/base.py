@@ -53,7 +53,7 @@ class NodeCounters(_Sums):
 
     Attributes:
         events: events emitted.
-        spikes: sum of |payload| over them.
+        spikes: sum of |payload| over them where the node emits counts; values are no spikes.
         neuron_updates: neurons x ticks of the run: a clocked chip updates each neuron each tick.
         neuron_latches: neurons x frames.
         max_pool_inputs: events that reach a maximum x windows that each one is in.

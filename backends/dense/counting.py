@@ -75,12 +75,14 @@ class NodeTally:
 
     Attributes:
         spikes: sums of |k|.
+        fires: does it emit counts (and not values, which are no spikes)?
         events: sums of k != 0; None where every event is a unit spike, so that both are equal.
     """
 
     name: str
     total: tuple[int, int]
     reads: tuple[Reads, ...]
+    fires: bool
     spikes: Sums
     events: Sums | None
 
@@ -104,7 +106,7 @@ class NodeTally:
 
         nodes[self.name] += NodeCounters(
             events=int(total(events, self.total).sum()),
-            spikes=int(total(spikes, self.total).sum()),
+            spikes=int(total(spikes, self.total).sum()) if self.fires else 0,
         )
         for r in self.reads:
             reached = int(total(events, r.fan_out).sum())
@@ -140,12 +142,13 @@ def tally_node(
     k = b.flat(wire)
     magnitude = b.op("Abs", [k], wire.dtype) if wire.signed else k
     spikes = weighted_sums(b, magnitude, columns.matrix(), wire.largest)
+    fires = graph.emits(name) == "count"
     if unit_spikes or wire.largest == 1:
-        return NodeTally(name, total, reads, spikes, None)
+        return NodeTally(name, total, reads, fires, spikes, None)
     one = b.constant(1, wire.dtype)
     fired = b.op("Min", [magnitude, one], wire.dtype)
     events = weighted_sums(b, fired, columns.matrix(), 1)
-    return NodeTally(name, total, reads, spikes, events)
+    return NodeTally(name, total, reads, fires, spikes, events)
 
 
 def _reads(graph: Graph, p: Projection, columns: Columns) -> Reads:

@@ -115,9 +115,10 @@ class EventSession:
         for name, row in zip(compiled.names, node_counters, strict=True):
             node = compiled.graph.nodes[name]
             neurons = node.size if isinstance(node, Population | Product) else 0
+            fires = compiled.graph.emits(name) == "count"
             by_node[name] = NodeCounters(
                 events=int(row[0]),
-                spikes=int(row[1]),
+                spikes=int(row[1]) if fires else 0,
                 neuron_updates=neurons * n_ticks * n_samples,
                 neuron_latches=neurons * n_frames,
                 max_pool_inputs=int(row[2]),

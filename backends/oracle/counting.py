@@ -26,9 +26,10 @@ class EventCounter:
         """Only events are counted."""
 
     def on_events(self, tick: int, name: str, payload: IntArray) -> None:
-        spikes = np.abs(payload)
+        fires = self.graph.emits(name) == "count"
         self.by_node[name] += NodeCounters(
-            events=int(np.count_nonzero(payload)), spikes=int(spikes.sum())
+            events=int(np.count_nonzero(payload)),
+            spikes=int(np.abs(payload).sum()) if fires else 0,
         )
         for p in self.graph.outgoing(name):
             if takes_max(self.graph, p):

@@ -89,12 +89,23 @@ def test_populations_show_life(drawn) -> None:
     assert n_dead < 0.1 * sum(n_populations)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(cases())
-def test_the_oracle_gives_the_frame_by_frame_counts(case: Case) -> None:
-    """Ticks, codes and schedules change nothing in what is computed."""
+def check_oracle(case: Case) -> None:
     counts = run_case(get_engine("oracle"), case).counts
     expected = evaluate(case.graph, case.feeds)
     assert counts.keys() == expected.keys()
     for name, k in expected.items():
         assert (counts[name] == k).all(), name
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(cases())
+def test_the_oracle_gives_the_frame_by_frame_counts(case: Case) -> None:
+    """Ticks, codes and schedules change nothing in what is computed."""
+    check_oracle(case)
+
+
+@pytest.mark.slow
+@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@given(cases())
+def test_the_oracle_gives_the_frame_by_frame_counts_of_many(case: Case) -> None:
+    check_oracle(case)

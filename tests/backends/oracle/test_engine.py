@@ -98,7 +98,7 @@ def test_counters_by_hand() -> None:
     assert graded.node_counters["fire"] == NodeCounters(1, 1, 6, 2, 0)
     assert burst.node_counters["x"] == NodeCounters(events=5, spikes=5)
     assert burst.node_counters["fire"] == NodeCounters(1, 1, 18, 2, 0)
-    assert burst.node_counters["sum"] == NodeCounters(2, 8, 18, 2, 0)
+    assert burst.node_counters["sum"] == NodeCounters(2, 0, 18, 2, 0)
 
 
 def test_a_corner_spike_reaches_fewer_synapses() -> None:
