@@ -11,8 +11,9 @@ import numpy as np
 from snnc.ir.arrays import IntArray
 from snnc.ir.errors import MissingExtra
 from snnc.runtime.report.definitions import DEFINITIONS
+from snnc.runtime.report.fidelity import population_table, summary_rows
 from snnc.runtime.report.model import Report
-from snnc.runtime.report.terminal import energy_rows, fidelity
+from snnc.runtime.report.terminal import energy_rows
 from snnc.runtime.report.units import energy_text
 from snnc.runtime.tables import number
 
@@ -46,6 +47,7 @@ def page(report: Report) -> str:
 def content(report: Report) -> dict[str, Any]:
     """What the template shows; all names in it are escaped there."""
     verification = report.verification
+    layers = population_table(verification or {})
     return {
         "name": report.name,
         "facts": [[key, number(value)] for key, value in report.facts.items() if value is not None],
@@ -54,10 +56,8 @@ def content(report: Report) -> dict[str, Any]:
         "raster_note": _raster_note(report),
         "layers": _layer_table(report),
         "assumptions": [[e.hardware.title, text] for e in report.energy for text in e.assumptions],
-        "fidelity": None
-        if verification is None
-        else [[key, number(value)] for key, value in fidelity(verification).items()],
-        "fidelity_layers": _fidelity_table((verification or {}).get("populations")),
+        "fidelity": None if verification is None else summary_rows(verification),
+        "fidelity_layers": dict(zip(("heads", "rows"), layers, strict=True)),
         "hardware": [e.hardware for e in report.energy],
         "papers": report.papers,
         "host": report.host,
@@ -243,19 +243,6 @@ def _layer_table(report: Report) -> dict[str, Cells | list[str]]:
         for layer in report.layers
     ]
     return {"heads": heads + chips, "rows": rows}
-
-
-def _fidelity_table(populations: Any) -> dict[str, Cells | list[str]]:
-    """The scalars of each population of a verification."""
-    if isinstance(populations, dict):
-        populations = [{"name": name, **row} for name, row in populations.items()]
-    rows = [row for row in populations or [] if isinstance(row, dict)]
-    heads = [
-        key
-        for key in (rows[0] if rows else {})
-        if all(isinstance(row.get(key), str | int | float | bool | None) for row in rows)
-    ]
-    return {"heads": heads, "rows": [[number(row.get(key)) for key in heads] for row in rows]}
 
 
 def _flat(values: Any, prefix: str = "") -> Cells:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from snnc.runtime.report.definitions import DEFINITIONS
+from snnc.runtime.report.fidelity import summary_rows
 from snnc.runtime.report.model import Report
 from snnc.runtime.report.units import energy_text
 from snnc.runtime.tables import key_values, table
@@ -28,7 +29,7 @@ def render(report: Report) -> list[RenderableType]:
     """Facts, operations, energy, layers, fidelity, definitions, in this order."""
     parts = [_facts(report), _operations(report), _energy(report), _layers(report)]
     if report.verification is not None:
-        parts.append(key_values(fidelity(report.verification), title="Fidelity"))
+        parts.append(key_values(dict(summary_rows(report.verification)), title="Fidelity"))
     return [*parts, *_notes(report)]
 
 
@@ -92,15 +93,6 @@ def _layers(report: Report) -> RenderableType:
     ]
     heads = ("population", "neurons", "mean count", "synaptic events", *chips)
     return table(heads, rows, title="By population, a sample")
-
-
-def fidelity(verification: Any) -> dict[str, Any]:
-    """The scalars of a verification, and which engines were compared."""
-    found = {k: v for k, v in verification.items() if isinstance(v, bool | int | float | str)}
-    engines = verification.get("engines")
-    if engines:
-        found["engines"] = ", ".join(map(str, engines))
-    return found
 
 
 def _notes(report: Report) -> list[RenderableType]:

@@ -167,7 +167,13 @@ def test_text_and_json_files(burst: Report, tmp_path: Path) -> None:
 
 def test_page_is_self_contained_and_escapes_names(data: DataSet, tmp_path: Path) -> None:
     path = tmp_path / "r.html"
-    verification = {"ok": True, "n_mismatches": 0, "populations": [{"name": HOSTILE, "n": 1}]}
+    verification = {
+        "ok": True,
+        "n_mismatches": 0,
+        "rounding": {"changed_share": 0.25, "input": {}},
+        "engines": [{"engine": "event", "against": "dense", "n_mismatches": 3, "n_values": 1234}],
+        "populations": [{"name": HOSTILE, "n_activations": 77_777, "changed_share": 0.125}],
+    }
     found = report(
         model_of(network(HOSTILE)),
         data,
@@ -183,6 +189,8 @@ def test_page_is_self_contained_and_escapes_names(data: DataSet, tmp_path: Path)
     assert not re.search(r"(src|href)\s*=", rest)
     assert "url(" not in rest
     for word in ("plot-energy", "plot-layers", "plot-raster", "n_mismatches", "not published"):
+        assert word in rest
+    for word in ("event against dense", "3 of 1,234 values differ", "77,777", "12.50%"):
         assert word in rest
 
 
@@ -206,6 +214,9 @@ def test_verification_file(data: DataSet, tmp_path: Path) -> None:
     path.write_text('{"ok": true, "n_samples": 6}')
     found = report(model_of(network()), data, verification=path)
     assert found.to_json()["verification"] == {"ok": True, "n_samples": 6}
+    path.write_text('{"ok": 1, "engines": [3], "populations": {"a": []}, "rounding": [], "x": {}}')
+    strange = report(model_of(network()), data, verification=path, output=[tmp_path / "r.html"])
+    assert strange.render()
     for text in ("[1]", "{", '{"yes": 1}'):
         path.write_text(text)
         with pytest.raises(BadInputFile):
