@@ -87,8 +87,35 @@ def errors() -> str:
     )
 
 
+def operators() -> str:
+    import snnc.converter.lower.operators  # noqa: F401  (registers the rules)
+    from snnc.converter.lower.registry import RULES
+
+    return rows(
+        ("ONNX operator", "becomes", "why"),
+        ((f"`{name}`", rule.fate, rule.why) for name, rule in sorted(RULES.items())),
+    )
+
+
+def backends() -> str:
+    from snnc.backends.registry import backend_names, get_backend
+
+    found = [get_backend(name) for name in backend_names()]
+    return rows(
+        ("backend", "engine runs", "targets"),
+        (
+            (
+                f"`{b.name}`",
+                ", ".join(sorted(b.engine.codes)) if b.engine else "none",
+                ", ".join(f"`{t.name}`" for t in b.targets) or "none",
+            )
+            for b in found
+        ),
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
-    f.__name__: f for f in (neurons, maps, nodes, rules, passes, errors)
+    f.__name__: f for f in (neurons, maps, nodes, rules, passes, errors, operators, backends)
 }
 
 

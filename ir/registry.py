@@ -7,7 +7,9 @@ property tests and the command line read the registry instead of listing kinds t
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -50,6 +52,17 @@ class Registry(Mapping[str, type[T]], Generic[T]):
         if kind in self._classes:
             return self._classes[kind]
         raise error(f"unknown {self.what} `{kind}`{did_you_mean(kind, self._classes)}")
+
+
+def import_submodules(package: str, path: Iterable[str]) -> None:
+    """Import every module of a package, so that a file that registers a class is found by itself.
+
+    Args:
+        package: the package's `__name__`.
+        path: its `__path__`.
+    """
+    for module in pkgutil.iter_modules(path):
+        importlib.import_module(f"{package}.{module.name}")
 
 
 def did_you_mean(name: str, known: Mapping[str, object] | list[str]) -> str:

@@ -8,6 +8,9 @@ from snnc.ir.maps.conv import Conv
 from snnc.ir.maps.dense import Dense
 from snnc.ir.maps.sparse import Sparse
 from snnc.ir.maps.structural import Identity, SumPool
+from snnc.ir.registry import import_submodules
+
+import_submodules(__name__, __path__)
 
 __all__ = [
     "MAPS",

@@ -2,5 +2,8 @@
 
 from snnc.ir.passes.base import PASSES, Pass, run_passes
 from snnc.ir.passes.prune_unread import PruneUnread
+from snnc.ir.registry import import_submodules
+
+import_submodules(__name__, __path__)
 
 __all__ = ["PASSES", "Pass", "PruneUnread", "run_passes"]
