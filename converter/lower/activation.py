@@ -32,13 +32,16 @@ _UNBOUNDED = 2.0**31
 class Activation:
     """An integer activation found in a chain of elementwise operations.
 
+    Behind `n_steps` operations the real value is sign * step * count + offset.
+
     Attributes:
         n_rounded: steps up to and including the rounding.
         counts: operations on the count behind the rounding, constants in counts.
         n_core: steps that make the count.
-        n_steps: steps that make the real value step * count.
-        step: real value of count 1, () or (C,), not negative.
-        sign: 1 or -1: the real value is sign * step * count.
+        n_steps: steps that the activation takes, scaling included.
+        step: real value of count 1, () or (C,), positive.
+        offset: () or (C,), mostly 0.
+        sign: 1 or -1.
     """
 
     n_rounded: int
@@ -46,6 +49,7 @@ class Activation:
     n_core: int
     n_steps: int
     step: FloatArray
+    offset: FloatArray
     sign: int = 1
 
 
@@ -64,47 +68,79 @@ def recognise(steps: Sequence[FlatStep], shape: Shape, axis: int) -> Activation:
     """
     rounded = first_rounding(steps)
     assert rounded is not None
-    grid = _Grid(shape, axis)
-    counts: list[RuleOp] = []
-    n_core = rounded + 1
-    end = len(steps)
-    for i in range(rounded + 1, len(steps)):
-        op = steps[i].op
-        if op.name in BOUNDING or op.name in ROUNDING:
-            ops = grid.bounded(op)
+    walk = _Walk(_Grid(shape, axis), rounded + 1)
+    for step in steps[rounded + 1 :]:
+        if not walk.follow(step.op):
+            break
+    return walk.result(steps)
+
+
+class _Walk:
+    """Follow a grid step by step, from right behind the rounding."""
+
+    def __init__(self, grid: _Grid, start: int) -> None:
+        self.grid = grid
+        self.start = start
+        self.core = start
+        self.counts: list[RuleOp] = []
+        self.states = [(grid.a, grid.b)]
+        self._retreat: tuple[int, int, int] | None = None
+
+    @property
+    def at(self) -> int:
+        """Steps taken so far."""
+        return self.start + len(self.states) - 1
+
+    def follow(self, op: ElementOp) -> bool:
+        """Take one more operation, or refuse and stand where the activation ends."""
+        if op.name in ROUNDING:
+            if op.name.startswith("greater") or not self.grid.is_whole:
+                return False
+            # it changes nothing; but what a later clip cuts off the grid begins here
+            self._retreat = self._retreat or (self.at, self.core, len(self.counts))
+            self.core = self.at + 1
+        elif op.name in BOUNDING:
+            ops = self.grid.bounded(op)
             if ops is None:
-                end = i
-                break
-            counts += ops
-            n_core = i + 1
-            continue
-        if not grid.move(op):
-            end = i
-            break
-    return _with_step(steps[:end], rounded + 1, counts, n_core, _Grid(shape, axis))
+                self._go_back()
+                return False
+            self.counts += ops
+            self.core = self.at + 1
+        elif not self.grid.move(op):
+            return False
+        self.states.append((self.grid.a, self.grid.b))
+        return True
 
+    def _go_back(self) -> None:
+        if self._retreat is not None:
+            at, self.core, n_counts = self._retreat
+            del self.states[at - self.start + 1 :]
+            del self.counts[n_counts:]
 
-def _with_step(
-    steps: Sequence[FlatStep], start: int, counts: list[RuleOp], n_core: int, grid: _Grid
-) -> Activation:
-    """Find how far the value stays step * count, perhaps after a zero point is taken off."""
-    best_n, best_step, best_shift = n_core, np.array(1.0), np.array(0.0)
-    for i in range(start, len(steps)):
-        op = steps[i].op
-        moved = op.name not in BOUNDING and op.name not in ROUNDING
-        if moved and not grid.move(op):
-            break
-        if i + 1 < n_core or steps[i].origin.tensor is None:
-            continue
-        shift = grid.shift()
-        if not shift.any() or (op.name in ("mul", "div") and grid.whole(shift)):
-            best_n, best_step, best_shift = i + 1, grid.a, np.rint(shift)
-    if best_shift.any():
-        counts = [*counts, RuleOp("add", (best_shift,))]
-    step = np.asarray(best_step, dtype=np.float64)
-    if (step < 0).all():
-        return Activation(start, tuple(counts), n_core, best_n, -step, -1)
-    return Activation(start, tuple(counts), n_core, best_n, step)
+    def result(self, steps: Sequence[FlatStep]) -> Activation:
+        """The activation, as far as its real value stays step * count."""
+        n, shift = self.core, np.array(0.0)
+        for end in range(self.core, self.at + 1):
+            a, b = self.states[end - self.start]
+            last = steps[end - 1]
+            offset = np.asarray(b / a)
+            if end > self.core and last.origin.tensor is None:
+                continue
+            if not offset.any():
+                n, shift = end, np.array(0.0)
+            elif end > self.core and last.op.name in ("mul", "div") and _whole(offset):
+                n, shift = end, np.rint(offset)  # a zero point is taken off the count
+        a, b = self.states[n - self.start]
+        counts = (*self.counts, RuleOp("add", (shift,))) if shift.any() else tuple(self.counts)
+        return Activation(
+            n_rounded=self.start,
+            counts=counts,
+            n_core=self.core,
+            n_steps=n,
+            step=np.abs(a),
+            offset=np.zeros(()) if shift.any() else b,
+            sign=-1 if np.all(a < 0) else 1,
+        )
 
 
 class _Grid:
@@ -138,20 +174,13 @@ class _Grid:
             return False
         return True
 
-    def shift(self) -> FloatArray:
-        """The offset b in counts."""
-        return np.asarray(self.b / self.a, dtype=np.float64)
-
-    def whole(self, counts: FloatArray) -> bool:
-        """Are these integers, but for what float arithmetic lost?"""
-        finite = counts[np.isfinite(counts)]
-        return bool((np.abs(finite - np.rint(finite)) < _ON_GRID).all())
+    @property
+    def is_whole(self) -> bool:
+        """Are all values integers?"""
+        return _whole(self.a) and _whole(self.b)
 
     def bounded(self, op: ElementOp) -> list[RuleOp] | None:
-        """A clip or another rounding as operations on the count; None where it leaves the grid."""
-        if op.name in ROUNDING:
-            whole = self.whole(self.a) and self.whole(self.b)
-            return [] if whole and not op.name.startswith("greater") else None
+        """A clip as operations on the count; None where it cuts between two counts."""
         bounds = [a.by_channel(self.shape, self.axis) for a in op.args]
         if any(b is None for b in bounds) or not _one_sign(self.a):
             return None
@@ -159,7 +188,7 @@ class _Grid:
         lo, hi = np.asarray((lo - self.b) / self.a), np.asarray((hi - self.b) / self.a)
         if (self.a < 0).all():
             lo, hi = hi, lo
-        if not (self.whole(lo) and self.whole(hi)):
+        if not (_whole(lo) and _whole(hi)):
             return None
         ops = []
         if np.isfinite(lo).any():
@@ -167,6 +196,12 @@ class _Grid:
         if np.isfinite(hi).any():
             ops.append(RuleOp("min", (np.rint(hi),)))
         return ops
+
+
+def _whole(values: FloatArray) -> bool:
+    """Are these integers, but for what float arithmetic lost?"""
+    finite = values[np.isfinite(values)]
+    return bool((np.abs(finite - np.rint(finite)) < _ON_GRID).all())
 
 
 def _one_sign(values: FloatArray) -> bool:

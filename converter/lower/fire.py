@@ -18,13 +18,13 @@ from snnc.converter.lower.activation import (
 )
 from snnc.converter.lower.builder import neuron_shape
 from snnc.converter.lower.context import Lowering
-from snnc.converter.lower.fold import fold
+from snnc.converter.lower.fold import fold, shifted
 from snnc.converter.lower.layout import FlatChain, FlatStep, rearranged
 from snnc.converter.lower.reach import reachable
 from snnc.converter.lower.spread import Spread
 from snnc.converter.lower.values import Affine, Base, ElementOp, Host, Pending, wire_to
 from snnc.ir.arrays import FloatArray, Shape
-from snnc.ir.errors import LevelsConflict, NotMonotone, UnknownLevels
+from snnc.ir.errors import LevelsConflict, NotMonotone, UnknownLevels, UnsupportedOperator
 from snnc.ir.neurons import FloatFire
 from snnc.ir.rules import FireRule, RuleOp
 
@@ -68,13 +68,14 @@ def fire(
     if core not in lowering.fired:
         lowering.fired[core] = _make(lowering, base, flat, found, site)
     value, step = lowering.fired[core]
-    factor = np.broadcast_arrays(found.sign * found.step, step)
-    ratio = np.asarray(factor[0] / factor[1])
-    if (ratio == 1).all():
-        return value.with_shape(flat.shape, None)
-    scale = _along_site(ratio, site).reshape(flat.shape)
-    wire = replace(value.wires[0], scale=scale)
-    return replace(value.with_shape(flat.shape, None), terms=(wire,))
+    value = value.with_shape(flat.shape, None)
+    ratio = np.asarray(found.sign * found.step / step)
+    if (ratio != 1).any():
+        scale = _along_site(ratio, site).reshape(flat.shape)
+        value = replace(value, terms=(replace(value.wires[0], scale=scale),))
+    if found.offset.any():
+        value = shifted(value, _along_site(found.offset, site).reshape(flat.shape))
+    return value
 
 
 def _along_site(values: FloatArray, site: Site) -> Spread:
@@ -107,7 +108,7 @@ def _make(
         name=rounding.module_path or rounding.node,
         place=(site.shape, site.axis),
         step=found.step,
-        tensor=end.tensor if found.sign > 0 else None,
+        tensor=end.tensor if found.sign > 0 and not found.offset.any() else None,
         count_range=(lo, hi),
     )
     return wire_to(node.name, flat.shape), found.step
@@ -128,7 +129,12 @@ def _host_count(
     if bounds is None:
         raise _unknown(rounding)
     _check_levels(lowering, bounds, rounding)
-    assert end.tensor is not None
+    if end.tensor is None or found.offset.any() or found.sign < 0:
+        raise UnsupportedOperator(
+            "the host part ends at an activation that is no positive multiple of a count",
+            where=rounding.module_path or rounding.node,
+            hint="declare an input grid, so that the first layer is on chip",
+        )
     node = lowering.host_op(
         Host(shape=end.shape, tensor=end.tensor),
         shape=site.shape,

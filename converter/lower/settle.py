@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from snnc.converter.lower.activation import BOUNDING, Activation, first_rounding, recognise
 from snnc.converter.lower.context import Lowering
 from snnc.converter.lower.fire import Site, fire, site_of
 from snnc.converter.lower.fold import LINEAR, fold
 from snnc.converter.lower.layout import FlatChain, FlatStep, flatten, rearranged
+from snnc.converter.lower.reach import reachable
 from snnc.converter.lower.spread import Spread
 from snnc.converter.lower.values import (
     Affine,
@@ -119,8 +122,11 @@ def _in_layout(lowering: Lowering, base: Affine, flat: FlatChain) -> Affine:
 def _settle_clipped_counts(lowering: Lowering, chain: Chain, bounding: FlatStep) -> Settled:
     """A clip or ReLU without rounding: fine on what is integer already, refused elsewhere."""
     assert isinstance(chain.base, Affine)
-    step = _count_step(lowering, chain.base)
     first = bounding.origin
+    if chain.steps[0] is first and _is_idle(lowering, chain.base, bounding.op):
+        idle = replace(first, op=ViewOp())
+        return lowering.settle(replay(chain.base, (idle, *chain.steps[1:])))
+    step = _count_step(lowering, chain.base)
     at = chain.steps.index(first)
     if step is None or any(not _is_linear(s) for s in chain.steps[:at]):
         raise UnsupportedOperator(
@@ -133,7 +139,27 @@ def _settle_clipped_counts(lowering: Lowering, chain: Chain, bounding: FlatStep)
     base: Value = chain.base
     for op in (ElementOp("div", (unit,)), ElementOp("round"), ElementOp("mul", (unit,))):
         base = replace(first, parent=base, op=op, shape=chain.base.shape, tensor=chain.base.tensor)
-    return lowering.settle(replay(base, chain.steps))
+    again = replay(base, chain.steps)
+    found = _find(lowering, chain_of(again))
+    assert found is not None
+    if found.activation.n_core <= found.activation.n_rounded:
+        raise UnsupportedOperator(
+            f"this {bounding.op.name} cuts between two counts (of step {step:.6g})",
+            where=first.module_path or first.node,
+            hint="clip at a multiple of the step, or round again behind the clip",
+        )
+    return lowering.settle(again)
+
+
+def _is_idle(lowering: Lowering, value: Affine, op: ElementOp) -> bool:
+    """Does a clip change nothing that can arrive?"""
+    reach = reachable(lowering, value)
+    if reach is None:
+        return False
+    args = [a.values for a in op.args]
+    lowest = args[0].max() if op.name in ("clip", "max") else -np.inf
+    highest = args[-1].min() if op.name in ("clip", "min") else np.inf
+    return bool(lowest <= reach[0] and reach[1] <= highest)
 
 
 def _is_linear(step: Pending) -> bool:
