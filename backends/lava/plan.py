@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-import networkx as nx
-
 from snnc.backends.lava.limits import LOIHI1, LOIHI2
 from snnc.ir.arrays import Array
 from snnc.ir.codes import RunSettings
@@ -77,7 +75,7 @@ def make_plan(
         n_frames: for how many frames membranes that live across frames are bounded.
 
     Raises:
-        NotExecutable: the graph is in float form, or falls into parts that never meet.
+        NotExecutable: the graph is in float form.
         UnsupportedByTarget: the target lacks what the graph needs.
         WidthExceeded: a bound passes the target's width.
     """
@@ -96,7 +94,6 @@ def make_plan(
     plan = Plan(graph, settings, limits, conv, schedule, ranges, nodes)
     if limits.payload_bits == 0:
         _check_unit_spikes(plan)
-    _check_connected(plan)
     return plan
 
 
@@ -131,18 +128,3 @@ def _check_unit_spikes(plan: Plan) -> None:
                 where=where,
                 hint="use --target loihi2",
             )
-
-
-def _check_connected(plan: Plan) -> None:
-    """Lava starts the processes that hang together with the first one, and no others."""
-    network: nx.Graph[str] = nx.Graph()
-    network.add_nodes_from(node.name for node in plan.nodes)
-    for p in plan.graph.projections.values():
-        if plan.graph.is_event(p):
-            network.add_edge(p.source, p.target)
-    parts = list(nx.connected_components(network))
-    if len(parts) > 1:
-        raise NotExecutable(
-            f"the graph falls into {len(parts)} parts that never meet, Lava runs one at a time",
-            where=min(parts[1]),
-        )

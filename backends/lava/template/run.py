@@ -138,7 +138,10 @@ def run(network, counts, options) -> None:
                 shape=shape, path=files[name], n_ticks=n_ticks, name=f"record {name}"
             )
             process.s_out.connect(recorder.a_in)
-        simulate(next(iter(processes.values())), n_ticks, options)
+        waiting = list(processes.values())
+        while waiting:
+            started = simulate(waiting[0], n_ticks, options)
+            waiting = [process for process in waiting if process not in started]
         shapes = {name: process.s_out.shape for name, process in processes.items()}
         write_results(network, files, shapes, (n_samples, n_frames), options.output)
 
@@ -155,8 +158,12 @@ def scratch_folder():
         yield folder
 
 
-def simulate(process, n_ticks, options) -> None:
-    """Run the network that `process` belongs to, and end it whatever happens."""
+def simulate(process, n_ticks, options):
+    """Run the network that `process` belongs to, and end it whatever happens.
+
+    Returns:
+        All processes that ran: those that hang together with `process`.
+    """
     from lava.magma.core.run_conditions import RunSteps
     from lava.magma.core.run_configs import Loihi2SimCfg
 
@@ -180,6 +187,7 @@ def simulate(process, n_ticks, options) -> None:
     guard.done.set()
     guard.join()
     process.stop()
+    return set(executable.proc_builders)
 
 
 class Guard(threading.Thread):

@@ -134,6 +134,17 @@ def odd_net() -> Graph:
     return draw.finish("odd", "if")
 
 
+def two_nets() -> Graph:
+    """Two parts that never meet, and an input that reaches nothing."""
+    draw = Drawing(5)
+    for name in ("a", "b"):
+        draw.input(f"in {name}", (3,), -2, 2)
+        draw.population(name, (2,), draw.staircase(0, 2, 100))
+        draw.project(f"in {name}", name, Dense(weight=draw.weights(2, 3)))
+    draw.input("unused", (2,), -1, 3)
+    return draw.finish("two", "a", "b", "unused")
+
+
 def _pool(in_shape: Shape) -> SumPool:
     return SumPool(in_shape=in_shape, kernel=(2, 2), stride=(2, 2), padding=((0, 0), (0, 0)))
 

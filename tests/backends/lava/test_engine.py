@@ -24,7 +24,7 @@ from snnc.ir.errors import ChildFailed, DataError, MissingExtra, NotExecutable, 
 from snnc.ir.graph import Graph
 from snnc.ir.neurons import IntegerFire
 from snnc.ir.nodes import Population
-from tests.backends.lava.graphs import feeds_for, mlp, odd_net, residual_conv_net
+from tests.backends.lava.graphs import feeds_for, mlp, odd_net, residual_conv_net, two_nets
 
 pytestmark = pytest.mark.lava
 
@@ -88,6 +88,12 @@ def test_conv_pool_residual_equal_the_oracle(
 def test_state_across_frames_and_products(lava: Environment, code: str, schedule: str) -> None:
     settings = RunSettings(code, schedule)  # type: ignore[arg-type]
     assert oracle_differences(LavaEngine(), odd_net(), settings, n_samples=3, n_frames=3) == []
+
+
+@pytest.mark.parametrize("code", ["burst", "graded"])
+def test_parts_that_never_meet(lava: Environment, code: str) -> None:
+    settings = RunSettings(code)  # type: ignore[arg-type]
+    assert oracle_differences(LavaEngine(), two_nets(), settings, n_samples=3) == []
 
 
 def test_unit_spikes_of_loihi1(lava: Environment) -> None:

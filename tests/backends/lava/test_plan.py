@@ -87,13 +87,3 @@ def test_delay_beyond_the_chip() -> None:
     draw.project("a2", "sum", Identity(shape=(2,)))
     with pytest.raises(UnsupportedByTarget, match="needs a delay of 93 ticks"):
         make_plan(draw.finish("skip", "sum"), RunSettings("burst", "pipelined"))
-
-
-def test_parts_that_never_meet() -> None:
-    draw = Drawing(0)
-    for name in ("a", "b"):
-        draw.input(f"in {name}", (2,), 0, 1)
-        draw.population(name, (2,), Accumulator())
-        draw.project(f"in {name}", name, Identity(shape=(2,)))
-    with pytest.raises(NotExecutable, match="2 parts that never meet"):
-        make_plan(draw.finish("two", "a", "b"), RunSettings())
