@@ -265,7 +265,7 @@ def _load_torchscript(data: bytes, options: SourceOptions, where: str) -> _Loade
     from snnc.converter.sources.script import ScriptEager, load_script, script_to_onnx
 
     shape = tuple(_example(options.input_shape, where).shape)
-    script = load_script(data, where)
+    script = load_script(data, where, trust=options.trust_pickle)
     model = script_to_onnx(script, shape, where)
     return _Loaded(model, "torchscript", ScriptEager(script, [i.name for i in model.graph.input]))
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 MIN_OPSET = 18
 _OLDEST_OPSET = 13
-_FOLD_LIMIT = 2**31 - 1
+_FOLD_LIMIT = 2**28
+"""Elements of the largest constant that is folded: a hostile file may ask for any size."""
 _LINEAR = frozenset(
     {"Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "Mul", "Div", "Add", "Sub"}
 )

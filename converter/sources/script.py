@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from snnc.converter.sources.archive import open_archive, read_member
 from snnc.converter.sources.export import first_lines
 from snnc.converter.sources.normalise import MIN_OPSET, normalise, silence
 from snnc.ir.arrays import Array, Shape
-from snnc.ir.errors import CannotLoad, ExportFailed, ShapeMismatch
+from snnc.ir.errors import CannotLoad, ExportFailed, ShapeMismatch, UnsafePickle
 
 if TYPE_CHECKING:
     import onnx
 
+_REACHING_OUT = re.compile(
+    rb"\b(torch|ops\.aten)\.(save|load|from_file)\b|\bops\.(?!(aten|prim|prims|quantized)\.)\w+\.\w+"
+)
 
-def load_script(data: bytes, where: str) -> Any:
+
+def load_script(data: bytes, where: str, *, trust: bool = False) -> Any:
     """A script module in evaluation mode; TorchScript runs in its own interpreter.
 
+    Args:
+        data: the archive.
+        where: the file's name, for errors.
+        trust: load code that reaches files or foreign operators as well.
+
     Raises:
+        UnsafePickle: its code reaches files or foreign operators, and `trust` is not set.
         CannotLoad: PyTorch refuses it.
     """
     import torch
 
+    if not trust:
+        _screen_code(data, where)
     try:
         with silence():
             loaded: Any = torch.jit.load(io.BytesIO(data), map_location="cpu")  # type: ignore[no-untyped-call]
@@ -33,6 +47,22 @@ def load_script(data: bytes, where: str) -> Any:
         raise CannotLoad(
             f"PyTorch cannot load the TorchScript module: {first_lines(error)}", where=where
         ) from error
+
+
+def _screen_code(data: bytes, where: str) -> None:
+    """TorchScript cannot run Python, but some operators write files or are not PyTorch's own."""
+    with open_archive(data, where) as archive:
+        for name in archive.namelist():
+            if "/code/" not in name or not name.endswith(".py"):
+                continue
+            found = _REACHING_OUT.search(read_member(archive, name, where))
+            if found:
+                call = found.group().decode()
+                raise UnsafePickle(
+                    f"the TorchScript code calls `{call}`",
+                    where=where,
+                    hint="if you trust the file's author, give --trust-pickle",
+                )
 
 
 def script_to_onnx(script: Any, shape: Shape, where: str) -> onnx.ModelProto:

@@ -14,6 +14,7 @@ from snnc.ir.arrays import IntArray
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import NotExecutable
 from snnc.ir.graph import Graph
+from snnc.ir.nodes import Population, Product
 from snnc.runtime.engines import OpenEngine, open_engine
 from snnc.runtime.model import Model
 from snnc.runtime.verify.difference import Difference, first_of
@@ -34,6 +35,7 @@ class Comparison:
         n_mismatches: that differ.
         first: the first difference.
         by_population: differences by node.
+        missing: nodes that one of the two gave no integers for.
     """
 
     engine: str
@@ -42,11 +44,12 @@ class Comparison:
     n_mismatches: int = 0
     first: Difference | None = None
     by_population: dict[str, int] = field(default_factory=dict)
+    missing: set[str] = field(default_factory=set)
 
     @property
     def ok(self) -> bool:
-        """There was a second computation, and no value differed."""
-        return self.against is not None and self.n_mismatches == 0
+        """There was a second computation, it gave every value, and none differed."""
+        return self.against is not None and not self.missing and self.n_mismatches == 0
 
     def to_json(self) -> dict[str, Any]:
         """Plain values by name."""
@@ -101,6 +104,8 @@ class EngineCheck:
     ) -> None:
         for name, node in self.graph.nodes.items():
             if name not in expected or name not in got:
+                if isinstance(node, Population | Product):
+                    comparison.missing.add(name)
                 continue
             comparison.n_values += expected[name].size
             wrong = got[name] != expected[name]
@@ -132,7 +137,7 @@ class EngineCheck:
             twin = done.get((c.against or "", c.engine))
             if twin is not None and (c.engine, c.against) not in done:
                 c.n_values, c.n_mismatches, c.first = twin.n_values, twin.n_mismatches, twin.first
-                c.by_population = twin.by_population
+                c.by_population, c.missing = twin.by_population, twin.missing
 
 
 def _once(comparisons: Sequence[Comparison]) -> list[Comparison]:

@@ -211,6 +211,9 @@ class _Work:
             "input": self.feeder.loss.to_json(),
         }
         notes = list(self.notes)
+        for c in self.engines.comparisons:
+            if c.missing:
+                notes.append(f"{c.engine} or {c.against} gave no counts for {len(c.missing)} nodes")
         if self.lowering.unseen:
             names = ", ".join(sorted(self.lowering.unseen))
             notes.append(f"the source shows no value for {names}: passed through unchecked")

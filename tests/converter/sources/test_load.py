@@ -241,6 +241,19 @@ def plain(net: ConvNet, tmp_path: Path) -> Path:
     return path
 
 
+class _Writer(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + torch.from_file("flag", False, 1)
+
+
+def test_torchscript_that_reaches_files_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "script.pt"
+    with pytest.warns(DeprecationWarning, match="torch.jit"):
+        torch.jit.script(_Writer()).save(str(path))  # type: ignore[no-untyped-call]
+    with pytest.raises(UnsafePickle, match=r"calls `torch\.from_file`"):
+        load_source(path, SourceOptions(input_shape=(1, 4)))
+
+
 def test_no_code_in_a_pickle_runs(tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     torch.save({"state_dict": _Trap(flag)}, tmp_path / "zip.pt")

@@ -209,6 +209,29 @@ def test_a_wrong_engine_is_located(case: Case, wrong_engine: str) -> None:
     assert next(p for p in result.populations if p.name == wrong_engine).ok is False
 
 
+def test_an_engine_that_gives_no_counts_is_no_proof(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = open_engine
+
+    @dataclass(frozen=True)
+    class Silent:
+        session: Any
+        kernels: frozenset[str] = frozenset({"silent"})
+
+        def run(self, feeds: Feeds, *, record: Collection[str] | None = None) -> EngineResult:
+            return replace(self.session.run(feeds, record=record), counts={})
+
+    def opening(model: Any, engine: str, settings: Any, n_frames: int) -> OpenEngine:
+        opened = plain(model, engine, settings, n_frames)
+        return replace(opened, session=Silent(opened.session)) if engine == "dense" else opened
+
+    monkeypatch.setattr(engine_checks, "open_engine", opening)
+    result = verify(case.source, case.model(), case.x, limit=2)
+    assert not result.engines_ok
+    assert any("gave no counts" in note for note in result.notes)
+
+
 def test_two_engines_with_common_kernels_are_one_computation(
     case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
