@@ -1,6 +1,7 @@
 """The generator itself: what it draws, measured over some hundred graphs."""
 
 from collections import Counter
+from typing import TypeAlias
 
 import numpy as np
 import pytest
@@ -10,12 +11,15 @@ from snnc.backends.conformance import Case, cases, evaluate, run_case
 from snnc.backends.conformance.frames import total
 from snnc.backends.conformance.recipes import ROUNDINGS, integer_models
 from snnc.backends.registry import get_engine
+from snnc.ir.arrays import IntArray
 from snnc.ir.codes import CODES, SCHEDULES
 from snnc.ir.maps import MAPS
 from snnc.ir.neurons import IntegerFire
 from snnc.ir.nodes import NODES, Population
 
 N_GRAPHS = 250
+
+Drawn: TypeAlias = tuple[Counter[str], list[int], int]
 
 
 def population_traits(case: Case) -> tuple[set[str], int, int]:
@@ -31,7 +35,7 @@ def population_traits(case: Case) -> tuple[set[str], int, int]:
     return traits, len(case.graph.populations), dead
 
 
-def has_tie(case: Case, node: Population, model: IntegerFire, values: dict) -> bool:
+def has_tie(case: Case, node: Population, model: IntegerFire, values: dict[str, IntArray]) -> bool:
     i = total(case.graph.incoming(node.name), values, node.shape) + node.bias_map()
     rows = np.moveaxis(i, node.channel_axis + 2, 0).reshape(node.n_channels, -1)
     thresholds = np.broadcast_to(model.thresholds, (node.n_channels, model.thresholds.shape[1]))
@@ -39,9 +43,9 @@ def has_tie(case: Case, node: Population, model: IntegerFire, values: dict) -> b
 
 
 @pytest.fixture(scope="module")
-def drawn() -> tuple[Counter, list[int], int]:
+def drawn() -> Drawn:
     """How many graphs have each trait; populations by graph; populations without life."""
-    traits: Counter = Counter()
+    traits: Counter[str] = Counter()
     n_populations: list[int] = []
     n_dead = 0
 
@@ -67,7 +71,7 @@ def drawn() -> tuple[Counter, list[int], int]:
     return traits, n_populations, n_dead
 
 
-def test_every_kind_is_drawn_often(drawn) -> None:
+def test_every_kind_is_drawn_often(drawn: Drawn) -> None:
     traits, n_populations, _ = drawn
     roundings = [f"rounding:{name}" for name in ROUNDINGS]
     biases = ["bias-scalar", "bias-channel", "bias-map"]
@@ -78,13 +82,13 @@ def test_every_kind_is_drawn_often(drawn) -> None:
     assert traits["residual"] >= 0.2 * len(n_populations)
 
 
-def test_graphs_have_some_depth(drawn) -> None:
+def test_graphs_have_some_depth(drawn: Drawn) -> None:
     _, n_populations, _ = drawn
     assert len(n_populations) >= N_GRAPHS
     assert np.median(n_populations) >= 4
 
 
-def test_populations_show_life(drawn) -> None:
+def test_populations_show_life(drawn: Drawn) -> None:
     _, n_populations, n_dead = drawn
     assert n_dead < 0.1 * sum(n_populations)
 

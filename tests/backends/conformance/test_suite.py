@@ -1,13 +1,15 @@
 """The conformance suite on the engines of this package, and on a broken one."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from snnc.backends.base import EngineResult
+from snnc.backends.base import EngineResult, Feeds
 from snnc.backends.conformance import Case, EngineConformance
 from snnc.backends.oracle import OracleEngine
+from snnc.backends.oracle.engine import OracleSession
 from snnc.ir.codes import RunSettings
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Identity
@@ -22,22 +24,22 @@ class TestDense(EngineConformance):
     engine_name = "dense"
 
 
+class OffByOneSession(OracleSession):
+    """Counts one event too many in one sample."""
+
+    def run(self, feeds: Feeds, *, record: Collection[str] | None = None) -> EngineResult:
+        result = super().run(feeds, record=record)
+        name = next(iter(result.counts))
+        wrong = result.counts[name].copy()
+        wrong.flat[-1] += 1
+        return replace(result, counts={**result.counts, name: wrong})
+
+
 class OffByOne(OracleEngine):
-    """An engine that counts one event too many in one sample."""
+    """An engine of such sessions."""
 
-    def prepare(self, graph, settings, *, n_frames=1):
-        session = super().prepare(graph, settings, n_frames=n_frames)
-        honest = session.run
-
-        def run(feeds, *, record=None) -> EngineResult:
-            result = honest(feeds, record=record)
-            name = next(iter(result.counts))
-            wrong = result.counts[name].copy()
-            wrong.flat[-1] += 1
-            return replace(result, counts={**result.counts, name: wrong})
-
-        session.run = run
-        return session
+    def prepare(self, graph: Graph, settings: RunSettings, *, n_frames: int = 1) -> OracleSession:
+        return OffByOneSession(graph, settings, n_frames)
 
 
 class BrokenSuite(EngineConformance):

@@ -7,24 +7,34 @@ import numpy as np
 import pytest
 
 import snnc.backends.dense.maps as dense_maps
-from snnc.backends.base import Counters, NodeCounters
+from snnc.backends.base import Counters, EngineResult, NodeCounters
 from snnc.backends.conformance import differences, evaluate
 from snnc.backends.dense import DenseEngine
 from snnc.backends.dense.program import compile_graph
 from snnc.backends.oracle import OracleEngine
-from snnc.ir.codes import RunSettings
+from snnc.ir.arrays import Array, IntArray, Shape
+from snnc.ir.codes import Code, RunSettings
 from snnc.ir.graph import Graph, Projection
-from snnc.ir.maps import Conv, Dense, Identity, Sparse, SumPool
-from snnc.ir.neurons import IF, Accumulator, IntegerFire, Max, NeuronModel
-from snnc.ir.nodes import Input, Output, Population
+from snnc.ir.maps import Conv, Dense, Identity, LinearMap, Sparse, SumPool
+from snnc.ir.neurons import IF, Accumulator, IntegerFire, Max, NeuronModel, State
+from snnc.ir.nodes import Input, Node, Output, Population
 
 RNG_SEED = 7
 
 
-def network(map_, model, *, lo=0, hi=255, bias=0, exponent=0, more=()):
+def network(
+    map_: LinearMap,
+    model: NeuronModel,
+    *,
+    lo: int = 0,
+    hi: int = 255,
+    bias: int | IntArray = 0,
+    exponent: int = 0,
+    more: tuple[NeuronModel, ...] = (),
+) -> Graph:
     """One input, one population, an output; `more` are populations of identities behind it."""
     shape, axis = map_.out_shape, map_.channel_axis % len(map_.out_shape)
-    nodes = [
+    nodes: list[Node] = [
         Input(name="x", shape=map_.in_shape, lo=lo, hi=hi),
         Population(name="p", shape=shape, model=model, bias=np.array(bias), channel_axis=axis),
     ]
@@ -43,7 +53,7 @@ def network(map_, model, *, lo=0, hi=255, bias=0, exponent=0, more=()):
     return Graph(nodes, projections)
 
 
-def conv_map(weight, in_shape, groups=1):
+def conv_map(weight: IntArray, in_shape: Shape) -> Conv:
     n = len(in_shape) - 1
     return Conv(
         weight=weight,
@@ -51,14 +61,19 @@ def conv_map(weight, in_shape, groups=1):
         stride=(1,) * n,
         padding=((1, 1),) * n,
         dilation=(1,) * n,
-        groups=groups,
     )
 
 
-def check(graph, feeds, code="graded", n_frames=1, **options):
+def check(
+    graph: Graph,
+    feeds: dict[str, IntArray],
+    code: Code = "graded",
+    n_frames: int = 1,
+    batch: int | None = None,
+) -> EngineResult:
     """Equal to the oracle and to the frame-by-frame evaluation; returns the result."""
     settings = RunSettings(code)
-    got = DenseEngine(**options).prepare(graph, settings, n_frames=n_frames).run(feeds)
+    got = DenseEngine(threads=1, batch=batch).prepare(graph, settings, n_frames=n_frames).run(feeds)
     expected = OracleEngine().prepare(graph, settings, n_frames=n_frames).run(feeds)
     assert not differences(expected, got)
     for name, k in evaluate(graph, feeds).items():
@@ -66,13 +81,13 @@ def check(graph, feeds, code="graded", n_frames=1, **options):
     return got
 
 
-def types(graph, code="graded"):
+def types(graph: Graph) -> dict[str, str]:
     """What carries each node's values."""
-    wires = compile_graph(graph, RunSettings(code), 1).wires
+    wires = compile_graph(graph, RunSettings(), 1).wires
     return {name: wire.dtype for name, wire in wires.items()}
 
 
-def extreme_feed(shape, lo, hi, n=4):
+def extreme_feed(shape: Shape, lo: int, hi: int, n: int = 4) -> dict[str, IntArray]:
     """Feeds at the ends of the range, and random ones."""
     rng = np.random.default_rng(RNG_SEED)
     feed = rng.integers(lo, hi + 1, (n, 1, *shape))
@@ -150,7 +165,7 @@ def test_levels_out_of_reach() -> None:
         check(network(identity, IntegerFire(lo=0, thresholds=np.array([thresholds]))), x)
 
 
-def test_large_sparse_maps_are_not_made_full(monkeypatch) -> None:
+def test_large_sparse_maps_are_not_made_full(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dense_maps, "MATRIX_LIMIT", 10)
     indptr, targets = np.array([0, 2, 2, 3, 4]), np.array([0, 2, 2, 0])
     map_ = Sparse(
@@ -182,7 +197,7 @@ def test_an_exponent_and_a_global_pool() -> None:
 
 
 @pytest.mark.parametrize("code", ["graded", "burst"])
-def test_counters_by_hand(code: str) -> None:
+def test_counters_by_hand(code: Code) -> None:
     """Depthwise, stride 2, padding 1: a corner spike reaches 1, its neighbour 2 synapses."""
     weight = np.ones((2, 1, 3, 3), dtype=np.int64)
     weight[1, 0, 1, 1] = 0
@@ -211,7 +226,8 @@ def test_counters_beyond_float32() -> None:
     weight = rng.integers(-1, 2, (40, 1, 3, 3))
     for hi, size in ((3, 60), (2**20, 20)):
         graph = network(conv_map(weight, (1, size, size)), Accumulator(), hi=hi)
-        for code in ("graded",) if hi > 3 else ("graded", "burst"):
+        codes: tuple[Code, ...] = ("graded",) if hi > 3 else ("graded", "burst")
+        for code in codes:
             result = check(graph, extreme_feed((1, size, size), 0, hi), code)
             assert result.counters["w"].unit_spike_operations > 2**20
 
@@ -221,7 +237,7 @@ def test_batches_change_nothing(batch: int) -> None:
     rng = np.random.default_rng(RNG_SEED)
     graph = network(Dense(weight=rng.integers(-9, 10, (3, 4))), IF(threshold=np.array(40)), hi=9)
     feed = rng.integers(0, 10, (5, 3, 4))
-    check(graph, {"x": feed}, n_frames=3, batch=batch, threads=1)
+    check(graph, {"x": feed}, n_frames=3, batch=batch)
 
 
 def test_record_keeps_what_is_asked_for() -> None:
@@ -239,13 +255,13 @@ class Alternating(NeuronModel):
 
     kind: ClassVar[str] = "alternating"
 
-    def initial_state(self, shape):
+    def initial_state(self, shape: Shape) -> State:
         return {"phase": np.zeros(shape, dtype=np.int64)}
 
-    def latch(self, i, state, axis):
+    def latch(self, i: Array, state: State, axis: int) -> tuple[Array, State]:
         return np.sign(i) * (state["phase"] % 2), {"phase": state["phase"] + 1}
 
-    def out_range(self, i_lo, i_hi, axis):
+    def out_range(self, i_lo: Array, i_hi: Array, axis: int) -> tuple[Array, Array]:
         return np.full(i_lo.shape, -1), np.full(i_hi.shape, 1)
 
 

@@ -9,16 +9,27 @@ from snnc.backends.dense.program import compile_graph
 from snnc.backends.dense.quantised import fit_bytes
 from snnc.backends.dense.staircase import steps_of
 from snnc.backends.oracle import OracleEngine
-from snnc.ir.codes import RunSettings
+from snnc.ir.arrays import IntArray, Shape
+from snnc.ir.codes import Code, RunSettings
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Conv, Identity, SumPool
 from snnc.ir.neurons import IntegerFire, Max
-from snnc.ir.nodes import Input, Output, Population
+from snnc.ir.nodes import Input, Node, Output, Population
 
 
-def chain(weights, models, in_shape, lo, hi, *, groups=1, exponent=0, bias=0):
+def chain(
+    weights: list[IntArray],
+    models: list[IntegerFire],
+    in_shape: Shape,
+    lo: int,
+    hi: int,
+    *,
+    groups: int = 1,
+    exponent: int = 0,
+    bias: int = 0,
+) -> Graph:
     """Padded 3 x 3 convolutions one after the other, a maximum over windows at the end."""
-    nodes = [Input(name="x", shape=in_shape, lo=lo, hi=hi)]
+    nodes: list[Node] = [Input(name="x", shape=in_shape, lo=lo, hi=hi)]
     projections = []
     for n, (weight, model) in enumerate(zip(weights, models, strict=True)):
         map_ = Conv(
@@ -45,13 +56,14 @@ def chain(weights, models, in_shape, lo, hi, *, groups=1, exponent=0, bias=0):
     return Graph(nodes, projections)
 
 
-def n_byte_convolutions(graph) -> int:
+def n_byte_convolutions(graph: Graph) -> int:
     nodes = compile_graph(graph, RunSettings(), 1).builder.nodes
     return sum(node.op_type == "QLinearConv" for node in nodes)
 
 
-def check(graph, feeds) -> None:
-    for code in ("graded", "burst"):
+def check(graph: Graph, feeds: dict[str, IntArray]) -> None:
+    codes: tuple[Code, ...] = ("graded", "burst")
+    for code in codes:
         settings = RunSettings(code)
         expected = OracleEngine().prepare(graph, settings).run(feeds)
         assert not differences(expected, DenseEngine().prepare(graph, settings).run(feeds))
@@ -59,11 +71,11 @@ def check(graph, feeds) -> None:
         assert (expected.counts[name] == k).all()
 
 
-def thresholds(step, n_levels, origin=0.0):
+def thresholds(step: float, n_levels: int, origin: float = 0.0) -> IntArray:
     return np.ceil(step * (np.arange(n_levels) + 0.5) + origin).astype(np.int64)
 
 
-def feed(shape, lo, hi):
+def feed(shape: Shape, lo: int, hi: int) -> dict[str, IntArray]:
     rng = np.random.default_rng(3)
     x = rng.integers(lo, hi + 1, (4, 1, *shape))
     x[0], x[1] = lo, hi
@@ -100,7 +112,9 @@ def test_pairs_at_the_limit_do_not_saturate(sign: int) -> None:
     ("largest", "lo", "hi", "exponent"),
     [(127, 0, 130, 0), (127, -128, 127, 0), (64, 0, 4, 1), (200, 0, 4, 0)],
 )
-def test_what_kernels_could_saturate_stays_in_float32(largest, lo, hi, exponent) -> None:
+def test_what_kernels_could_saturate_stays_in_float32(
+    largest: int, lo: int, hi: int, exponent: int
+) -> None:
     weight = np.random.default_rng(1).integers(-largest, largest + 1, (4, 2, 3, 3))
     weight[0, 0, 0, 0] = largest
     model = IntegerFire(lo=0, thresholds=thresholds(900.0, 3)[None])

@@ -1,5 +1,7 @@
 """Lines against the staircases that they replace, at every reachable integer."""
 
+from typing import TypeAlias
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,12 +15,15 @@ from snnc.backends.dense.staircase import (
     slopes,
     steps_of,
 )
+from snnc.ir.arrays import IntArray
+
+Case: TypeAlias = tuple[IntArray, int, int, int]
 
 UNREACHABLE, ALWAYS = np.iinfo(np.int64).max, np.iinfo(np.int64).min
 
 
 @st.composite
-def staircases(draw) -> tuple[np.ndarray, int, int, int]:
+def staircases(draw: st.DrawFn) -> Case:
     """Thresholds near multiples of a step, smallest count, range of i."""
     step = draw(st.integers(1, 400))
     jitter = draw(st.integers(0, 2))
@@ -30,13 +35,13 @@ def staircases(draw) -> tuple[np.ndarray, int, int, int]:
     return theta, lo, int(theta[0]) - draw(st.integers(-5, 900)), int(theta[-1]) + 700
 
 
-def count(theta, lo, i):
+def count(theta: IntArray, lo: int, i: IntArray) -> IntArray:
     return lo + np.array([(value >= theta).sum() for value in i])
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(staircases())
-def test_a_fitted_line_has_the_same_steps_everywhere(case) -> None:
+def test_a_fitted_line_has_the_same_steps_everywhere(case: Case) -> None:
     theta, lo, i_lo, i_hi = case
     hi = lo + len(theta)
     i = np.arange(i_lo, i_hi + 1)
@@ -49,11 +54,11 @@ def test_a_fitted_line_has_the_same_steps_everywhere(case) -> None:
         y = (i + shifted.offset).astype(np.float32) * shifted.slope.astype(np.float32)
         assert (np.floor(np.clip(y, lo, hi + 0.5)) == expected).all()
     if rounded is not None:
-        y = (i + rounded.offset).astype(np.float32) / rounded.step.astype(np.float32)
-        assert (np.rint(np.clip(y, lo, hi)) == expected).all()
+        tied = (i + rounded.offset).astype(np.float32) / rounded.step.astype(np.float32)
+        assert (np.rint(np.clip(tied, lo, hi)) == expected).all()
     if scaled is not None:
-        y = (i * scaled.factor + scaled.offset) / 2**scaled.shift
-        assert (np.floor(np.clip(y, lo, hi + 0.5)) == expected).all()
+        exact = (i * scaled.factor + scaled.offset) / 2**scaled.shift
+        assert (np.floor(np.clip(exact, lo, hi + 0.5)) == expected).all()
         assert scaled.factor[0] * largest[0] + abs(scaled.offset[0]) <= EXACT_F4
 
 
@@ -87,7 +92,9 @@ def test_factors_stay_within_float32() -> None:
         ([30, 40], [], [20, 20]),
     ],
 )
-def test_levels_out_of_reach_bind_at_the_ends(theta, on, below) -> None:
+def test_levels_out_of_reach_bind_at_the_ends(
+    theta: list[int], on: list[int], below: list[int]
+) -> None:
     steps = steps_of(np.array(theta), 0, 0, 20)
     assert steps.on.tolist() == on
     assert steps.below.tolist() == below

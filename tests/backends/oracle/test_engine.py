@@ -5,25 +5,33 @@ import pytest
 
 from snnc.backends.base import Counters, NodeCounters
 from snnc.backends.oracle import OracleEngine
-from snnc.ir.codes import RunSettings
+from snnc.backends.oracle.engine import OracleSession
+from snnc.ir.arrays import Array, Shape
+from snnc.ir.codes import Code, RunSettings, ScheduleKind
 from snnc.ir.errors import DataError, NotExecutable, WidthExceeded
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Conv, Dense, Identity, SumPool
 from snnc.ir.neurons import IF, Accumulator, IntegerFire, Max
-from snnc.ir.nodes import Input, Output, Population, Product
+from snnc.ir.nodes import Input, Node, Output, Population, Product
 
 
-def session(nodes, projections, code="graded", schedule="sequential", n_frames=1):
+def session(
+    nodes: list[Node],
+    projections: list[Projection],
+    code: Code = "graded",
+    schedule: ScheduleKind = "sequential",
+    n_frames: int = 1,
+) -> OracleSession:
     graph = Graph(nodes, projections)
     return OracleEngine().prepare(graph, RunSettings(code, schedule), n_frames=n_frames)
 
 
-def reading(source, shape):
+def reading(source: str, shape: Shape) -> tuple[Output, Projection]:
     output = Output(name="out", shape=shape)
     return output, Projection(name="read", source=source, target="out", map=Identity(shape=shape))
 
 
-def chain(code, schedule="sequential", n_frames=1):
+def chain(code: Code, schedule: ScheduleKind = "sequential", n_frames: int = 1) -> OracleSession:
     """Two inputs (0 … 3), a neuron with thresholds 2 and 5, an accumulator behind it."""
     output, read = reading("sum", (1,))
     fire = IntegerFire(lo=0, thresholds=np.array([[2, 5]]))
@@ -64,6 +72,7 @@ def test_burst_ticks_events_and_membranes() -> None:
         (3, 1, 0, 1),
         (6, 2, 0, -1),
     ]
+    assert trace.membranes is not None
     assert trace.membranes["fire"][:, 0].tolist() == [0, 0, 2, 4, 0, 0, 0, 0, 0]
     assert trace.membranes["sum"][:, 0].tolist() == [0, 0, 0, 0, -1, -1, -1, 0, 0]
     assert trace.n_ticks == 9
@@ -78,7 +87,7 @@ def test_graded_sends_one_event_with_the_count() -> None:
 
 
 @pytest.mark.parametrize(("schedule", "n_ticks"), [("sequential", 18), ("pipelined", 12)])
-def test_frames_follow_each_other(schedule: str, n_ticks: int) -> None:
+def test_frames_follow_each_other(schedule: ScheduleKind, n_ticks: int) -> None:
     feeds = {"x": np.array([[[3, 1], [0, 0]], [[1, 3], [3, 0]]])}
     result = chain("burst", schedule, 2).run(feeds)
     assert result.counts["fire"].reshape(2, 2).tolist() == [[1, 0], [0, 2]]
@@ -89,7 +98,7 @@ def test_frames_follow_each_other(schedule: str, n_ticks: int) -> None:
 def test_counters_by_hand() -> None:
     """Sample 1: payloads 3 and 1, so graded is MAC; in burst every payload is a unit."""
     feeds = {"x": np.array([[[3, 1]], [[1, 0]]])}
-    graded, burst = (chain(code).run(feeds) for code in ("graded", "burst"))
+    graded, burst = chain("graded").run(feeds), chain("burst").run(feeds)
     assert graded.counters["w"] == Counters(3, 5, 1, 2, 4)
     assert burst.counters["w"] == Counters(5, 5, 5, 0, 4)
     # sample 2: 2 - 1 = 1 stays below the threshold
@@ -128,7 +137,7 @@ def test_a_corner_spike_reaches_fewer_synapses() -> None:
 
 
 @pytest.mark.parametrize("code", ["burst", "graded"])
-def test_maximum_of_signed_counts(code: str) -> None:
+def test_maximum_of_signed_counts(code: Code) -> None:
     pool = SumPool(in_shape=(1, 5), kernel=(2,), stride=(2,), padding=((0, 1),))
     output, read = reading("max", (1, 3))
     run = session(
@@ -148,13 +157,12 @@ def test_maximum_of_signed_counts(code: str) -> None:
 
 
 def test_product_counts_pairs() -> None:
-    shapes = {"a_shape": (2, 2), "b_shape": (2, 1), "shape": (2, 1)}
     output, read = reading("ab", (2, 1))
     run = session(
         [
             Input(name="a", shape=(2, 2), lo=-3, hi=3),
             Input(name="b", shape=(2, 1), lo=-3, hi=3),
-            Product(name="ab", **shapes),
+            Product(name="ab", a_shape=(2, 2), b_shape=(2, 1), shape=(2, 1)),
             output,
         ],
         [
@@ -201,7 +209,7 @@ def test_record_keeps_what_is_asked_for() -> None:
         ({"x": np.full((1, 1, 2), 4)}, "counts run from 0 to 3, got 4"),
     ],
 )
-def test_feeds_are_checked(feeds, message: str) -> None:
+def test_feeds_are_checked(feeds: dict[str, Array], message: str) -> None:
     with pytest.raises(DataError, match=message):
         chain("graded").run(feeds)
 
