@@ -70,7 +70,8 @@ class Buffers:
             if name in feeds:
                 feed_at[i], fed = fed, fed + size
                 parts.append(np.ascontiguousarray(feeds[name]).reshape(-1))
-        flat = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        flat = (parts[0] if len(parts) == 1 else np.concatenate(parts)).view()
+        flat.flags.writeable = False  # always: to numba it is another type than a writeable one
         self.data = Data(
             feeds=flat,
             feed_at=feed_at,

@@ -1,0 +1,135 @@
+"""Latches, against plain Python."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from snnc.ir.maps import Identity, SumPool
+from snnc.ir.neurons import IF, LIF, IntegerFire, Max
+from tests.backends.event.nets import MODES, one_layer
+
+EDGES = np.iinfo(np.int64)
+
+
+def staircase(i, lo, thresholds):
+    return lo + sum(i >= t for t in thresholds)
+
+
+@pytest.mark.parametrize("n_levels", [0, 1, 4, 15, 16, 40])
+@pytest.mark.parametrize("n_channels", [1, 7, 8, 20])
+def test_staircases(n_channels: int, n_levels: int) -> None:
+    """Few levels by blocks of 8 channels, many or few channels by search; ties included."""
+    rng = np.random.default_rng(n_levels)
+    thresholds = np.sort(rng.integers(-20, 20, (n_channels, n_levels)), axis=1)
+    shape = (n_channels, 3, 2)
+    model = IntegerFire(lo=-2, thresholds=thresholds)
+    session = one_layer(Identity(shape=shape), lo=-25, hi=25, model=model, bias=1)
+    x = rng.integers(-25, 26, (3, 1, *shape))
+    got = session.run({"x": x}).counts["y"]
+    for index in np.ndindex(got.shape):
+        assert got[index] == staircase(x[index] + 1, -2, thresholds[index[2]])
+
+
+def test_unreachable_and_always_reached_levels() -> None:
+    thresholds = np.array([[EDGES.min, EDGES.min, 3, EDGES.max]])
+    model = IntegerFire(lo=0, thresholds=thresholds)
+    session = one_layer(Identity(shape=(9, 1)), lo=-5, hi=5, model=model)
+    x = np.array([-5, -1, 0, 1, 2, 3, 4, 5, 5]).reshape(1, 1, 9, 1)
+    assert session.run({"x": x}).counts["y"].ravel().tolist() == [2, 2, 2, 2, 2, 3, 3, 3, 3]
+
+
+def test_thresholds_along_another_axis_than_memory() -> None:
+    """Channel last in the shape, channel first in the pool that writes it."""
+    pool = SumPool(in_shape=(2, 12), kernel=(1,), stride=(1,), padding=((0, 0),))
+    thresholds = np.array([[1], [2], [3]])
+    model = IntegerFire(lo=0, thresholds=thresholds)
+    session = one_layer(pool, lo=0, hi=3, target=(8, 3), model=model, channel_axis=1)
+    x = np.random.default_rng(0).integers(0, 4, (2, 1, 2, 12))
+    got = session.run({"x": x}).counts["y"]
+    assert (got == (x.reshape(2, 1, 8, 3) >= thresholds.ravel())).all()
+
+
+def leak(v, multiplier, shift):
+    kept = (abs(v) * multiplier) >> shift
+    return kept if v >= 0 else -kept
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("schedule", ["sequential", "pipelined"])
+@pytest.mark.parametrize("reset", ["subtract", "zero"])
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("leaky", [False, True])
+def test_membranes_across_frames(leaky, strict, reset, schedule, mode) -> None:
+    threshold = np.array([3, 5])
+    options = {"threshold": threshold, "reset": reset, "strict": strict}
+    model = LIF(**options, leak_multiplier=5, leak_shift=3) if leaky else IF(**options)
+    session = one_layer(
+        Identity(shape=(2, 4)), lo=-4, hi=4, model=model, schedule=schedule, n_frames=7, mode=mode
+    )
+    x = np.random.default_rng(7).integers(-3, 5, (3, 7, 2, 4))
+    got = session.run({"x": x}).counts["y"]
+    for sample, c, n in np.ndindex(3, 2, 4):
+        v = 0
+        for frame in range(7):
+            v = (leak(v, 5, 3) if leaky else v) + int(x[sample, frame, c, n])
+            fires = v > threshold[c] or (v == threshold[c] and not strict)
+            assert got[sample, frame, c, n] == fires
+            if fires:
+                v = 0 if reset == "zero" else v - int(threshold[c])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Counting(IF):
+    """As IF, but emits the number of frames since the sample's start where it fires."""
+
+    kind: ClassVar[str] = "test-counting"
+    hi: ClassVar[int] = 3
+
+    def initial_state(self, shape):
+        return {**super().initial_state(shape), "n": np.zeros(1, dtype=np.int64)}
+
+    def latch(self, i, state, axis):
+        k, after = super().latch(i, {"v": state["v"]}, axis)
+        n = state["n"] + 1
+        return k * n, {**after, "n": n}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("code", ["burst", "graded"])
+def test_a_model_without_a_kernel_runs_its_own(code: str, mode: str) -> None:
+    session = one_layer(
+        Identity(shape=(3,)), lo=0, hi=4, model=Counting(threshold=np.array(4)), n_frames=3,
+        code=code, mode=mode,
+    )  # fmt: skip
+    assert session.kernels == {"event", "numpy"}
+    x = np.array([[[4, 1, 2], [0, 3, 1], [4, 0, 0]], [[0, 0, 0], [0, 0, 0], [0, 4, 4]]])
+    got = session.run({"x": x}).counts["y"]
+    assert got.tolist() == [[[1, 0, 0], [0, 2, 0], [3, 0, 0]], [[0] * 3, [0] * 3, [0, 3, 3]]]
+    trace = session.trace({"x": x[:1]}, membranes=True)
+    spikes = trace.payload[trace.population == 1]
+    assert spikes.sum() == 6
+    assert len(spikes) == {"burst": 6, "graded": 3}[code]
+
+
+def test_compiled_models_share_no_kernel_with_numpy() -> None:
+    session = one_layer(Identity(shape=(3,)), lo=0, hi=4, model=IF(threshold=np.array(4)))
+    assert session.kernels == {"event"}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("code", ["burst", "graded"])
+@pytest.mark.parametrize("reordered", [False, True])
+def test_maximum(code: str, mode: str, reordered: bool) -> None:
+    """An absent input is 0: a negative maximum needs every existing input to be negative."""
+    pool = SumPool(in_shape=(2, 5), kernel=(2,), stride=(2,), padding=((0, 1),))
+    gather = np.arange(10)[::-1].copy() if reordered else None
+    session = one_layer(pool, lo=-3, hi=3, model=Max(), code=code, mode=mode, gather=gather)
+    x = np.array([[[[-3, -2, 0, -1, -3], [3, -1, 2, 2, 0]]]])
+    feed = x[..., ::-1, ::-1].copy() if reordered else x
+    result = session.run({"x": feed})
+    assert result.counts["y"].tolist() == [[[[-2, 0, -3], [3, 2, 0]]]]
+    n_events = np.abs(x).sum() if code == "burst" else np.count_nonzero(x)
+    assert result.node_counters["y"].max_pool_inputs == n_events
+    assert result.counters["w"].synaptic_events == 0

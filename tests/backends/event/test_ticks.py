@@ -1,0 +1,136 @@
+"""True ticks: traces and membranes worked by hand, and equal to the frame-by-frame way."""
+
+import numpy as np
+import pytest
+
+from snnc.backends.event import simulate
+from snnc.ir.graph import Projection
+from snnc.ir.maps import Dense, Identity
+from snnc.ir.neurons import Accumulator, IntegerFire
+from snnc.ir.nodes import Input, Population
+from tests.backends.event.nets import prepare, reading
+
+
+def pair(code, schedule="sequential", n_frames=1):
+    """Two neurons: `fire` (thresholds 2 and 5, bias -1) hears two inputs, `sum` hears `fire`."""
+    output, read = reading("sum", (1,))
+    fire = IntegerFire(lo=0, thresholds=np.array([[2, 5]]))
+    return prepare(
+        [
+            Input(name="x", shape=(2,), lo=0, hi=3),
+            Population(name="fire", shape=(1,), model=fire, bias=np.array(-1)),
+            Population(name="sum", shape=(1,), model=Accumulator(), bias=np.array(7)),
+            output,
+        ],
+        [
+            Projection(name="w", source="x", target="fire", map=Dense(weight=np.array([[2, -1]]))),
+            Projection(
+                name="u",
+                source="fire",
+                target="sum",
+                map=Dense(weight=np.array([[-4]])),
+                exponent=1,
+            ),
+            read,
+        ],
+        code=code,
+        schedule=schedule,
+        n_frames=n_frames,
+    )
+
+
+def events(trace):
+    rows = zip(trace.tick, trace.population, trace.neuron, trace.payload, strict=True)
+    return [tuple(int(v) for v in row) for row in rows]
+
+
+def test_burst() -> None:
+    """Window 3: x spikes at 0-2 and 0; `fire` holds 2 * 3 - 1 - 1 = 4 at tick 3: one spike."""
+    trace = pair("burst").trace({"x": np.array([[[3, 1]]])}, membranes=True)
+    assert trace.names == ("x", "fire", "sum")
+    assert trace.n_ticks == 9
+    assert events(trace) == [
+        (0, 0, 0, 1), (0, 0, 1, 1), (1, 0, 0, 1), (2, 0, 0, 1), (3, 1, 0, 1), (6, 2, 0, -1),
+    ]  # fmt: skip
+    # bias -1 at tick 1 beside 2 - 1; clear after tick 3
+    assert trace.membranes["fire"].ravel().tolist() == [0, 0, 2, 4, 0, 0, 0, 0, 0]
+    # bias 7 and -8 at tick 4, kept to tick 6
+    assert trace.membranes["sum"].ravel().tolist() == [0, 0, 0, 0, -1, -1, -1, 0, 0]
+
+
+def test_graded() -> None:
+    trace = pair("graded").trace({"x": np.array([[[3, 1]]])})
+    assert events(trace) == [(0, 0, 0, 3), (0, 0, 1, 1), (1, 1, 0, 1), (2, 2, 0, -1)]
+    assert trace.n_ticks == 3
+    assert trace.membranes is None
+
+
+def test_pipelined_frames_follow_each_window() -> None:
+    """Frames (3, 1) and (3, 0): `fire` emits 1 from tick 3 and 2 from tick 6."""
+    trace = pair("burst", "pipelined", 2).trace({"x": np.array([[[3, 1], [3, 0]]])})
+    by_node = [[e for e in events(trace) if e[1] == i] for i in range(3)]
+    assert [tick for tick, *_ in by_node[0]] == [0, 0, 1, 2, 3, 4, 5]
+    assert by_node[1] == [(3, 1, 0, 1), (6, 1, 0, 1), (7, 1, 0, 1)]
+    assert by_node[2] == [(6, 2, 0, -1), (9, 2, 0, -9)]
+    assert trace.n_ticks == 12
+
+
+def test_sequential_frames_wait_for_the_crossing() -> None:
+    trace = pair("burst", "sequential", 2).trace({"x": np.array([[[3, 1], [3, 0]]])})
+    assert [e for e in events(trace) if e[1] == 1] == [(3, 1, 0, 1), (12, 1, 0, 1), (13, 1, 0, 1)]
+    assert trace.n_ticks == 18
+
+
+def skipping(code, schedule):
+    """x -> a -> b and x -> b: in a pipeline the short way waits in a delay."""
+    output, read = reading("b", (2,))
+    fire = IntegerFire(lo=-2, thresholds=np.array([[-2, 0, 1, 3, 4]]))
+    one = Identity(shape=(2,))
+    return prepare(
+        [
+            Input(name="x", shape=(2,), lo=-3, hi=3),
+            Population(name="a", shape=(2,), model=fire),
+            Population(name="b", shape=(2,), model=Accumulator()),
+            output,
+        ],
+        [
+            Projection(name="xa", source="x", target="a", map=one),
+            Projection(name="ab", source="a", target="b", map=one),
+            Projection(name="xb", source="x", target="b", map=one, exponent=2),
+            read,
+        ],
+        code=code,
+        schedule=schedule,
+        n_frames=5,
+    )
+
+
+@pytest.mark.parametrize("schedule", ["sequential", "pipelined"])
+@pytest.mark.parametrize("code", ["burst", "graded"])
+def test_delayed_frames_meet_their_own(code: str, schedule: str) -> None:
+    x = np.array([[3, -3], [0, 1], [-2, 2], [0, 0], [1, 3]])
+    trace = skipping(code, schedule).trace({"x": x[None]})
+    levels = np.array([-2, 0, 1, 3, 4])
+    a = -2 + (x[..., None] >= levels).sum(axis=-1)
+    b = 4 * x + a
+    at_b = [e for e in events(trace) if e[1] == 2]
+    assert [payload for *_, payload in at_b] == b[b != 0].tolist()
+    window = 3 if code == "burst" else 1
+    period = window if schedule == "pipelined" else 3 * window
+    frames = np.nonzero(b)[0]
+    assert [tick for tick, *_ in at_b] == [2 * window + period * f for f in frames.tolist()]
+
+
+def test_a_trace_longer_than_its_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
+    feeds = {"x": np.random.default_rng(0).integers(-3, 4, (1, 5, 2))}
+    whole = skipping("burst", "pipelined").trace(feeds)
+    monkeypatch.setattr(simulate, "_ROOM", 1)
+    parts = skipping("burst", "pipelined").trace(feeds)
+    assert events(parts) == events(whole)
+    assert len(events(whole)) > 20
+
+
+def test_silence_has_no_events() -> None:
+    trace = skipping("burst", "sequential").trace({"x": np.zeros((1, 5, 2), dtype=int)})
+    assert [e for e in events(trace) if e[1] == 0] == []
+    assert trace.n_ticks == 45
