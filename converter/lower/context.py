@@ -29,7 +29,7 @@ from snnc.converter.lower.values import (
     wire_to,
 )
 from snnc.ir.arrays import Array, FloatArray, Shape
-from snnc.ir.errors import UnsupportedOperator
+from snnc.ir.errors import NeedsInputGrid, UnsupportedOperator
 from snnc.ir.maps import Identity
 from snnc.ir.neurons import Accumulator
 from snnc.ir.nodes import HostOp, Input
@@ -170,6 +170,12 @@ class Lowering:
 
     def stream(self, value: Host) -> Affine:
         """The wire from a host operator that hands over a real value."""
+        if value.tensor not in self.view.producer:
+            raise NeedsInputGrid(
+                f"the analog input `{value.tensor}` itself joins a residual stream",
+                where=self.view.source.name,
+                hint="declare a grid: --input-range LO,HI --input-bits B",
+            )
         if value.tensor not in self._streams:
             shape = neuron_shape(value.shape)
             limit = math.ceil(largest_magnitude(self.view, value.tensor))

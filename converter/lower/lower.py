@@ -22,7 +22,7 @@ from snnc.ir.errors import NeedsInputGrid, SnncError, UnsupportedOperator
 from snnc.ir.graph import Graph
 from snnc.ir.maps import Identity
 from snnc.ir.neurons import Accumulator
-from snnc.ir.nodes import Output, Population
+from snnc.ir.nodes import Output
 
 FirstLayer = Literal["host", "chip"]
 
@@ -238,10 +238,8 @@ def _add_output(lowering: Lowering, tensor: str) -> None:
 
 def _has_one_step(lowering: Lowering, value: Affine) -> bool:
     """Is a count worth the same in every channel (what an output's reader relies on)?"""
-    node = lowering.builder.nodes[value.wires[0].source]
-    return not (
-        isinstance(node, Population) and node.step.ndim and len(set(node.step.tolist())) > 1
-    )
+    step = np.asarray(getattr(lowering.builder.nodes[value.wires[0].source], "step", 1.0))
+    return bool((step == step.flat[0]).all())
 
 
 def _summed(lowering: Lowering, value: Affine) -> Affine:

@@ -103,3 +103,11 @@ def test_unsigned_bytes_enter_as_they_are() -> None:
     assert (lowered.graph.inputs[0].lo, lowered.graph.inputs[0].hi) == (0, 255)
     first = next(iter(lowered.graph.projections.values()))
     np.testing.assert_allclose(first.map.weight, WEIGHTS["w0"].astype(float) / 255)
+
+
+def test_an_analog_input_in_a_residual_stream_is_refused() -> None:
+    body = TO_COUNTS.replace(" y = ", " r1 = ")
+    body += " p = Conv(r1, w2) y = Add(x, p)"
+    source = from_text(body, (2, 5, 6), NUMBERS | WEIGHTS | {"w2": weights(2, 3, 1, 1)}, grid=None)
+    with pytest.raises(NeedsInputGrid, match="itself joins a residual stream"):
+        lower(source)
