@@ -13,6 +13,7 @@ import numpy as np
 from snnc.backends.base import Trace, TracingSession
 from snnc.backends.registry import get_engine
 from snnc.ir.arrays import Array, IntArray
+from snnc.ir.codes import RunSettings
 from snnc.ir.errors import DataError, NotExecutable
 from snnc.runtime.data import DataSet, load_data
 from snnc.runtime.feeds import Feeder
@@ -32,6 +33,7 @@ class TraceResult:
         tick, population, neuron, payload: int64, shape (n_events,), sorted by tick, population
             (topological order), neuron; `population` indexes `names`.
         names: emitting nodes.
+        values: those of them that pass sums on as graded events, which are no spikes.
         n_ticks: length of the run.
         membranes: by node, shape (n_ticks, *shape); only where asked for.
         output, plot: files that were written.
@@ -45,6 +47,7 @@ class TraceResult:
     neuron: IntArray
     payload: IntArray
     names: tuple[str, ...]
+    values: frozenset[str]
     n_ticks: int
     membranes: Mapping[str, IntArray] | None
     output: Path | None
@@ -52,8 +55,8 @@ class TraceResult:
 
     @property
     def n_spikes(self) -> int:
-        """Sum of |payload|: unit spikes."""
-        return int(np.abs(self.payload).sum())
+        """Sum of |payload| over what carries counts: unit spikes."""
+        return sum(row["n_spikes"] or 0 for row in self.by_population.values())
 
     @property
     def by_population(self) -> dict[str, dict[str, int | None]]:
@@ -62,10 +65,10 @@ class TraceResult:
 
     def _one(self, index: int) -> dict[str, int | None]:
         chosen = self.population == index
-        ticks = self.tick[chosen]
+        ticks, sums = self.tick[chosen], self.names[index] in self.values
         return {
             "n_events": int(chosen.sum()),
-            "n_spikes": int(np.abs(self.payload[chosen]).sum()),
+            "n_spikes": 0 if sums else int(np.abs(self.payload[chosen]).sum()),
             "first_tick": int(ticks[0]) if len(ticks) else None,
             "last_tick": int(ticks[-1]) if len(ticks) else None,
         }
@@ -144,7 +147,7 @@ def trace(
     if not isinstance(session, TracingSession):
         raise NotExecutable("engine `event` gives no traces")
     found = session.trace(feeds, membranes=membranes)
-    result = _result(found, sample, settings.code, settings.schedule, output, plot)
+    result = _result(found, model, sample, settings, output, plot)
     _write(result, model, force=force)
     return result
 
@@ -160,21 +163,23 @@ def _check_names(
 
 def _result(
     found: Trace,
+    model: Model,
     sample: int,
-    code: str,
-    schedule: str,
+    settings: RunSettings,
     output: str | os.PathLike[str] | None,
     plot: str | os.PathLike[str] | None,
 ) -> TraceResult:
+    emits = model.integer_graph.emits
     return TraceResult(
         sample=sample,
-        code=code,
-        schedule=schedule,
+        code=settings.code,
+        schedule=settings.schedule,
         tick=found.tick,
         population=found.population,
         neuron=found.neuron,
         payload=found.payload,
         names=tuple(found.names),
+        values=frozenset(name for name in found.names if emits(name) == "value"),
         n_ticks=found.n_ticks,
         membranes=found.membranes,
         output=None if output is None else Path(output),
