@@ -97,6 +97,7 @@ def _make(
         return _host_count(lowering, flat, found, site, end)
     assert isinstance(base, Affine)
     value, ops = _split(lowering, base, flat, flat.steps[: found.n_rounded], site)
+    value = _with_soft_parts(value, flat.steps[found.n_rounded - len(ops) : found.n_rounded])
     rounding = flat.steps[found.n_rounded - 1].origin
     for step in flat.steps[found.n_rounded - len(ops) : found.n_core]:
         lowering.mark(step.origin.node, "event", "part of a neuron's fire rule")
@@ -188,6 +189,27 @@ def _turned(value: Affine, steps: Sequence[FlatStep]) -> tuple[Affine, Sequence[
     assert turned is not None
     op = replace(steps[0].op, args=(abs(factor),))
     return turned, [replace(steps[0], op=op), *steps[1:]]
+
+
+def _with_soft_parts(value: Affine, kept: Sequence[FlatStep]) -> Affine:
+    """Make room in the verification bound for a batch norm that stays in the rule.
+
+    The source may add its parts in another order; each part counts in units of what arrives.
+    """
+    last = max((i for i, s in enumerate(kept) if s.op.soft), default=-1)
+    scale, parts = Spread.of(1.0, value.shape), Spread.of(0.0, value.shape)
+    for step in kept[: last + 1]:
+        arg = step.op.args[0]
+        if step.op.name == "mul":
+            scale = scale * arg
+        elif step.op.name == "div":
+            scale = scale * arg.inverse()
+        else:
+            # a channel of scale 0 is constant: no rounding moves it over a threshold
+            reach = np.where(scale.values == 0, np.inf, np.abs(scale.values))
+            parts = parts + abs(arg) * Spread(1.0 / reach, scale.shape)
+    magnitude = value.magnitude + parts
+    return replace(value, magnitude=magnitude, fan_in=value.fan_in + last + 1)
 
 
 def _n_folded(value: Affine, steps: Sequence[FlatStep], site: Site) -> int:
