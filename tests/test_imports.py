@@ -67,6 +67,12 @@ def test_no_module_is_loaded_under_a_bare_folder_name() -> None:
     assert bare == []
 
 
+@pytest.mark.parametrize("name", [name for name in snnc.__all__ if name != "__version__"])
+def test_every_name_of_the_face_is_there(name: str) -> None:
+    assert getattr(snnc, name).__name__ == name
+    assert name in dir(snnc)
+
+
 def test_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'convrt'"):
         snnc.convrt  # noqa: B018

@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from snnc.converter.check import check as check
+    from snnc.runtime.check import check as check
     from snnc.converter.sources.grids import InputGrid as InputGrid
     from snnc.converter.sources.save import save_model as save_model
     from snnc.ir.errors import SnncError as SnncError
@@ -26,7 +26,7 @@ __version__ = "0.1.0"
 _HOME = {
     "InputGrid": "snnc.converter.sources.grids",
     "SnncError": "snnc.ir.errors",
-    "check": "snnc.converter.check",
+    "check": "snnc.runtime.check",
     "convert": "snnc.runtime.convert",
     "load": "snnc.runtime.model",
     "report": "snnc.runtime.report",
