@@ -67,4 +67,4 @@ def _lava_engine(engine: Engine, model: Model, time_limit: float | None) -> Engi
     if model.bundle is None:
         return engine
     info = read_bundle(model.bundle)
-    return replace(engine, target=info.target, conv=info.conv)
+    return replace(engine, target=info.target, conv=info.conv, bundle=info)

@@ -46,6 +46,7 @@ class BundleInfo:
         settings: code and schedule that it is fixed to.
         conv: how convolutions stand in it.
         graph_hash: content hash of the integer graph.
+        files: sha256 by file.
     """
 
     path: Path
@@ -53,6 +54,7 @@ class BundleInfo:
     settings: RunSettings
     conv: ConvStyle
     graph_hash: str
+    files: Mapping[str, str]
 
     @property
     def model(self) -> Path:
@@ -123,7 +125,27 @@ def read_bundle(folder: str | os.PathLike[str]) -> BundleInfo:
         settings=RunSettings.from_json(manifest["settings"]),
         conv=manifest["conv"],
         graph_hash=manifest["graph_hash"],
+        files=manifest["files"],
     )
+
+
+def check_same(info: BundleInfo, files: Mapping[str, bytes]) -> None:
+    """Is a bundle what this snnc writes for its model? Else a run would speak for another network.
+
+    Args:
+        files: as `bundle_files` gives them.
+
+    Raises:
+        DamagedFile: with the first file that differs.
+    """
+    for name, data in files.items():
+        if info.files.get(name) != hashlib.sha256(data).hexdigest():
+            raise DamagedFile(
+                "is not what this snnc writes for the bundle's model: it was changed, or written "
+                "by another version",
+                where=str(info.path / name),
+                hint="convert again; to run a changed network use its own run.py",
+            )
 
 
 def is_bundle(path: str | os.PathLike[str]) -> bool:
@@ -228,8 +250,8 @@ def _npz(arrays: Mapping[str, Array]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():
+            # stored as they are: what compressed bytes look like depends on the zlib
             member = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
-            member.compress_type = zipfile.ZIP_DEFLATED
             part = io.BytesIO()
             np.lib.format.write_array(part, np.ascontiguousarray(array), allow_pickle=False)
             archive.writestr(member, part.getvalue())

@@ -12,7 +12,7 @@ import numpy as np
 
 from snnc.backends.base import EngineResult, Feeds, Trace
 from snnc.backends.feeds import read_feeds
-from snnc.backends.lava.bundle import bundle_files
+from snnc.backends.lava.bundle import BundleInfo, bundle_files, check_same
 from snnc.backends.lava.child import Finished, run_child
 from snnc.backends.lava.environment import last_lines, need_environment
 from snnc.backends.lava.events import (
@@ -52,11 +52,13 @@ class LavaEngine:
         target: `loihi1` or `loihi2`.
         conv: convolutions as `sparse` matrices (fast here) or Lava's own `conv`.
         time_limit: seconds of one run.
+        bundle: the folder that runs stand for; it has to hold the very same network.
     """
 
     target: str = "loihi2"
     conv: ConvStyle = "sparse"
     time_limit: float = TIME_LIMIT
+    bundle: BundleInfo | None = None
     name: str = field(default="lava", init=False)
     kernels: frozenset[str] = field(default=frozenset({"lava"}), init=False)
     codes: frozenset[str] = field(default=frozenset(CODES), init=False)
@@ -67,10 +69,14 @@ class LavaEngine:
 
         Raises:
             MissingExtra: the Lava environment is not set up.
+            DamagedFile: the bundle holds another network.
         """
         need_environment()
         plan = make_plan(graph, settings, target=self.target, conv=self.conv, n_frames=n_frames)
-        return LavaSession(plan, bundle_files(plan), n_frames, self.time_limit)
+        files = bundle_files(plan)
+        if self.bundle is not None:
+            check_same(self.bundle, files)
+        return LavaSession(plan, files, n_frames, self.time_limit)
 
 
 @dataclass(frozen=True)

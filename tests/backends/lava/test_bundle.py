@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from snnc.backends.lava.bundle import is_bundle, read_bundle, write_bundle
+from snnc.backends.lava.engine import LavaEngine
 from snnc.backends.lava.environment import Environment
 from snnc.backends.registry import get_engine
 from snnc.ir.codes import RunSettings
@@ -98,6 +99,15 @@ def test_missing_file(bundle: Path) -> None:
     (bundle / "synapses.py").unlink()
     with pytest.raises(DamagedFile, match="missing"):
         read_bundle(bundle)
+
+
+@pytest.mark.lava
+def test_another_network_under_right_hashes(lava: Environment, bundle: Path) -> None:
+    info = read_bundle(bundle)
+    engine = LavaEngine(bundle=info)
+    engine.prepare(mlp(4), info.settings)
+    with pytest.raises(DamagedFile, match=r"network\.py: is not what this snnc writes"):
+        engine.prepare(mlp(1), info.settings)
 
 
 @pytest.mark.parametrize(
