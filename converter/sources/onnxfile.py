@@ -49,10 +49,9 @@ def load_onnx(
     _import_all_domains(model)
     try:
         onnx.checker.check_model(model)
-    except onnx.checker.ValidationError as error:
-        raise DamagedFile(
-            f"the ONNX model is malformed: {str(error).splitlines()[0]}", where=where
-        ) from None
+    except Exception as error:  # ValidationError, but also UnicodeDecodeError and others
+        reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
+        raise DamagedFile(f"the ONNX model is malformed: {reason[0]}", where=where) from None
     fix_input_shapes(model, input_shape, where)
     return normalise(model, where)
 
