@@ -5,7 +5,8 @@ cache folder; `NUMBA_CACHE_DIR` overrides both. Where no folder can be written, 
 compiled anew in each process.
 
 Numba asks only whether the file of the cached function has changed, not the files of what it
-calls. Here the stamp of every cached function covers all sources of this package.
+calls. Here the stamp of every cached function covers all sources of this package, and stands in
+the names of its files, so that processes with other sources do not write to the same ones.
 
 Each compiled function holds the code of all that it calls, optimised once more. So there are
 few levels: entries, which Python calls; kernels, which only compiled code calls; and what lies
@@ -21,9 +22,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+from numba.core.caching import IndexDataCacheFile
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_cache_files: Any = IndexDataCacheFile
 _njit: Any = numba.njit  # its annotations turn functions into dispatchers; callers want functions
 
 
@@ -49,9 +52,21 @@ def _compile(function: F, **options: bool) -> F:
     except RuntimeError:  # numba found no folder that it can write
         compiled = _njit(error_model="numpy", **options)(function)
     else:
-        compiled._cache._cache_file._source_stamp = source_stamp()
+        files = compiled._cache
+        files._cache_file = _cache_files(
+            cache_path=files._cache_path,
+            filename_base=f"{files._impl.filename_base}-{source_stamp()[:16]}",
+            source_stamp=source_stamp(),
+        )
     made: F = compiled
     return made
+
+
+def is_cached(compiled: Callable[..., Any]) -> bool:
+    """Has this machine compiled an entry before?"""
+    files: Any = getattr(compiled, "_cache", None)
+    file = getattr(files, "_cache_file", None)
+    return file is not None and Path(file._index_path).exists()
 
 
 @cache

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import logging
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
@@ -11,14 +13,17 @@ from snnc.backends.base import Counters, EngineResult, Feeds, NodeCounters, Trac
 from snnc.backends.event.compile import Compiled
 from snnc.backends.event.foreign import ForeignModels
 from snnc.backends.event.frames import run_frames
+from snnc.backends.event.jit import is_cached
 from snnc.backends.event.memory import Buffers, make_state
 from snnc.backends.event.simulate import Simulation
 from snnc.backends.event.tables import State
+from snnc.backends.event.ticks import run_ticks
 from snnc.backends.feeds import read_feeds
 from snnc.ir.arrays import IntArray
 from snnc.ir.errors import DataError
 from snnc.ir.nodes import Population, Product
 
+_LOG = logging.getLogger("snnc.backends.event")
 _CHUNKS_PER_WORKER = 8
 """So that a worker that is done early finds more to do."""
 
@@ -46,6 +51,8 @@ class EventSession:
         self.tick_by_tick = tick_by_tick
         self.kernels = frozenset({"event"} | ({"numpy"} if compiled.foreign else set()))
         self._states: list[State] = []
+        self._simulations: list[Simulation] = []
+        self._compile()
 
     def run(self, feeds: Feeds, *, record: Collection[str] | None = None) -> EngineResult:
         """Run N samples; see `Session.run`."""
@@ -69,18 +76,40 @@ class EventSession:
         buffers = Buffers(self.compiled, read, ())
         if buffers.n_samples != 1:
             raise DataError(f"a trace is of one sample, got {buffers.n_samples}")
-        return Simulation(self.compiled, buffers).trace(membranes)
+        _announce(run_ticks)
+        simulation = self._simulation(buffers.n_frames)
+        trace = simulation.trace(buffers.data, membranes=membranes)
+        self._simulations.append(simulation)
+        return trace
+
+    def _simulation(self, n_frames: int) -> Simulation:
+        """One that is left from an earlier trace, or a new one."""
+        try:
+            simulation = self._simulations.pop()
+        except IndexError:
+            return Simulation(self.compiled, n_frames)
+        if simulation.clock.n_frames != n_frames:
+            return Simulation(self.compiled, n_frames)
+        return simulation
+
+    def _compile(self) -> None:
+        """Compile the kernels, or load them, before any clock runs: a run of no samples."""
+        _announce(run_ticks if self.tick_by_tick else run_frames)
+        shapes = {s.name: (0, 1, *s.shape) for s in self.compiled.graph.sources}
+        self.run({name: np.zeros(shape, dtype=np.int64) for name, shape in shapes.items()})
 
     def _run_chunk(self, buffers: Buffers, first: int, last: int) -> tuple[IntArray, IntArray]:
         """Run samples first … last - 1; their counters by projection and by node."""
         if self.tick_by_tick:
-            simulation = Simulation(self.compiled, buffers)
+            simulation = Simulation(self.compiled, buffers.n_frames)
             for sample in range(first, last):
-                simulation.run(sample)
+                simulation.run(buffers.data, sample)
             return simulation.state.counters, simulation.state.node_counters
-        # a worker's memory is kept for its next chunk; popping is atomic
         program = self.compiled.program
-        state = self._states.pop() if self._states else make_state(self.compiled, program)
+        try:  # a worker's memory is kept for the next
+            state = self._states.pop()
+        except IndexError:
+            state = make_state(self.compiled, program)
         state.counters[:] = 0
         state.node_counters[:] = 0
         self._run_frames(state, buffers, first, last)
@@ -130,6 +159,11 @@ class EventSession:
             n_samples=n_samples,
             n_ticks=n_ticks,
         )
+
+
+def _announce(entry: Callable[..., Any]) -> None:
+    if not is_cached(entry):
+        _LOG.info("compiling the event engine, once per machine (about 20 s)")
 
 
 def _chunks(n_samples: int, jobs: int) -> list[tuple[int, int]]:

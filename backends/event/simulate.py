@@ -9,7 +9,8 @@ import numpy as np
 from snnc.backends.base import Trace
 from snnc.backends.event.compile import Compiled
 from snnc.backends.event.foreign import ForeignModels
-from snnc.backends.event.memory import Buffers, make_state
+from snnc.backends.event.frames import Data
+from snnc.backends.event.memory import make_state
 from snnc.backends.event.pools import ListTable
 from snnc.backends.event.tables import Program
 from snnc.backends.event.ticks import (
@@ -21,19 +22,18 @@ from snnc.ir.arrays import IntArray
 from snnc.ir.nodes import Node, Population
 
 _ROOM = 1 << 16
-"""Events that are kept before they are handed on."""
+"""Events that are kept at least before they are handed on."""
 
 
 class Simulation:
-    """A graph on the clock.
+    """A graph on the clock; it can run sample after sample.
 
     Attributes:
         state: membranes, lists and counters; the counters sum over the samples that are run.
     """
 
-    def __init__(self, compiled: Compiled, buffers: Buffers) -> None:
+    def __init__(self, compiled: Compiled, n_frames: int) -> None:
         self.compiled = compiled
-        self.buffers = buffers
         self.program, ring, depth = tick_program(compiled)
         self.state = make_state(compiled, self.program, ticks=True)
         self.foreign = ForeignModels(compiled, self.state, self.program)
@@ -41,8 +41,8 @@ class Simulation:
         self.clock = Clock(
             window=compiled.schedule.window,
             period=compiled.schedule.period,
-            n_frames=buffers.n_frames,
-            n_ticks=compiled.schedule.n_ticks(buffers.n_frames),
+            n_frames=n_frames,
+            n_ticks=compiled.schedule.n_ticks(n_frames),
             ring=ring,
             depth=depth,
             latched=np.zeros(n_nodes, dtype=np.int64),
@@ -50,35 +50,40 @@ class Simulation:
             slots=np.zeros(n_lists, dtype=np.int64),
             held=np.full(n_lists, -1, dtype=np.int64),
         )
+        self._silent = self._make_events(0, membranes=False)
+        self._traced = self._make_events(_ROOM, membranes=False)
 
-    def run(self, sample: int) -> None:
+    def run(self, data: Data, sample: int) -> None:
         """Run one sample without a trace."""
-        for _ in self._stretches(sample, self._make_events(0, membranes=False)):
+        for _ in self._stretches(data, sample, self._silent):
             pass
 
-    def trace(self, membranes: bool) -> Trace:
-        """Run the only sample and keep every event."""
-        events = self._make_events(_ROOM, membranes)
-        parts = [np.zeros((4, 0), dtype=np.int64), *self._stretches(0, events)]
-        tick, population, neuron, payload = np.hstack(parts)
-        order = np.lexsort((neuron, population, tick))
+    def trace(self, data: Data, *, membranes: bool) -> Trace:
+        """Run sample 0 and keep every event."""
+        events = self._make_events(_ROOM, membranes=True) if membranes else self._traced
+        parts = list(self._stretches(data, 0, events))
+        tick, population, neuron, payload = (
+            np.concatenate(column) for column in zip(*parts, strict=True)
+        )
         return Trace(
-            tick=tick[order],
-            population=population[order],
-            neuron=neuron[order],
-            payload=payload[order],
+            tick=tick,
+            population=population,
+            neuron=neuron,
+            payload=payload,
             names=self.compiled.names,
             n_ticks=self.clock.n_ticks,
             membranes=self._membranes(events) if membranes else None,
         )
 
-    def _stretches(self, sample: int, events: Events) -> Iterator[IntArray]:
-        """Run a sample; the events of stretch after stretch, shape (4, n)."""
+    def _stretches(
+        self, data: Data, sample: int, events: Events
+    ) -> Iterator[tuple[IntArray, IntArray, IntArray, IntArray]]:
+        """Run a sample; tick, node, neuron and payload of stretch after stretch."""
         self._start_sample()
         tick = node = 0
         while tick < self.clock.n_ticks:
             tick, node = run_ticks(
-                self.program, self.state, self.clock, self.buffers.data, events, sample, tick, node
+                self.program, self.state, self.clock, data, events, sample, tick, node
             )
             if node:
                 frame = int(self.clock.latched[node])
@@ -86,7 +91,12 @@ class Simulation:
                 self.foreign.latch(node, to, rest=False)
             else:
                 n = int(events.used[0])
-                yield np.stack([part[:n].astype(np.int64) for part in events[:4]])
+                yield (
+                    events.tick[:n].copy(),
+                    events.node[:n].copy(),
+                    events.neuron[:n].copy(),
+                    events.payload[:n].copy(),
+                )
                 events.used[0] = 0
 
     def _start_sample(self) -> None:
@@ -108,12 +118,13 @@ class Simulation:
                 membrane_at[i], used = used, used + node.size * self.clock.n_ticks
         return Events(
             tick=np.zeros(room, dtype=np.int64),
-            node=np.zeros(room, dtype=np.int32),
-            neuron=np.zeros(room, dtype=np.int32),
+            node=np.zeros(room, dtype=np.int64),
+            neuron=np.zeros(room, dtype=np.int64),
             payload=np.zeros(room, dtype=np.int64),
             used=np.zeros(1, dtype=np.int64),
             membranes=np.zeros(used, dtype=np.int64),
             membrane_at=membrane_at,
+            offsets=np.zeros(int(self.program.nodes["channels"].max()) + 1, dtype=np.int64),
             enough=enough,
         )
 

@@ -53,11 +53,11 @@ class Clock(NamedTuple):
 
 
 class Events(NamedTuple):
-    """Emitted events, until they are fetched."""
+    """Emitted events until they are fetched, in the order of a trace."""
 
     tick: IntArray
-    node: Array
-    neuron: Array
+    node: IntArray
+    neuron: IntArray
     payload: IntArray
     used: IntArray
     """Shape (1,)."""
@@ -65,6 +65,8 @@ class Events(NamedTuple):
     """Node after node; within a node: tick, neuron in C order. Empty: not kept."""
     membrane_at: IntArray
     """By node: offset of its membranes; -1: it is no population."""
+    offsets: IntArray
+    """Working memory: one more than any node has channels."""
     enough: int
     """Room that one tick can need."""
 
@@ -192,22 +194,49 @@ def _emit(program: Program, state: State, clock: Clock, events: Events, i: int, 
         advance(program.rooms[ring], room, state.lists, state.remaining, clock, since, trains)
         count_node(room, state.lists, state.node_counters[i], False)
         if len(events.tick) > 0:
-            _note(node, room, state.lists, program.order, events, i, tick)
+            _note(node, room, state.lists, events, tick)
 
 
 @kernel
-def _note(
-    node: Any, room: Any, lists: Lists, order: Array, events: Events, i: int, tick: int
+def _note(node: Any, room: Any, lists: Lists, events: Events, tick: int) -> None:
+    """Append a list to the trace, neurons rising in C order."""
+    n = lists.length[room.number]
+    first = events.used[0]
+    neurons = events.neuron[first : first + n]
+    payload = events.payload[first : first + n]
+    events.tick[first : first + n] = tick
+    events.node[first : first + n] = node.number
+    events.used[0] = first + n
+    if node.order < 0:
+        for e in range(n):
+            neurons[e] = lists.neuron[room.events + e]
+            payload[e] = lists.payload[room.events + e]
+    else:
+        _note_by_channel(node, room, lists, neurons, payload, events.offsets)
+
+
+@kernel
+def _note_by_channel(
+    node: Any, room: Any, lists: Lists, neurons: IntArray, payload: IntArray, offsets: IntArray
 ) -> None:
-    """Append a list to the trace."""
-    for e in range(room.events, room.events + lists.length[room.number]):
-        j = np.int64(lists.neuron[e])
-        to = events.used[0]
-        events.tick[to] = tick
-        events.node[to] = i
-        events.neuron[to] = order[node.order + j] if node.order >= 0 else j
-        events.payload[to] = lists.payload[e]
-        events.used[0] += 1
+    """Counting sort of a list that lies channel last into channel, then pixel."""
+    offsets[: node.channels + 1] = 0
+    for pixel in range(node.pixels):
+        for e in range(
+            lists.segments[room.segments + pixel], lists.segments[room.segments + pixel + 1]
+        ):
+            offsets[lists.neuron[room.events + e] - pixel * node.channels + 1] += 1
+    for c in range(node.channels):
+        offsets[c + 1] += offsets[c]
+    for pixel in range(node.pixels):
+        for e in range(
+            lists.segments[room.segments + pixel], lists.segments[room.segments + pixel + 1]
+        ):
+            c = np.int64(lists.neuron[room.events + e]) - pixel * node.channels
+            to = offsets[c]
+            offsets[c] = to + 1
+            neurons[to] = c * node.pixels + pixel
+            payload[to] = lists.payload[room.events + e]
 
 
 @kernel
