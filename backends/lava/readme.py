@@ -26,8 +26,8 @@ to output.
 `results.npz` holds for each population `counts/<name>` (samples, frames, …) and `events/<name>`,
 rows of tick, neuron and payload.
 
-With snnc: `snnc run {folder} --data DATA` takes the model's own data, and
-`snnc verify SOURCE {folder} --data DATA` compares every integer with other engines.
+With snnc: `snnc run BUNDLE --data DATA` takes the model's own data, and
+`snnc verify SOURCE BUNDLE --data DATA` compares every integer with other engines.
 
 ## Files
 
@@ -60,7 +60,6 @@ def readme_text(plan: Plan) -> str:
         window=plan.schedule.window,
         crossing=plan.schedule.n_ticks(1),
         lava=LAVA_VERSION,
-        folder="FOLDER",
         inputs="\n".join(_input(node) for node in plan.nodes if isinstance(node, Input | HostOp)),
         populations="\n".join(_row(plan, node) for node in plan.nodes),
     )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from snnc.backends.lava.limits import LOIHI1, LOIHI2
+from snnc.backends.lava.network import network_text
 from snnc.backends.lava.plan import make_plan
 from snnc.backends.registry import get_backend
 from snnc.ir.codes import RunSettings
@@ -87,3 +88,19 @@ def test_delay_beyond_the_chip() -> None:
     draw.project("a2", "sum", Identity(shape=(2,)))
     with pytest.raises(UnsupportedByTarget, match="needs a delay of 93 ticks"):
         make_plan(draw.finish("skip", "sum"), RunSettings("burst", "pipelined"))
+
+
+class Unknown(Accumulator):
+    """A neuron model that somebody added, without a process for Lava."""
+
+    kind = "unknown"
+
+
+def test_neurons_without_a_process() -> None:
+    draw = Drawing(0)
+    draw.input("x", (2,), 0, 1)
+    draw.population("odd", (2,), Unknown())
+    draw.project("x", "odd", Identity(shape=(2,)))
+    plan = make_plan(draw.finish("odd", "odd"), RunSettings())
+    with pytest.raises(UnsupportedByTarget, match="odd: loihi2 has no process for unknown neurons"):
+        network_text(plan)
