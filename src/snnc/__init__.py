@@ -10,10 +10,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from snnc.runtime.check import check as check
     from snnc.converter.sources.grids import InputGrid as InputGrid
     from snnc.converter.sources.save import save_model as save_model
     from snnc.ir.errors import SnncError as SnncError
+    from snnc.runtime.check import check as check
     from snnc.runtime.convert import convert as convert
     from snnc.runtime.model import load as load
     from snnc.runtime.report import report as report
