@@ -50,7 +50,7 @@ def test_saved_model_is_the_model_that_was_trained(
     model = example.train(x_train[:192], y_train[:192], seed=0)
     snnc.save_model(model, x_test[:1], tmp_path / "m.pt", input=snnc.InputGrid(0, 16))
     snnc.convert(tmp_path / "m.pt", output=tmp_path / "m.snnc")
-    result = snnc.run(tmp_path / "m.snnc", x_test[:20].numpy())
+    result = snnc.run(tmp_path / "m.snnc", x_test[:20].numpy(), engine="dense")
     with torch.no_grad():
         logits = model(x_test[:20]).numpy()
     # what 8-bit weights cost is small against the spread of the logits
