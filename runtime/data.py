@@ -19,6 +19,7 @@ NAMED = ("digits", "digits-train", "digits-test")
 """Data sets by name: scikit-learn's digits, whole or split 80/20 by class with random_state 0."""
 
 _REAL_KINDS = "buif"
+_ARRAY_MAGIC = b"\x93NUMPY"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -89,6 +90,8 @@ def load_data(
     if name in NAMED:
         return _digits(name, shape)
     path = Path(name)
+    if path.exists() and not path.is_file():
+        raise BadInputFile("this is no file", where=name, hint="give an .npz or .npy file")
     if not path.is_file():
         near = difflib.get_close_matches(name, NAMED, n=1)
         hint = f"did you mean `{near[0]}`?" if near else f"data sets by name: {', '.join(NAMED)}"
@@ -104,7 +107,7 @@ def _from_file(path: Path) -> DataSet:
             arrays, held = {"x": content}, "x"
         else:
             with content:
-                arrays = {name: content[name] for name in ("x", "y") if name in content.files}
+                arrays = {name: _member(content, name) for name in ("x", "y") if name in content}
                 held = ", ".join(content.files) or "nothing"
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
         raise BadInputFile(
@@ -119,10 +122,25 @@ def _from_file(path: Path) -> DataSet:
 
 def _open(path: Path) -> Any:
     with path.open("rb") as stream:
-        if stream.read(2) == b"PK" and not zipfile.is_zipfile(path):
+        head = stream.read(len(_ARRAY_MAGIC))
+    if head.startswith(b"PK"):
+        if not zipfile.is_zipfile(path):
             raise zipfile.BadZipFile("truncated")
+    elif head != _ARRAY_MAGIC:
+        # numpy would take it for a pickle and advise to load that
+        raise ValueError("it is empty" if not head else "it holds something else")
     # .npy maps into memory, so that a set larger than memory streams
     return np.load(path, mmap_mode="r" if path.suffix == ".npy" else None)
+
+
+def _member(archive: Any, name: str) -> Array:
+    """One array of an `.npz`; what is no array is refused before it is unpacked."""
+    member = name if name in archive.zip.namelist() else f"{name}.npy"
+    with archive.zip.open(member) as stream:
+        if stream.read(len(_ARRAY_MAGIC)) != _ARRAY_MAGIC:
+            raise ValueError(f"its member {member} is no array")
+    array: Array = archive[name]
+    return array
 
 
 def _labels(y: Array, n: int, where: str) -> IntArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -66,12 +67,36 @@ def test_unusable_arrays(x: Any, said: str) -> None:
         load_data(x)
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 broken", b"\x93NUMPY broken", b"hello"])
-def test_unreadable_files(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "d.npz"
+@pytest.mark.parametrize("suffix", [".npz", ".npy"])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "it is empty"),
+        (b"PK\x03\x04 broken", "truncated"),
+        (b"\x93NUMPY broken", ""),
+        (b"hello", "it holds something else"),
+        (b"\x89PNG\r\n\x1a\n", "it holds something else"),
+    ],
+)
+def test_unreadable_files(tmp_path: Path, content: bytes, said: str, suffix: str) -> None:
+    path = tmp_path / f"d{suffix}"
     path.write_bytes(content)
-    with pytest.raises(BadInputFile, match=r"not a readable"):
+    with pytest.raises(BadInputFile, match=rf"not a readable .*{said}"):
         load_data(path)
+
+
+@pytest.mark.parametrize("member", ["x", "x.npy"])
+def test_a_member_that_is_no_array(tmp_path: Path, member: str) -> None:
+    path = tmp_path / "d.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(member, bytes(100))
+    with pytest.raises(BadInputFile, match=f"its member {member} is no array"):
+        load_data(path)
+
+
+def test_a_folder_is_no_data_set(tmp_path: Path) -> None:
+    with pytest.raises(BadInputFile, match="this is no file"):
+        load_data(tmp_path)
 
 
 def test_pickles_inside_are_refused(tmp_path: Path) -> None:
