@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snnc.ir.arrays import Array, IntArray, Shape
+from snnc.ir.arrays import Array, IntArray, Shape, size_of
 from snnc.ir.errors import DataError, ShapeMismatch
 from snnc.ir.file import SnncFile
 from snnc.ir.nodes import Input
@@ -60,8 +60,12 @@ class Feeder:
         """Shape of one frame of one sample."""
         return self.input.shape
 
-    def n_frames(self, x: Array) -> int:
+    def n_frames(self, x: Array, where: str | None = None) -> int:
         """Frames in each sample of `x`, shape (N, *shape) or (N, T, *shape).
+
+        Args:
+            x: samples.
+            where: name of the data set, for messages.
 
         Raises:
             ShapeMismatch: `x` has neither shape.
@@ -70,7 +74,7 @@ class Feeder:
             return 1
         if x.shape[2:] == self.shape and x.ndim == len(self.shape) + 2 and x.shape[1]:
             return int(x.shape[1])
-        raise _wrong_shape(x.shape, self.input)
+        raise _wrong_shape(x.shape, self.input, where)
 
     def feeds(self, x: Array, *, first: int = 0, where: str | None = None) -> dict[str, IntArray]:
         """Counts (or host values) of every source node, shape (N, T, *shape).
@@ -84,7 +88,7 @@ class Feeder:
             ShapeMismatch: wrong shape.
             DataError: NaN, infinite or (integer input) out of range.
         """
-        n_frames = self.n_frames(x)
+        n_frames = self.n_frames(x, where)
         _check_finite(x, first, where)
         frames = x.reshape(len(x) * n_frames, *self.shape)
         found: dict[str, IntArray] = {}
@@ -146,14 +150,20 @@ def _check_finite(x: Array, first: int, where: str | None) -> None:
         raise DataError(f"sample {first + int(bad.argmax())} holds NaN or infinite", where=where)
 
 
-def _wrong_shape(shape: Shape, node: Input) -> ShapeMismatch:
+def _wrong_shape(shape: Shape, node: Input, where: str | None) -> ShapeMismatch:
     expected = ", ".join(map(str, node.shape))
-    same_size = int(np.prod(shape[1:])) == node.size
-    hint = f"reshape it: x.reshape(-1, {expected})" if same_size else None
-    if not same_size and sorted(shape[1:]) == sorted(node.shape):
-        hint = "transpose its axes"
+    hint = None
+    if _long(shape[1:]) != _long(node.shape) and sorted(shape[1:]) == sorted(node.shape):
+        hint = f"transpose its axes, so that one sample has shape ({expected})"
+    elif size_of(shape[1:]) == node.size:
+        hint = f"reshape it: x.reshape(-1, {expected})"
     return ShapeMismatch(
         f"x has shape {shape}, the model takes (N, {expected}) or (N, T, {expected})",
-        where=node.module_path or node.name,
+        where=where,
         hint=hint,
     )
+
+
+def _long(shape: Shape) -> Shape:
+    """The axes longer than 1: where these agree, a reshape moves no value."""
+    return tuple(n for n in shape if n > 1)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from snnc.ir.errors import DataError, ShapeMismatch
-from snnc.runtime.feeds import Feeder
+from snnc.runtime.feeds import Feeder, _wrong_shape
 from tests.runtime.models import N_IN, make_file
 
 
@@ -78,6 +79,15 @@ def test_wrong_shapes(shape: tuple[int, ...], hint: str | None) -> None:
     with pytest.raises(ShapeMismatch) as caught:
         feeder().feeds(np.zeros(shape))
     assert caught.value.hint == hint
+
+
+def test_axes_in_another_order_are_not_to_be_reshaped() -> None:
+    node = replace(make_file().integer_graph.inputs[0], shape=(3, 1, 2))
+    assert _wrong_shape((5, 2, 3, 1), node, None).hint == (
+        "transpose its axes, so that one sample has shape (3, 1, 2)"
+    )
+    assert _wrong_shape((5, 3, 2, 1), node, None).hint == "reshape it: x.reshape(-1, 3, 1, 2)"
+    assert _wrong_shape((5, 6), node, None).hint == "reshape it: x.reshape(-1, 3, 1, 2)"
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
