@@ -152,6 +152,10 @@ def _read_members(path: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
         if len(set(names)) != len(names):
             raise DamagedFile("a member is there twice")
         members = {name: archive.read(name) for name in names}
+    if "manifest.json" not in members:
+        raise DamagedFile(
+            "this is no converted model: it has no manifest.json", hint="`snnc convert` makes one"
+        )
     manifest = json.loads(members.pop("manifest.json"))
     if manifest.get("format") != FORMAT:
         raise DamagedFile("the manifest is not that of a snnc model")

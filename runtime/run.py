@@ -153,7 +153,7 @@ def run(
     settings = model.run_settings(code, schedule)
     feeder = Feeder(model.file)
     samples = load_data(data, feeder.shape).limit(limit)
-    n_frames = feeder.n_frames(samples.x)
+    n_frames = feeder.n_frames(samples.x, samples.name)
     target = None if output is None else Path(output)
     clock = _Clock(time_limit)
     with _rows(target, len(samples), force) as rows:

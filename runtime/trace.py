@@ -143,7 +143,7 @@ def trace(
     x = np.asarray(samples.x[sample : sample + 1])
     feeds = feeder.feeds(x, first=sample, where=samples.name)
     engine = get_engine("event")
-    session = engine.prepare(model.integer_graph, settings, n_frames=feeder.n_frames(x))
+    session = engine.prepare(model.integer_graph, settings, n_frames=feeder.n_frames(x, samples.name))
     if not isinstance(session, TracingSession):
         raise NotExecutable("engine `event` gives no traces")
     found = session.trace(feeds, membranes=membranes)

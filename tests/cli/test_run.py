@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,15 @@ def test_inspect(model: Path) -> None:
     assert done.json["n_synapses"] == 45
     assert done.json["levels"] == {"x": 4, "hidden": 4}
     check_snapshot("inspect", snnc("inspect", model).stdout)
+
+
+def test_a_source_is_no_model(model: Path) -> None:
+    with zipfile.ZipFile(model, "w") as archive:
+        archive.writestr("data.pkl", b"")
+    error = snnc("inspect", model, "--json").json["error"]
+    assert error["code"] == "SNNC201"
+    assert "no converted model" in error["what"]
+    assert error["hint"] == "`snnc convert` makes one"
 
 
 def test_a_truncated_file(model: Path) -> None:
