@@ -22,7 +22,7 @@ DEFINITIONS: dict[str, str] = {
     ),
     "dense_macs": "multiply-accumulates of the same layers in the non-spiking network",
     "events": "events that left the population; one may carry a payload larger than 1",
-    "spikes": "sum over events of |payload|: unit spikes",
+    "spikes": "sum over the events of firing populations of |payload|: unit spikes; sums are none",
     "neuron_updates": "neurons x ticks of the run: a clocked chip updates each neuron each tick",
     "neuron_latches": "neurons x frames",
     "max_pool_inputs": "events that reach a maximum x the windows that each one is in",

@@ -22,7 +22,7 @@ from snnc.runtime.report.model import Report
 from snnc.runtime.run import run
 from snnc.runtime.trace import trace
 
-DEFAULT_HARDWARE = ("45nm", "loihi1")
+DEFAULT_HARDWARE = ("45nm", "45nm-int8", "loihi1")
 
 
 def report(
@@ -44,7 +44,8 @@ def report(
     Args:
         model: a loaded model, a `.snnc` file or a bundle folder.
         data: samples (and labels): `.npz`, `.npy`, a name, or an array.
-        hardware: names of shipped hardware files or paths of own ones; none: 45nm and loihi1.
+        hardware: names of shipped hardware files or paths of own ones; none: 45nm,
+            45nm-int8 and loihi1.
         engine, code, schedule, limit: as of `snnc.run`.
         output: files to write, the format by suffix: `.json`, `.csv`, `.html`, `.txt`. An HTML
             page shows the raster of the first sample as well.
