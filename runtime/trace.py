@@ -19,7 +19,7 @@ from snnc.runtime.data import DataSet, load_data
 from snnc.runtime.feeds import Feeder
 from snnc.runtime.jsonable import jsonable
 from snnc.runtime.model import Model, load
-from snnc.runtime.npz import check_suffix, write_npz
+from snnc.runtime.npz import check_absent, check_suffix, write_npz
 from snnc.runtime.raster import PLOT_SUFFIXES, write_raster
 
 
@@ -133,7 +133,7 @@ def trace(
     """
     model = model if isinstance(model, Model) else load(model)
     settings = model.run_settings(code, schedule)
-    _check_names(output, plot)
+    _check_files(output, plot, force=force)
     feeder = Feeder(model.file)
     samples = load_data(data, feeder.shape)
     if not 0 <= sample < len(samples):
@@ -143,7 +143,9 @@ def trace(
     x = np.asarray(samples.x[sample : sample + 1])
     feeds = feeder.feeds(x, first=sample, where=samples.name)
     engine = get_engine("event")
-    session = engine.prepare(model.integer_graph, settings, n_frames=feeder.n_frames(x, samples.name))
+    session = engine.prepare(
+        model.integer_graph, settings, n_frames=feeder.n_frames(x, samples.name)
+    )
     if not isinstance(session, TracingSession):
         raise NotExecutable("engine `event` gives no traces")
     found = session.trace(feeds, membranes=membranes)
@@ -152,13 +154,13 @@ def trace(
     return result
 
 
-def _check_names(
-    output: str | os.PathLike[str] | None, plot: str | os.PathLike[str] | None
+def _check_files(
+    output: str | os.PathLike[str] | None, plot: str | os.PathLike[str] | None, *, force: bool
 ) -> None:
-    if output is not None:
-        check_suffix(Path(output), (".npz",))
-    if plot is not None:
-        check_suffix(Path(plot), PLOT_SUFFIXES)
+    for path, known in ((output, (".npz",)), (plot, PLOT_SUFFIXES)):
+        if path is not None:
+            check_suffix(Path(path), known)
+            check_absent(Path(path), force=force)
 
 
 def _result(

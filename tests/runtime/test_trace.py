@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from snnc.ir.errors import DataError
+from snnc.ir.errors import DataError, OutputExists
 from snnc.runtime.trace import trace
 from tests.runtime.models import BIAS, THRESHOLDS, W1, D, reference, samples, save_model
 
@@ -74,3 +74,11 @@ def test_by_population(model: Path) -> None:
 def test_no_such_sample(model: Path) -> None:
     with pytest.raises(DataError, match="there is no sample -1, only 0 to 19"):
         trace(model, samples()[0], sample=-1)
+
+
+def test_files_are_checked_before_the_work(model: Path, tmp_path: Path) -> None:
+    out, plot = tmp_path / "t.npz", tmp_path / "r.png"
+    plot.touch()
+    with pytest.raises(OutputExists, match=r"r\.png"):
+        trace(model, samples()[0], sample=0, output=out, plot=plot)
+    assert not out.exists()
