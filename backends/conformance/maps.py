@@ -1,4 +1,8 @@
-"""Random linear maps between shapes, with integer weights."""
+"""Random linear maps between shapes, with integer weights.
+
+A registered map without a maker here makes its own in a class method
+`example(shape, largest, rng)`, as neuron models do.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,8 @@ from typing import TypeAlias
 import numpy as np
 
 from snnc.ir.arrays import IntArray, Shape, size_of
-from snnc.ir.maps import Conv, Dense, Identity, LinearMap, Sparse, SumPool
+from snnc.ir.errors import GraphError
+from snnc.ir.maps import MAPS, Conv, Dense, Identity, LinearMap, Sparse, SumPool
 from snnc.ir.maps.windows import window_shape
 
 MapMaker: TypeAlias = Callable[[Shape, int, np.random.Generator], LinearMap]
@@ -102,6 +107,18 @@ MAKERS: dict[str, MapMaker] = {
     Identity.kind: identity,
     Sparse.kind: sparse,
 }
+
+
+def make_map(kind: str, shape: Shape, largest: int, rng: np.random.Generator) -> LinearMap:
+    """A random map of `kind` out of `shape`, weights up to about ±largest."""
+    maker = MAKERS.get(kind) or getattr(MAPS[kind], "example", None)
+    if maker is None:
+        raise GraphError(
+            f"no random parameters for linear map `{kind}`",
+            hint="give it a class method `example(shape, largest, rng)`",
+        )
+    map_: LinearMap = maker(shape, largest, rng)
+    return map_
 
 
 def weights(shape: Shape, largest: int, rng: np.random.Generator) -> IntArray:

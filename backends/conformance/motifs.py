@@ -9,11 +9,11 @@ from typing import TypeAlias
 import numpy as np
 
 from snnc.backends.conformance.draft import LARGEST_VALUE, Draft
-from snnc.backends.conformance.maps import MAKERS, window_pool
+from snnc.backends.conformance.maps import make_map, window_pool
 from snnc.backends.conformance.recipes import ROUNDINGS, integer_models, staircase
 from snnc.ir.arrays import IntArray, Shape, size_of
 from snnc.ir.graph import Projection
-from snnc.ir.maps import Conv, Dense, Identity, LinearMap
+from snnc.ir.maps import MAPS, Conv, Dense, Identity, LinearMap
 from snnc.ir.neurons import Accumulator, IntegerFire, Max
 from snnc.ir.nodes import Node
 
@@ -163,8 +163,8 @@ def weighted(source: Source, name: str) -> Projection:
     """An open projection out of `name` through a map of any kind."""
     draft, rng = source.draft, source.rng
     node = draft.nodes[name]
-    kind = str(rng.choice(list(MAKERS)))
-    map_ = MAKERS[kind](node.shape, source.largest_weight(draft.bound[name]), rng)
+    kind = str(rng.choice(sorted(MAPS)))
+    map_ = make_map(kind, node.shape, source.largest_weight(draft.bound[name]), rng)
     options: dict[str, object] = {"exponent": int(rng.choice([0, 0, 0, 1, 3]))}
     if rng.random() < 0.2:
         options["delay"] = int(rng.integers(1, 4))

@@ -86,10 +86,10 @@ def _levels(
     low, high = (int(q) for q in np.quantile(row, [rng.uniform(0, 0.3), rng.uniform(0.7, 1)]))
     step = max(1, round((high - low) / n_levels))
     origin = low - step * lo
-    return np.array([_threshold(rounding, origin, step, lo + 1 + j) for j in range(n_levels)])
+    return np.array([threshold(rounding, origin, step, lo + 1 + j) for j in range(n_levels)])
 
 
-def _threshold(rounding: str, origin: int, step: int, k: int) -> int:
+def threshold(rounding: str, origin: int, step: int, k: int) -> int:
     """Smallest i that the rule `round((i - origin) / step)` takes to at least k."""
     if rounding == "floor":
         return origin + step * k

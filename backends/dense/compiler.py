@@ -139,6 +139,11 @@ def folds(p: Projection, node: Population) -> bool:
     return p.map.out_shape == node.shape and axis == node.channel_axis
 
 
+def can_scale(p: Projection, node: Population) -> bool:
+    """Can a factor by channel of the population be multiplied into the map's own weights?"""
+    return folds(p, node) and type(p.map) in LOWERINGS and p.map.weight.ndim > 0
+
+
 def wide(c: Compiler, p: Projection, dtype: DType) -> str:
     """A projection whose sums pass float32: in parts that do not, else in `dtype` throughout."""
     b = c.builder

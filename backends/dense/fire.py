@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from snnc.backends.dense.builder import EXACT, Builder, DType
-from snnc.backends.dense.compiler import Compiler, folds, summed
+from snnc.backends.dense.compiler import Compiler, can_scale, folds, summed
 from snnc.backends.dense.quantised import byte_fire
 from snnc.backends.dense.staircase import (
     Rounded,
@@ -79,7 +79,7 @@ def lower_fire(c: Compiler, node: Population, model: IntegerFire, dtype: DType) 
     into = c.arriving(incoming, node.n_channels)
     largest = np.maximum(into.partial_hi, -into.partial_lo)
     bias = np.abs(node.bias_map()).max(axis=_other_axes(node))
-    if all(folds(p, node) and p.map.weight.ndim for p in incoming):
+    if all(can_scale(p, node) for p in incoming):
         scaled = fit_scaled(stairs.steps(), largest, bias)
         if scaled is not None:
             return _scaled_fire(c, node, incoming, stairs, scaled)
