@@ -24,7 +24,7 @@ from snnc.runtime.verify.lowering import LoweringCheck, Tally
 from snnc.runtime.verify.overflow import check_overflow
 from snnc.runtime.verify.report import PopulationReport, Verification
 from snnc.runtime.verify.rounding import RoundingCheck
-from snnc.runtime.verify.values import SourceRunner
+from snnc.runtime.verify.values import EXACT, SourceRunner
 
 if TYPE_CHECKING:
     import torch
@@ -93,7 +93,9 @@ def verify(
     loaded = _loaded(source, options, feeder)
     settings = model.run_settings(code, schedule)
     asked = (engine,) if isinstance(engine, str) else tuple(engine)
-    work = _Work.prepare(model, feeder, loaded, settings, feeder.n_frames(samples.x), asked)
+    work = _Work.prepare(
+        model, feeder, loaded, settings, feeder.n_frames(samples.x, samples.name), asked
+    )
     tell = progress or silent
     for first, x in _batches(samples, work.batch):
         work.add(x, first, samples.name)
@@ -155,7 +157,11 @@ class _Work:
             settings=settings,
             n_frames=n_frames,
             runner=runner,
-            lowering=LoweringCheck(model.float_graph, n_frames),
+            lowering=LoweringCheck(
+                model.float_graph,
+                n_frames,
+                emulated=runner is not None and runner.reference == EXACT,
+            ),
             engines=EngineCheck(model.integer_graph, opened, n_frames),
             rounding=RoundingCheck(model.float_graph, model.integer_graph),
             notes=notes,

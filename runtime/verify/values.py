@@ -15,9 +15,11 @@ from snnc.ir.errors import DataError
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import Output
 from snnc.runtime.verify.between import Between
+from snnc.runtime.verify.exact import ExactRunner, is_quantised
 
 EAGER = "PyTorch eager"
 ORT = "ONNX Runtime, optimisations off"
+EXACT = "exact quantised arithmetic"
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +28,7 @@ class SourceValues:
 
     Attributes:
         reference: by node: real values float64 of the reference, shape (B, *shape).
-        exported: the same from ONNX Runtime where PyTorch is the reference, else None.
+        exported: the same from ONNX Runtime where it is not the reference itself, else None.
         outputs: of the reference, in order, each (B, …).
         original: outputs of the model as it was before export and lowering touched it.
     """
@@ -41,7 +43,8 @@ class SourceRunner:
     """Runs a source and gives the values that a float graph's nodes stand for.
 
     PyTorch is the reference where it can show its values; a source whose inside PyTorch cannot
-    show (TorchScript) or that never was PyTorch has ONNX Runtime as reference. The lowering moves
+    show (TorchScript) or that never was PyTorch has ONNX Runtime as reference, quantised ONNX its
+    own operators in exact arithmetic. The lowering moves
     pools behind the activations they precede: values of that form that PyTorch does not have are
     computed from those it has by the elementwise operators in between.
 
@@ -69,7 +72,9 @@ class SourceRunner:
         self._by_eager = bool(shown)
         self._between = Between(self._model, inner - shown, shown) if shown else None
         self._unmoved = None if source.eager else OnnxRunner(source.onnx)
-        self.reference = EAGER if self._by_eager else ORT
+        quantised = not self._by_eager and is_quantised(self._model)
+        self._exact = ExactRunner(self._model, inner) if quantised else None
+        self.reference = EAGER if self._by_eager else EXACT if quantised else ORT
 
     @property
     def input_dtype(self) -> str:
@@ -101,6 +106,12 @@ class SourceRunner:
         assert first_form is not None
         original = _reals(first_form.outputs(inputs))
         exported = self._by_node({**inputs, **ort})
+        if self._exact is not None:
+            exact = self._exact.run(inputs)
+            reference = self._by_node({**inputs, **exact})
+            return SourceValues(
+                reference, exported, _reals(self._exact.outputs_of(exact)), original
+            )
         if eager is None or self._between is None:
             return SourceValues(exported, None, _reals(outputs), original)
         shown = eager.run(inputs, self._between.needed | self._inner_tensors())
