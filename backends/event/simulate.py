@@ -63,7 +63,8 @@ class Simulation:
         events = self._make_events(_ROOM, membranes=True) if membranes else self._traced
         parts = list(self._stretches(data, 0, events))
         tick, population, neuron, payload = (
-            np.concatenate(column) for column in zip(*parts, strict=True)
+            column[0] if len(column) == 1 else np.concatenate(column)
+            for column in zip(*parts, strict=True)
         )
         return Trace(
             tick=tick,
@@ -92,9 +93,9 @@ class Simulation:
             else:
                 n = int(events.used[0])
                 yield (
-                    events.tick[:n].copy(),
-                    events.node[:n].copy(),
-                    events.neuron[:n].copy(),
+                    events.tick[:n].astype(np.int64),
+                    events.node[:n].astype(np.int64),
+                    events.neuron[:n].astype(np.int64),
                     events.payload[:n].copy(),
                 )
                 events.used[0] = 0
@@ -117,9 +118,9 @@ class Simulation:
             if membranes and isinstance(node, Population):
                 membrane_at[i], used = used, used + node.size * self.clock.n_ticks
         return Events(
-            tick=np.zeros(room, dtype=np.int64),
-            node=np.zeros(room, dtype=np.int64),
-            neuron=np.zeros(room, dtype=np.int64),
+            tick=np.zeros(room, dtype=np.int32),
+            node=np.zeros(room, dtype=np.int32),
+            neuron=np.zeros(room, dtype=np.int32),
             payload=np.zeros(room, dtype=np.int64),
             used=np.zeros(1, dtype=np.int64),
             membranes=np.zeros(used, dtype=np.int64),

@@ -55,9 +55,9 @@ class Clock(NamedTuple):
 class Events(NamedTuple):
     """Emitted events until they are fetched, in the order of a trace."""
 
-    tick: IntArray
-    node: IntArray
-    neuron: IntArray
+    tick: Array
+    node: Array
+    neuron: Array
     payload: IntArray
     used: IntArray
     """Shape (1,)."""
@@ -217,7 +217,7 @@ def _note(node: Any, room: Any, lists: Lists, events: Events, tick: int) -> None
 
 @kernel
 def _note_by_channel(
-    node: Any, room: Any, lists: Lists, neurons: IntArray, payload: IntArray, offsets: IntArray
+    node: Any, room: Any, lists: Lists, neurons: Array, payload: IntArray, offsets: IntArray
 ) -> None:
     """Counting sort of a list that lies channel last into channel, then pixel."""
     offsets[: node.channels + 1] = 0
