@@ -1,13 +1,16 @@
-"""Where two computations differ."""
+"""Where two computations differ, and how often."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from snnc.ir.arrays import BoolArray
+
+NEAR_FRACTION = 1e-4
+"""More than this share of a population's activations near a threshold fails; one is allowed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +63,35 @@ class NearThreshold:
     def to_json(self) -> dict[str, Any]:
         """Plain values by name."""
         return asdict(self)
+
+
+@dataclass
+class Tally:
+    """One population's comparison, over all frames so far.
+
+    Attributes:
+        n_values: compared values: integer activations, or real values of accumulators.
+        n_near: differences explained by rounding.
+        n_mismatches: differences that are not.
+        largest: accumulators: largest difference as a share of its bound.
+        near: the first explained differences.
+        first: the first unexplained one.
+        limited: do too many explained differences fail?
+    """
+
+    n_values: int = 0
+    n_near: int = 0
+    n_mismatches: int = 0
+    largest: float = 0.0
+    near: list[NearThreshold] = field(default_factory=list)
+    first: Difference | None = None
+    limited: bool = True
+
+    @property
+    def ok(self) -> bool:
+        """No mismatch, and no more near-threshold differences than chance allows."""
+        many = self.n_near > max(1, NEAR_FRACTION * self.n_values)
+        return not self.n_mismatches and not (self.limited and many)
 
 
 def first_of(wrong: BoolArray) -> tuple[int, ...]:

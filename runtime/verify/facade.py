@@ -19,8 +19,9 @@ from snnc.runtime.feeds import Feeder
 from snnc.runtime.model import Model, load
 from snnc.runtime.progress import Progress, silent
 from snnc.runtime.run import batch_size
+from snnc.runtime.verify.difference import Tally
 from snnc.runtime.verify.engines import EngineCheck, open_engines
-from snnc.runtime.verify.lowering import LoweringCheck, Tally
+from snnc.runtime.verify.lowering import LoweringCheck
 from snnc.runtime.verify.overflow import check_overflow
 from snnc.runtime.verify.report import PopulationReport, Verification
 from snnc.runtime.verify.rounding import RoundingCheck

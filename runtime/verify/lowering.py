@@ -16,7 +16,7 @@ import numpy as np
 from snnc.ir.arrays import Array, BoolArray, FloatArray
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import HostOp, Input, Node, Output, Population, Product
-from snnc.runtime.verify.difference import Difference, NearThreshold, first_of
+from snnc.runtime.verify.difference import Difference, NearThreshold, Tally, first_of
 from snnc.runtime.verify.floatform import (
     SPARE_OPERATIONS,
     UNIT_ROUNDOFF,
@@ -27,43 +27,12 @@ from snnc.runtime.verify.floatform import (
 from snnc.runtime.verify.margins import any_near, near_threshold
 from snnc.runtime.verify.values import SourceValues
 
-NEAR_FRACTION = 1e-4
-"""More than this share of a population's activations near a threshold fails; one is allowed."""
 LISTED = 20
 """Near-threshold differences listed for each population."""
 HOST_TOLERANCE = 1e-4
 """Largest difference of a host operator's real values, of the largest one in the batch."""
 ON_GRID = 1e-3
 """How far a source's count may lie from an integer."""
-
-
-@dataclass
-class Tally:
-    """One population's comparison, over all frames so far.
-
-    Attributes:
-        n_values: compared values: integer activations, or real values of accumulators.
-        n_near: differences explained by rounding.
-        n_mismatches: differences that are not.
-        largest: accumulators: largest difference as a share of its bound.
-        near: the first explained differences.
-        first: the first unexplained one.
-        limited: do too many explained differences fail?
-    """
-
-    n_values: int = 0
-    n_near: int = 0
-    n_mismatches: int = 0
-    largest: float = 0.0
-    near: list[NearThreshold] = field(default_factory=list)
-    first: Difference | None = None
-    limited: bool = True
-
-    @property
-    def ok(self) -> bool:
-        """No mismatch, and no more near-threshold differences than chance allows."""
-        many = self.n_near > max(1, NEAR_FRACTION * self.n_values)
-        return not self.n_mismatches and not (self.limited and many)
 
 
 @dataclass

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from snnc.runtime.jsonable import jsonable
-from snnc.runtime.verify.difference import Difference
+from snnc.runtime.verify.difference import Difference, Tally
 from snnc.runtime.verify.engines import Comparison
-from snnc.runtime.verify.lowering import Tally
 from snnc.runtime.verify.overflow import Overflow
 
 if TYPE_CHECKING:
