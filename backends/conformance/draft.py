@@ -117,7 +117,7 @@ class Draft:
         """Largest |value| that projections can bring to one neuron."""
         return sum(
             self.bound[p.source]
-            * int(np.abs(p.map.weight).max())
+            * int(np.abs(p.map.weight).max(initial=0))
             * int(p.map.fan_in().max())
             * 2**p.exponent
             for p in projections
