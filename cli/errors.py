@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -45,7 +46,7 @@ def report_error(error: BaseException, *, as_json: bool) -> int:
 def _name(error: BaseException) -> tuple[SnncError, int]:
     """The named error that stands for `error`, and its exit code."""
     if isinstance(error, SnncError):
-        return error, EXIT_FAILED
+        return error, EXIT_USAGE if isinstance(error, WrongUsage) else EXIT_FAILED
     if isinstance(error, click.UsageError):
         where = error.ctx.command_path if error.ctx else None
         hint = f"see `{where} --help`" if where else None
@@ -56,6 +57,10 @@ def _name(error: BaseException) -> tuple[SnncError, int]:
         what = "there is not enough memory for this"
         hint = "convert a smaller model, or run fewer samples at once with `--limit`"
         return UnexpectedError(what, hint=hint), EXIT_FAILED
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = None if error.filename is None else str(error.filename)
+        what = f"cannot write: {error.strerror}"
+        return UnexpectedError(what, where=where, hint="free some space"), EXIT_FAILED
     return _bug(error), EXIT_FAILED
 
 

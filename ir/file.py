@@ -117,12 +117,11 @@ def atomic_path(path: str | os.PathLike[str], *, force: bool = False) -> Iterato
     """A temporary file beside `path` that replaces it when the block ends without an error.
 
     Raises:
-        OutputExists: `path` is there and `force` is false.
+        OutputExists: `path` is there and `force` is false, or it is a folder.
         BadInputFile: the folder is not there or cannot be written.
     """
+    check_output(path, force=force)
     target = Path(path)
-    if target.exists() and not force:
-        raise OutputExists("the output is there already", where=str(path), hint="use --force")
     try:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     except OSError as error:
@@ -135,6 +134,23 @@ def atomic_path(path: str | os.PathLike[str], *, force: bool = False) -> Iterato
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_output(path: str | os.PathLike[str], *, force: bool = False) -> None:
+    """Refuse before the work what could not be written after it.
+
+    Raises:
+        OutputExists: `path` is there and `force` is false, or it is a folder.
+        BadInputFile: its folder is not there.
+    """
+    # os.path, as pathlib's raise on names that are too long
+    if os.path.isdir(path):
+        raise OutputExists("a folder is there, which no file replaces", where=str(path))
+    if os.path.lexists(path) and not force:
+        raise OutputExists("the output is there already", where=str(path), hint="use --force")
+    folder = os.path.dirname(path) or os.curdir
+    if not os.path.isdir(folder):
+        raise BadInputFile("cannot write there: no such folder", where=folder)
 
 
 def _umask() -> int:

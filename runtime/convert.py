@@ -249,11 +249,9 @@ class _Paths:
                 f"cannot write `{path.name}`", hint=f"name a file that ends in {SUFFIX}"
             )
         bundle = path.with_suffix(f".{target.name}") if target.bundle else None
-        for place in (path, bundle):
-            if place is not None and place.exists() and not force:
-                raise OutputExists(
-                    "the output is there already", where=str(place), hint="use --force"
-                )
+        snnc_file.check_output(path, force=force)
+        if bundle is not None and os.path.lexists(bundle) and not force:
+            raise OutputExists("the output is there already", where=str(bundle), hint="use --force")
         return cls(path, bundle)
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from snnc.ir.arrays import Array
-from snnc.ir.errors import BadInputFile, OutputExists
+from snnc.ir.errors import BadInputFile
+from snnc.ir.file import check_output
 from snnc.runtime.data import DataSet, load_data
 from snnc.runtime.energy import load_hardware
 from snnc.runtime.feeds import Feeder
@@ -92,8 +93,7 @@ def _check_outputs(output: Sequence[str | os.PathLike[str]], force: bool) -> Non
     """Refuse before the run what could not be written after it."""
     for path in output:
         check_suffix(Path(path), tuple(WRITERS))
-        if Path(path).exists() and not force:
-            raise OutputExists("the output is there already", where=str(path), hint="use --force")
+        check_output(path, force=force)
 
 
 def _read_verification(

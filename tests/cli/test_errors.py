@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import subprocess
 import time
@@ -62,6 +63,29 @@ def test_a_named_error_as_json(model: Path) -> None:
         }
     }
     assert not done.stderr
+
+
+def test_wrong_usage_that_only_the_work_finds_is_wrong_usage(model: Path, data: Path) -> None:
+    done = snnc("run", model, "--data", data, "-o", "out.txt", "--json")
+    assert done.code == 2
+    assert done.json["error"]["code"] == "SNNC001"
+
+
+def test_an_output_that_is_a_folder(model: Path, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "out.npz").mkdir()
+    done = snnc("run", model, "--data", data, "-o", tmp_path / "out.npz", "--force", "--json")
+    assert done.code == 1
+    assert done.json["error"]["code"] == "SNNC203"
+
+
+def test_a_full_disk_is_no_bug(model: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", "out.npz")
+    monkeypatch.setattr(runner, "run", raising(full))
+    done = snnc("run", model, "--data", data)
+    assert done.code == 1
+    assert done.stderr.splitlines()[0] == (
+        "error: out.npz: cannot write: No space left on device [SNNC002]"
+    )
 
 
 def test_a_bug_says_that_it_is_one(

@@ -12,7 +12,7 @@ import pytest
 
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import BadInputFile, DamagedFile, NewerFile, OutputExists
-from snnc.ir.file import SnncFile, atomic_path, load, save
+from snnc.ir.file import SnncFile, atomic_path, check_output, load, save
 from snnc.ir.graph import structurally_equal
 from tests.ir.graphs import small_graph
 
@@ -63,6 +63,29 @@ def test_existing_output_needs_force(saved: Path) -> None:
         save(saved, load(saved))
     save(saved, load(saved), force=True)
     assert saved.read_bytes() == before
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_folder_is_never_replaced(tmp_path: Path, force: bool) -> None:
+    (tmp_path / "m.snnc").mkdir()
+    with pytest.raises(OutputExists, match="a folder is there"):
+        check_output(tmp_path / "m.snnc", force=force)
+    with (
+        pytest.raises(OutputExists, match="a folder is there"),
+        atomic_path(tmp_path / "m.snnc", force=force),
+    ):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["m.snnc"]
+
+
+def test_places_that_nothing_can_be_written_to(tmp_path: Path) -> None:
+    with pytest.raises(BadInputFile, match="no such folder"):
+        check_output(tmp_path / "nowhere" / "m.snnc")
+    with (
+        pytest.raises(BadInputFile, match="cannot write there: .*too long"),
+        atomic_path(tmp_path / ("m" * 300)),
+    ):
+        pass
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
