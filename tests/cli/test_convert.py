@@ -21,11 +21,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def refused(*args: str | Path, code: str, said: str, where: str | None = None) -> None:
+def refused(
+    *args: str | Path, code: str, said: str, where: str | None = None, exit_code: int = 1
+) -> None:
     """The call fails with `code` and leaves the folder as it was."""
     before = sorted(Path().iterdir())
     done = snnc("convert", *args, "--json")
-    assert done.code == 1, done.stdout
+    assert done.code == exit_code, done.stdout
     error = done.json["error"]
     assert error["code"] == code, error
     assert said in error["what"]
@@ -86,7 +88,7 @@ def test_unknown_target(folder: Path) -> None:
 
 
 def test_odd_output_name(folder: Path) -> None:
-    refused("model.pt", "-o", "a.zip", code="SNNC001", said="cannot write `a.zip`")
+    refused("model.pt", "-o", "a.zip", code="SNNC001", said="cannot write `a.zip`", exit_code=2)
 
 
 def test_pickled_module(folder: Path) -> None:
