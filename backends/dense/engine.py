@@ -70,6 +70,11 @@ class DenseSession:
             p.name: dense_macs(graph, p) for p in graph.projections.values() if graph.is_event(p)
         }
 
+    @property
+    def kernels(self) -> frozenset[str]:
+        """As `Engine.kernels`; with a foreign model also numpy's, which runs its latch."""
+        return DenseEngine.kernels | ({"numpy"} if self.program.foreign else set())
+
     def run(self, feeds: Feeds, *, record: Collection[str] | None = None) -> EngineResult:
         """Run N samples; see `Session.run`."""
         read = read_feeds(self.graph, feeds, self.n_frames)

@@ -273,3 +273,5 @@ def test_an_unknown_model_runs_its_own_kernel() -> None:
         more=(Accumulator(), Alternating(), IF(threshold=np.array(1))),
     )
     check(graph, {"x": rng.integers(0, 10, (5, 4, 4))}, n_frames=4, batch=2)
+    session = DenseEngine().prepare(graph, RunSettings(), n_frames=4)
+    assert session.kernels == {"onnxruntime", "numpy"}
