@@ -106,6 +106,35 @@ def test_sixteen_bit_convolution_passes_float32() -> None:
     assert result.counts["p"].max() > 2**31
 
 
+@pytest.mark.parametrize(
+    ("c_in", "c_out", "kernel", "stride", "groups"),
+    [(16, 32, 3, 1, 1), (32, 16, 3, 2, 1), (24, 8, 1, 1, 1), (16, 16, 5, 2, 16), (32, 32, 3, 1, 4)],
+)
+def test_blocked_kernels_round_nothing(
+    c_in: int, c_out: int, kernel: int, stride: int, groups: int
+) -> None:
+    """Channels in multiples of 8 take ONNX Runtime's other kernels; sums come up to 2^24."""
+    rng = np.random.default_rng(RNG_SEED)
+    taps = c_in // groups * kernel**2
+    largest = min(32767, 2**24 // (taps * 255) - 1)
+    weight = rng.integers(-largest, largest + 1, (c_out, c_in // groups, kernel, kernel))
+    weight[0], weight[1] = largest, -largest
+    conv = Conv(
+        weight=weight,
+        in_shape=(c_in, 9, 7),
+        stride=(stride, stride),
+        padding=((kernel // 2, kernel // 2), (0, kernel // 2)),
+        dilation=(1, 1),
+        groups=groups,
+    )
+    irregular = IntegerFire(lo=0, thresholds=np.sort(rng.integers(-(2**22), 2**22, (c_out, 3))))
+    even = IntegerFire(lo=-1, thresholds=np.arange(-1, 2)[None] * 300001 + 7)
+    for model in (Accumulator(), irregular, even):
+        graph = network(conv, model)
+        assert types(graph)["p"] == "f4"
+        check(graph, extreme_feed((c_in, 9, 7), 0, 255, 6))
+
+
 def test_thresholds_beyond_float32() -> None:
     rng = np.random.default_rng(RNG_SEED)
     weight = rng.integers(-32768, 32768, (5, 300))
