@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from snnc.ir.arrays import Array
-from snnc.ir.errors import OutputExists, WrongUsage
+from snnc.ir.errors import WrongUsage
 from snnc.ir.file import atomic_path
 
 
@@ -80,12 +80,6 @@ def write_npz(path: Path, arrays: Mapping[str, Array], *, force: bool) -> None:
     check_suffix(path, (".npz",))
     with atomic_path(path, force=force) as temporary, temporary.open("wb") as stream:
         np.savez(stream, **dict(arrays))  # type: ignore[arg-type]
-
-
-def check_absent(path: Path, *, force: bool) -> None:
-    """Raise `OutputExists` before the work where `atomic_path` would after it."""
-    if path.exists() and not force:
-        raise OutputExists("the output is there already", where=str(path), hint="use --force")
 
 
 def check_suffix(path: Path, known: tuple[str, ...]) -> None:

@@ -15,11 +15,12 @@ from snnc.backends.registry import get_engine
 from snnc.ir.arrays import Array, IntArray
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import DataError, NotExecutable
+from snnc.ir.file import check_output
 from snnc.runtime.data import DataSet, load_data
 from snnc.runtime.feeds import Feeder
 from snnc.runtime.jsonable import jsonable
 from snnc.runtime.model import Model, load
-from snnc.runtime.npz import check_absent, check_suffix, write_npz
+from snnc.runtime.npz import check_suffix, write_npz
 from snnc.runtime.raster import PLOT_SUFFIXES, write_raster
 
 
@@ -160,7 +161,7 @@ def _check_files(
     for path, known in ((output, (".npz",)), (plot, PLOT_SUFFIXES)):
         if path is not None:
             check_suffix(Path(path), known)
-            check_absent(Path(path), force=force)
+            check_output(path, force=force)
 
 
 def _result(
