@@ -200,6 +200,18 @@ def compare(lowering: Lowering, node: SourceNode) -> Value:
     )
 
 
+@lowers("Where", fate="event", why=_RULE, waits=True)
+def where(lowering: Lowering, node: SourceNode) -> Value:
+    """One of two constants by a condition: b + (a - b) * condition."""
+    condition = lowering.operand(node, 0)
+    a, b = lowering.constant(node, 1), lowering.constant(node, 2)
+    assert a is not None
+    assert b is not None
+    difference = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
+    value = with_constant(lowering, node, condition, "mul", difference, inner=bool(np.any(b)))
+    return with_constant(lowering, node, value, "add", b) if np.any(b) else value
+
+
 @lowers("Cast", "CastLike", fate="folded", why="changes no integer", waits=True)
 def cast(lowering: Lowering, node: SourceNode) -> Value:
     """Between floats nothing changes; to integers a value is cut off behind the point."""

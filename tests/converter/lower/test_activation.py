@@ -48,6 +48,7 @@ FORMS = {
     "max-and-min": ("p = Max(lo, c) a = Min(hi, p) y = Ceil(a)", 4, 1.0),
     "clip-and-divisor-differ": ("a = Clip(c, lo, hi) r = Round(a) y = Div(r, three)", 4, 1 / 3),
     "threshold": ("g = Greater(c, half) y = Cast <to: int = 1> (g)", 1, 1.0),
+    "one-of-two": ("g = GreaterOrEqual(c, half) y = Where(g, three, lo)", 1, 3.0),
     "straight-through": (
         "a = Clip(c, lo, hi) r = Round(a) d = Sub(r, a) z = Add(a, d) y = Div(z, hi)",
         4,
