@@ -154,7 +154,7 @@ class Compiler:
     def _add_population(self, row: Any, node: Population, layout: Layout) -> None:
         row["wide"] = self.is_wide(node)
         row["acc_size"] = node.size
-        row["acc"] = self._rest(row).add(node.bias_map().reshape(-1)[layout.order()])
+        row["acc"] = self._bias(row).add(node.bias_map().reshape(-1)[layout.order()])
         if node.model.combine == "max":
             row["seen"] = self.pools["inputs"].add(self._n_inputs(node)[layout.order()])
         if not lower_model(node, row, self.pools, layout):
@@ -165,7 +165,7 @@ class Compiler:
         row["kind"] = PRODUCT
         row["wide"] = self.is_wide(node)
         row["acc_size"] = a_size + b_size
-        row["acc"] = self._rest(row).reserve(a_size + b_size)
+        row["acc"] = self._bias(row).reserve(a_size + b_size)
         row["other"] = row["acc"] + a_size
         if node.op == "multiply":
             row["batch"], row["m"], row["k"], row["n"] = node.size, 1, 1, 1
@@ -180,8 +180,8 @@ class Compiler:
         assert isinstance(node, Product)
         return node
 
-    def _rest(self, row: Any) -> Pool:
-        return self.pools["rest64" if row["wide"] else "rest32"]
+    def _bias(self, row: Any) -> Pool:
+        return self.pools["bias64" if row["wide"] else "bias32"]
 
     def _n_inputs(self, node: Population) -> IntArray:
         """Existing inputs of each neuron of a maximum, C order."""
@@ -275,6 +275,8 @@ class Compiler:
             projections=self.synapses,
             rooms=self.lists.array(),
             unit_spikes=int(self.settings.code == "burst"),
+            rest32=arrays["bias32"],
+            rest64=arrays["bias64"],
             **arrays,
         )
 
@@ -315,8 +317,8 @@ def _make_pools() -> dict[str, Pool]:
         "effective": np.int32,
         "weights16": np.int16,
         "weights64": np.int64,
-        "rest32": np.int32,
-        "rest64": np.int64,
+        "bias32": np.int32,
+        "bias64": np.int64,
         "theta32": np.int32,
         "theta64": np.int64,
         "inputs": np.int32,

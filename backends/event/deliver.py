@@ -105,18 +105,23 @@ def _window(
                 out = (table[at_y] + j * table[STEP_Y]) * row + table[at_x]
                 tap = (table[at_y + 2] + j) * table[TAPS_X] + table[at_x + 2]
                 at, offset = projection.acc + out * channels, origin + tap * channels
+                # where neighbouring taps meet neighbouring pixels, all of them are one run
+                runs, size = table[at_x + 1], channels
                 if table[STEP_X] == 1:
-                    # neighbouring taps meet neighbouring pixels: one run for all of them
+                    runs, size = 1, table[at_x + 1] * channels
+                for u in range(runs):
                     add_rows(
-                        acc, at, table[at_x + 1] * channels, weights, offset, pitch,
-                        lists.neuron, lists.payload, first, last,
-                    )  # fmt: skip
-                    continue
-                for u in range(table[at_x + 1]):
-                    add_rows(
-                        acc, at + u * table[STEP_X] * channels, channels, weights,
-                        offset + u * channels, pitch, lists.neuron, lists.payload, first, last,
-                    )  # fmt: skip
+                        acc,
+                        at + u * table[STEP_X] * channels,
+                        size,
+                        weights,
+                        offset + u * channels,
+                        pitch,
+                        lists.neuron,
+                        lists.payload,
+                        first,
+                        last,
+                    )
 
 
 @kernel
@@ -170,11 +175,13 @@ def _sparse(
 def _one_to_one(
     projection: Any, room: Any, lists: Lists, targets: Array, acc: Array, weights: Array
 ) -> None:
-    for e in range(room.events, room.events + lists.length[room.number]):
-        n = lists.neuron[e]
-        to = targets[projection.targets + n]
+    neuron = lists.neuron[room.events : room.events + lists.length[room.number]]
+    payload = lists.payload[room.events :]
+    onto, weight = targets[projection.targets :], weights[projection.weight :]
+    for e in range(len(neuron)):
+        to = onto[neuron[e]]
         if to >= 0:
-            acc[projection.acc + to] += weights[projection.weight + n] * lists.payload[e]
+            acc[projection.acc + to] += weight[neuron[e]] * payload[e]
 
 
 @kernel

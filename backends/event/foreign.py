@@ -28,11 +28,11 @@ class ForeignModels:
         """Forget every membrane that lives across frames."""
         self._model_state.clear()
 
-    def latch(self, i: int, to: int, *, rest: bool) -> None:
+    def latch(self, i: int, to: int) -> None:
         """Fill list `to` with what node `i` emits; as the compiled `latch`."""
         node, order = self._node(i), self.compiled.layouts[i].order()
         membrane = np.empty(node.size, dtype=np.int64)
-        membrane[order] = self._take(i, rest)
+        membrane[order] = self._take(i)
         if i not in self._model_state:
             self._model_state[i] = node.model.initial_state((1, *node.shape))
         k, self._model_state[i] = node.model.latch(
@@ -40,15 +40,15 @@ class ForeignModels:
         )
         self._fill(i, to, np.asarray(k).reshape(-1)[order])
 
-    def _take(self, i: int, rest: bool) -> IntArray:
-        """The membranes of node `i`, which are cleared."""
+    def _take(self, i: int) -> IntArray:
+        """The membranes of node `i`, which return to rest."""
         row = self.program.nodes[i]
         wide = bool(row["wide"])
         acc = self.state.acc64 if wide else self.state.acc32
-        bias = self.program.rest64 if wide else self.program.rest32
+        rest = self.program.rest64 if wide else self.program.rest32
         part = slice(row["acc"], row["acc"] + row["acc_size"])
         taken: IntArray = acc[part].astype(np.int64)
-        acc[part] = bias[part] if rest else 0
+        acc[part] = rest[part]
         return taken
 
     def _fill(self, i: int, to: int, values: IntArray) -> None:

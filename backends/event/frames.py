@@ -72,7 +72,7 @@ def run_frames(
                     _integrate(program, state, i)
                     if program.nodes[i].kind == FOREIGN:
                         return at, i
-                    latch(program, state, i, program.nodes[i].list, True)
+                    latch(program, state, i, program.nodes[i].list)
             _finish(program, state, data, i, at)
         first_node = 0
         at += 1

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,14 +53,21 @@ def _compile(function: F, **options: bool) -> F:
     except RuntimeError:  # numba found no folder that it can write
         compiled = _njit(error_model="numpy", **options)(function)
     else:
-        files = compiled._cache
+        _stamp(compiled)
+    made: F = compiled
+    return made
+
+
+def _stamp(compiled: Any) -> None:
+    """Let a function's cache depend on all sources of this package."""
+    files: Any = getattr(compiled, "_cache", None)
+    # private fields: a numba that has others keeps its own cache, and a test notices
+    with suppress(AttributeError, TypeError):
         files._cache_file = _cache_files(
             cache_path=files._cache_path,
             filename_base=f"{files._impl.filename_base}-{source_stamp()[:16]}",
             source_stamp=source_stamp(),
         )
-    made: F = compiled
-    return made
 
 
 def is_cached(compiled: Callable[..., Any]) -> bool:

@@ -25,28 +25,19 @@ _SEARCH_FROM = 16
 
 
 @inlined
-def latch(program: Program, state: State, i: int, to: int, rest: bool) -> None:
-    """Fill list `to` with what node `i` emits, and clear its membranes.
-
-    Args:
-        rest: leave the bias in the cleared membranes (frame by frame), or zeros.
-    """
+def latch(program: Program, state: State, i: int, to: int) -> None:
+    """Fill list `to` with what node `i` emits; its membranes return to rest."""
     node, room = program.nodes[i], program.rooms[to]
     if node.wide:
         _latch(program, state, node, room, state.acc64, program.rest64, program.theta64)
-        if not rest:
-            _empty(node, state.acc64)
     else:
         _latch(program, state, node, room, state.acc32, program.rest32, program.theta32)
-        if not rest:
-            _empty(node, state.acc32)
 
 
 @inlined
 def _latch(
     program: Program, state: State, node: Any, room: Any, acc: Array, rest: Array, theta: Array
 ) -> None:
-    """Fill a list; the membranes return to `rest`."""
     if node.kind == FIRE and node.levels < _SEARCH_FROM and node.channels >= LANES:
         _fire(node, room, state.lists, acc, rest, theta, state.scratch)
     else:
@@ -72,11 +63,6 @@ def _latch_plainly(
 @kernel
 def _return_to(node: Any, acc: Array, rest: Array) -> None:
     acc[node.acc : node.acc + node.acc_size] = rest[node.acc : node.acc + node.acc_size]
-
-
-@kernel
-def _empty(node: Any, acc: Array) -> None:
-    acc[node.acc : node.acc + node.acc_size] = 0
 
 
 @kernel

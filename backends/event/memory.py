@@ -16,10 +16,8 @@ def make_state(compiled: Compiled, program: Program, *, ticks: bool = False) -> 
     """Fresh state; its size is that of neurons and of the lists of `program`.
 
     Args:
-        ticks: membranes begin at 0 and get their bias at the start of each window, instead of
-            resting at the bias.
+        ticks: for tick-by-tick runs.
     """
-    rest32, rest64 = program.rest32, program.rest64
     n_events = int((program.rooms["size"] + LANES).sum())
     n_segments = int((program.rooms["pixels"] + 1).sum())
     n_lists, n_maxima = len(program.rooms), len(program.inputs)
@@ -33,8 +31,8 @@ def make_state(compiled: Compiled, program: Program, *, ticks: bool = False) -> 
     )
     return State(
         lists=lists,
-        acc32=np.zeros_like(rest32) if ticks else rest32.copy(),
-        acc64=np.zeros_like(rest64) if ticks else rest64.copy(),
+        acc32=program.rest32.copy(),
+        acc64=program.rest64.copy(),
         best=np.zeros(n_maxima, dtype=np.int64),
         seen=np.zeros(n_maxima, dtype=np.int32),
         state=np.zeros(max(compiled.n_state, 1), dtype=np.int64),

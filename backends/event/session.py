@@ -126,7 +126,7 @@ class EventSession:
             if node:
                 if at % n_frames == 0 and node == self.compiled.foreign[0]:
                     foreign.start_sample()
-                foreign.latch(node, int(program.nodes[node]["list"]), rest=True)
+                foreign.latch(node, int(program.nodes[node]["list"]))
 
     def _result(
         self, buffers: Buffers, counters: IntArray, node_counters: IntArray

@@ -16,7 +16,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from snnc.backends.event.jit import kernel
+from snnc.backends.event.jit import inlined
 from snnc.backends.event.tables import LANES
 from snnc.ir.arrays import Array
 
@@ -107,7 +107,7 @@ _add_8 = _make_add_block(8)
 _add_4 = _make_add_block(4)
 
 
-@kernel
+@inlined
 def add_rows(
     acc: Array,
     at: int,

@@ -89,7 +89,7 @@ class Simulation:
             if node:
                 frame = int(self.clock.latched[node])
                 to = int(self.clock.ring[node] + frame % self.clock.depth[node])
-                self.foreign.latch(node, to, rest=False)
+                self.foreign.latch(node, to)
             else:
                 n = int(events.used[0])
                 yield (
@@ -169,5 +169,11 @@ def tick_program(compiled: Compiled) -> tuple[Program, IntArray, IntArray]:
             row["list"] = lists.add(source["size"], source["pixels"])
         else:
             row["list"] = source["list"]
-    changed = program._replace(nodes=nodes, projections=projections, rooms=lists.array())
+    changed = program._replace(
+        nodes=nodes,
+        projections=projections,
+        rooms=lists.array(),
+        rest32=np.zeros_like(program.rest32),
+        rest64=np.zeros_like(program.rest64),
+    )
     return changed, ring, depth

@@ -114,7 +114,10 @@ class Program(NamedTuple):
     effective: IntArray
     weights16: Array
     weights64: Array
+    bias32: Array
+    bias64: Array
     rest32: Array
+    """What latches leave in the membranes: frame by frame the bias, tick by tick nothing."""
     rest64: Array
     theta32: Array
     theta64: Array

@@ -149,9 +149,9 @@ def _arrive(program: Program, state: State, clock: Clock, tick: int) -> None:
         if tick >= begins and clock.biased[i] < clock.n_frames:
             clock.biased[i] += 1
             if node.wide:
-                _add_bias(node, state.acc64, program.rest64)
+                _add_bias(node, state.acc64, program.bias64)
             else:
-                _add_bias(node, state.acc32, program.rest32)
+                _add_bias(node, state.acc32, program.bias32)
 
 
 @inlined
@@ -164,7 +164,7 @@ def _latch(program: Program, state: State, clock: Clock, data: Data, i: int, sam
         feed = data.feed_at[i] + (sample * clock.n_frames + frame) * node.size
         read_feed(node, program.rooms[to], state.lists, program.order, data.feeds, feed)
     else:
-        latch(program, state, i, to, False)
+        latch(program, state, i, to)
 
 
 @inlined
