@@ -1,26 +1,40 @@
 """Every way of being connected, against a plain loop over synapses."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snnc.backends.event.tables import DENSE, GROUPED, ONE_TO_ONE, SPARSE, WINDOW
+from snnc.ir.arrays import IntArray
+from snnc.ir.codes import Code
 from snnc.ir.graph import Projection
 from snnc.ir.maps import Conv, Dense, Identity, Sparse, SumPool
 from snnc.ir.neurons import Accumulator
 from snnc.ir.nodes import Input, Population
 from tests.backends.event.nets import MODES, current, one_layer, prepare, reading, synapses
 
-CODES = ("burst", "graded")
+CODES: tuple[Code, ...] = ("burst", "graded")
 
 
-def random_counts(rng, shape, lo=-2, hi=3):
+def random_counts(rng: Any, shape: Any, lo: Any = -2, hi: Any = 3) -> IntArray:
     x = rng.integers(lo, hi + 1, (2, 1, *shape))
     return x * (rng.random(x.shape) < 0.6)
 
 
-def make_conv(rng, c_out, in_shape, kernel, stride=1, pad=0, dilation=1, groups=1, bound=9):
+def make_conv(
+    rng: Any,
+    c_out: Any,
+    in_shape: Any,
+    kernel: Any,
+    stride: Any = 1,
+    pad: Any = 0,
+    dilation: Any = 1,
+    groups: Any = 1,
+    bound: Any = 9,
+) -> Conv:
     n = len(in_shape) - 1
     return Conv(
         weight=rng.integers(-bound, bound + 1, (c_out, in_shape[0] // groups, *kernel)),
@@ -32,7 +46,7 @@ def make_conv(rng, c_out, in_shape, kernel, stride=1, pad=0, dilation=1, groups=
     )
 
 
-def check_conv(conv, rng, code="graded", mode="frames"):
+def check_conv(conv: Any, rng: Any, code: Any = "graded", mode: Any = "frames") -> None:
     session = one_layer(conv, lo=-2, hi=3, code=code, mode=mode)
     x = random_counts(rng, conv.in_shape)
     got = session.run({"x": x})
@@ -58,7 +72,18 @@ def check_conv(conv, rng, code="graded", mode="frames"):
     pad=st.integers(0, 2),
     dilation=st.integers(1, 2),
 )
-def test_convolutions(seed, code, mode, c_in, c_out, spatial, kernel, stride, pad, dilation):
+def test_convolutions(
+    seed: Any,
+    code: Any,
+    mode: Any,
+    c_in: Any,
+    c_out: Any,
+    spatial: Any,
+    kernel: Any,
+    stride: Any,
+    pad: Any,
+    dilation: Any,
+) -> None:
     rng = np.random.default_rng(seed)
     if dilation * (kernel - 1) >= min(spatial):
         return
@@ -77,7 +102,7 @@ def test_rows_of_every_length(c_out: int) -> None:
 
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize(("groups", "c_out"), [(4, 4), (4, 8), (2, 6)])
-def test_grouped_and_depthwise(groups: int, c_out: int, code: str) -> None:
+def test_grouped_and_depthwise(groups: int, c_out: int, code: Code) -> None:
     rng = np.random.default_rng(groups)
     check_conv(make_conv(rng, c_out, (4, 5, 5), (3, 3), 2, 1, groups=groups), rng, code)
 
@@ -97,7 +122,7 @@ def test_membranes_beyond_32_bits() -> None:
 
 
 @pytest.mark.parametrize("lead", [(), (3,), (2, 2)])
-def test_dense(lead) -> None:
+def test_dense(lead: Any) -> None:
     rng = np.random.default_rng(0)
     dense = Dense(weight=rng.integers(-9, 10, (11, 6)), lead=lead)
     x = random_counts(rng, dense.in_shape)
@@ -127,7 +152,7 @@ def test_sparse() -> None:
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_sum_pool(code: str) -> None:
+def test_sum_pool(code: Code) -> None:
     pool = SumPool(in_shape=(2, 4, 5), kernel=(2, 3), stride=(2, 2), padding=((0, 0), (1, 1)))
     x = random_counts(np.random.default_rng(3), pool.in_shape)
     padded = np.pad(x, ((0, 0), (0, 0), (0, 0), (0, 0), (1, 1)))
@@ -138,7 +163,7 @@ def test_sum_pool(code: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("code", CODES)
-def test_gathered_part_of_another_shape(code: str, mode: str) -> None:
+def test_gathered_part_of_another_shape(code: Code, mode: str) -> None:
     """Events are brought into the order of the map; two positions take nothing."""
     rng = np.random.default_rng(4)
     conv = make_conv(rng, 5, (3, 2, 3), (2, 2), pad=1)
@@ -205,7 +230,7 @@ def test_a_target_that_lies_otherwise_gets_listed_synapses() -> None:
                 targets=np.array([1, 0]), weight=np.array([1, 2])), SPARSE),
     ],
 )  # fmt: skip
-def test_each_map_has_its_kernel(map_, kind: int) -> None:
+def test_each_map_has_its_kernel(map_: Any, kind: int) -> None:
     program = one_layer(map_, lo=0, hi=1).compiled.program
     assert program.projections["kind"].tolist() == [kind]
 

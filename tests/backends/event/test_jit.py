@@ -1,6 +1,7 @@
 """Compilation and its cache."""
 
 from pathlib import Path
+from typing import Any
 
 import numba
 import pytest
@@ -22,7 +23,7 @@ def test_where_nothing_can_be_written_kernels_still_compile(
 ) -> None:
     real = numba.njit
 
-    def no_folder(*args, **options):
+    def no_folder(*args: Any, **options: Any) -> None:
         if options.get("cache"):
             raise RuntimeError("cannot cache function: no locator available")
         return real(*args, **options)
@@ -35,7 +36,7 @@ def test_the_stamp_covers_every_source(monkeypatch: pytest.MonkeyPatch, tmp_path
     (tmp_path / "jit.py").write_text("a")
     (tmp_path / "deliver.py").write_text("b")
     monkeypatch.setattr(jit, "__file__", str(tmp_path / "jit.py"))
-    stamp = jit.source_stamp.__wrapped__
+    stamp: Any = jit.source_stamp.__wrapped__
     before = stamp()
     assert stamp() == before
     (tmp_path / "deliver.py").write_text("c")
@@ -44,4 +45,5 @@ def test_the_stamp_covers_every_source(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 def test_cached_kernels_bear_the_stamp() -> None:
     """A private field of numba: this is how an update of numba that moves it is noticed."""
-    assert run_frames._cache._cache_file._source_stamp == jit.source_stamp()
+    compiled: Any = run_frames
+    assert compiled._cache._cache_file._source_stamp == jit.source_stamp()

@@ -1,5 +1,7 @@
 """Window tables against the definition of a convolution, position by position."""
 
+from typing import Any
+
 import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -10,7 +12,9 @@ small = st.integers(1, 4)
 
 
 @given(n=st.integers(1, 9), kernel=small, stride=small, dilation=small, pad=st.integers(0, 3))
-def test_every_tap_meets_the_output_that_the_definition_says(n, kernel, stride, dilation, pad):
+def test_every_tap_meets_the_output_that_the_definition_says(
+    n: Any, kernel: Any, stride: Any, dilation: Any, pad: Any
+) -> None:
     n_out = (n + 2 * pad - dilation * (kernel - 1) - 1) // stride + 1
     assume(n_out >= 1)
     axis = window_axis(n, n_out, kernel, stride, pad, dilation)

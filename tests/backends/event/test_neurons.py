@@ -1,11 +1,12 @@
 """Latches, against plain Python."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
+from snnc.ir.codes import Code
 from snnc.ir.maps import Identity, SumPool
 from snnc.ir.neurons import IF, LIF, IntegerFire, Max
 from tests.backends.event.nets import MODES, one_layer
@@ -13,8 +14,8 @@ from tests.backends.event.nets import MODES, one_layer
 EDGES = np.iinfo(np.int64)
 
 
-def staircase(i, lo, thresholds):
-    return lo + sum(i >= t for t in thresholds)
+def staircase(i: Any, lo: Any, thresholds: Any) -> int:
+    return lo + sum(i >= int(t) for t in thresholds)
 
 
 @pytest.mark.parametrize("n_levels", [0, 1, 4, 15, 16, 40])
@@ -29,7 +30,7 @@ def test_staircases(n_channels: int, n_levels: int) -> None:
     x = rng.integers(-25, 26, (3, 1, *shape))
     got = session.run({"x": x}).counts["y"]
     for index in np.ndindex(got.shape):
-        assert got[index] == staircase(x[index] + 1, -2, thresholds[index[2]])
+        assert got[index] == staircase(int(x[index]) + 1, -2, thresholds[index[2]])
 
 
 def test_unreachable_and_always_reached_levels() -> None:
@@ -51,7 +52,7 @@ def test_thresholds_along_another_axis_than_memory() -> None:
     assert (got == (x.reshape(2, 1, 8, 3) >= thresholds.ravel())).all()
 
 
-def leak(v, multiplier, shift):
+def leak(v: Any, multiplier: Any, shift: Any) -> int:
     kept = (abs(v) * multiplier) >> shift
     return kept if v >= 0 else -kept
 
@@ -61,10 +62,15 @@ def leak(v, multiplier, shift):
 @pytest.mark.parametrize("reset", ["subtract", "zero"])
 @pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.parametrize("leaky", [False, True])
-def test_membranes_across_frames(leaky, strict, reset, schedule, mode) -> None:
+def test_membranes_across_frames(
+    leaky: Any, strict: Any, reset: Any, schedule: Any, mode: Any
+) -> None:
     threshold = np.array([3, 5])
-    options = {"threshold": threshold, "reset": reset, "strict": strict}
-    model = LIF(**options, leak_multiplier=5, leak_shift=3) if leaky else IF(**options)
+    model: IF | LIF = IF(threshold=threshold, reset=reset, strict=strict)
+    if leaky:
+        model = LIF(
+            threshold=threshold, reset=reset, strict=strict, leak_multiplier=5, leak_shift=3
+        )
     session = one_layer(
         Identity(shape=(2, 4)), lo=-4, hi=4, model=model, schedule=schedule, n_frames=7, mode=mode
     )
@@ -87,10 +93,10 @@ class Counting(IF):
     kind: ClassVar[str] = "test-counting"
     hi: ClassVar[int] = 3
 
-    def initial_state(self, shape):
+    def initial_state(self, shape: Any) -> Any:
         return {**super().initial_state(shape), "n": np.zeros(1, dtype=np.int64)}
 
-    def latch(self, i, state, axis):
+    def latch(self, i: Any, state: Any, axis: Any) -> Any:
         k, after = super().latch(i, {"v": state["v"]}, axis)
         n = state["n"] + 1
         return k * n, {**after, "n": n}
@@ -98,7 +104,7 @@ class Counting(IF):
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("code", ["burst", "graded"])
-def test_a_model_without_a_kernel_runs_its_own(code: str, mode: str) -> None:
+def test_a_model_without_a_kernel_runs_its_own(code: Code, mode: str) -> None:
     session = one_layer(
         Identity(shape=(3,)), lo=0, hi=4, model=Counting(threshold=np.array(4)), n_frames=3,
         code=code, mode=mode,
@@ -121,7 +127,7 @@ def test_compiled_models_share_no_kernel_with_numpy() -> None:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("code", ["burst", "graded"])
 @pytest.mark.parametrize("reordered", [False, True])
-def test_maximum(code: str, mode: str, reordered: bool) -> None:
+def test_maximum(code: Code, mode: str, reordered: bool) -> None:
     """An absent input is 0: a negative maximum needs every existing input to be negative."""
     pool = SumPool(in_shape=(2, 5), kernel=(2,), stride=(2,), padding=((0, 1),))
     gather = np.arange(10)[::-1].copy() if reordered else None

@@ -1,11 +1,13 @@
 """Runs: counters worked by hand, threads, records, refusals."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from snnc.backends.base import Counters, NodeCounters
 from snnc.backends.event.session import EventSession
-from snnc.ir.codes import RunSettings
+from snnc.ir.codes import Code, RunSettings
 from snnc.ir.errors import DataError, WidthExceeded
 from snnc.ir.graph import Projection
 from snnc.ir.maps import Conv, Dense, Identity
@@ -14,8 +16,10 @@ from snnc.ir.nodes import HostOp, Input, Population, Product
 from tests.backends.event.nets import MODES, engine, one_layer, prepare, reading
 from tests.ir.graphs import small_graph
 
+CODES: tuple[Code, ...] = ("graded", "burst")
 
-def corner(groups, stride, mode):
+
+def corner(groups: Any, stride: Any, mode: Any) -> Any:
     """3 x 3 kernels on 2 x 4 x 4, padding 1, four output channels; one tap of each is zero."""
     weight = np.ones((4, 2 // groups, 3, 3), dtype=np.int64)
     weight[:, 0, 0, 0] = 0
@@ -41,7 +45,9 @@ def corner(groups, stride, mode):
         (1, 2, 4 * 1, 4 * 1, 25 * 4 * 2),
     ],
 )
-def test_a_corner_spike(groups, stride, reached, effective, dense, mode) -> None:
+def test_a_corner_spike(
+    groups: Any, stride: Any, reached: Any, effective: Any, dense: Any, mode: Any
+) -> None:
     session, feed = corner(groups, stride, mode)
     assert session.run({"x": feed}).counters["w"] == Counters(reached, reached, effective, 0, dense)
     assert session.run({"x": 3 * feed}).counters["w"] == Counters(
@@ -55,8 +61,7 @@ def test_one_large_payload_makes_its_tick_macs(mode: str) -> None:
     feeds = {"x": np.array([[[3, 1]], [[1, 0]]])}
     dense = Dense(weight=np.array([[2, 0]]))
     graded, burst = (
-        one_layer(dense, lo=0, hi=3, code=code, mode=mode).run(feeds)
-        for code in ("graded", "burst")
+        one_layer(dense, lo=0, hi=3, code=code, mode=mode).run(feeds) for code in CODES
     )
     assert graded.counters["w"] == Counters(3, 5, 1, 1, 4)
     assert burst.counters["w"] == Counters(5, 5, 4, 0, 4)
@@ -70,13 +75,12 @@ def test_one_large_payload_makes_its_tick_macs(mode: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_products(mode: str) -> None:
-    shapes = {"a_shape": (2, 2), "b_shape": (2, 1), "shape": (2, 1)}
     output, read = reading("ab", (2, 1))
     session = prepare(
         [
             Input(name="a", shape=(2, 2), lo=-3, hi=3),
             Input(name="b", shape=(2, 1), lo=-3, hi=3),
-            Product(name="ab", **shapes),
+            Product(name="ab", a_shape=(2, 2), b_shape=(2, 1), shape=(2, 1)),
             output,
         ],
         [

@@ -1,9 +1,12 @@
 """True ticks: traces and membranes worked by hand, and equal to the frame-by-frame way."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from snnc.backends.event import simulate
+from snnc.ir.codes import Code, ScheduleKind
 from snnc.ir.graph import Projection
 from snnc.ir.maps import Dense, Identity
 from snnc.ir.neurons import Accumulator, IntegerFire
@@ -11,7 +14,7 @@ from snnc.ir.nodes import Input, Population
 from tests.backends.event.nets import prepare, reading
 
 
-def pair(code, schedule="sequential", n_frames=1):
+def pair(code: Any, schedule: Any = "sequential", n_frames: Any = 1) -> Any:
     """Two neurons: `fire` (thresholds 2 and 5, bias -1) hears two inputs, `sum` hears `fire`."""
     output, read = reading("sum", (1,))
     fire = IntegerFire(lo=0, thresholds=np.array([[2, 5]]))
@@ -39,7 +42,7 @@ def pair(code, schedule="sequential", n_frames=1):
     )
 
 
-def events(trace):
+def events(trace: Any) -> Any:
     rows = zip(trace.tick, trace.population, trace.neuron, trace.payload, strict=True)
     return [tuple(int(v) for v in row) for row in rows]
 
@@ -81,7 +84,7 @@ def test_sequential_frames_wait_for_the_crossing() -> None:
     assert trace.n_ticks == 18
 
 
-def skipping(code, schedule):
+def skipping(code: Any, schedule: Any) -> Any:
     """x -> a -> b and x -> b: in a pipeline the short way waits in a delay."""
     output, read = reading("b", (2,))
     fire = IntegerFire(lo=-2, thresholds=np.array([[-2, 0, 1, 3, 4]]))
@@ -107,7 +110,7 @@ def skipping(code, schedule):
 
 @pytest.mark.parametrize("schedule", ["sequential", "pipelined"])
 @pytest.mark.parametrize("code", ["burst", "graded"])
-def test_delayed_frames_meet_their_own(code: str, schedule: str) -> None:
+def test_delayed_frames_meet_their_own(code: Code, schedule: ScheduleKind) -> None:
     x = np.array([[3, -3], [0, 1], [-2, 2], [0, 0], [1, 3]])
     trace = skipping(code, schedule).trace({"x": x[None]})
     levels = np.array([-2, 0, 1, 3, 4])
