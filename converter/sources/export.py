@@ -7,6 +7,7 @@ then carry the names of the program's own values, so that PyTorch can be asked f
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,26 @@ def export_module(
     finally:
         for m, mode in training.items():
             m.training = mode
+
+
+def plain_module(module: torch.nn.Module) -> torch.nn.Module:
+    """The module itself on the CPU: without `torch.compile` or data-parallel wrappers.
+
+    A module that lives on another device is copied, so that training can go on.
+    """
+    import torch
+
+    wrappers = (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)
+    while True:
+        name = "module" if isinstance(module, wrappers) else "_orig_mod"
+        inner = getattr(module, name, None)
+        if not isinstance(inner, torch.nn.Module):
+            break
+        module = inner
+    held = (*module.parameters(), *module.buffers())
+    if all(tensor.device.type == "cpu" for tensor in held):
+        return module
+    return copy.deepcopy(module).to("cpu")
 
 
 def _try_forward(

@@ -77,7 +77,7 @@ def load_source(
         digest = hashlib.sha256(data).hexdigest()
         return _finish(loaded, options, path.stem, {"file": path.name, "sha256": digest})
     loaded = _load_module(source, example_inputs, options)
-    return _finish(loaded, options, type(source).__name__, {"file": None, "sha256": None})
+    return _finish(loaded, options, loaded.name or "model", {"file": None, "sha256": None})
 
 
 def _read(path: Path) -> bytes:
@@ -227,12 +227,13 @@ def _load_module(module: Any, example_inputs: Any, options: SourceOptions) -> _L
     _require_torch(type(module).__name__)
     import torch
 
-    from snnc.converter.sources.export import export_module
+    from snnc.converter.sources.export import export_module, plain_module
     from snnc.converter.sources.save import first_samples
 
-    where = type(module).__name__
     if not isinstance(module, torch.nn.Module):
-        raise CannotLoad(f"a source is a path or a torch.nn.Module, not a {where}")
+        raise CannotLoad(f"a source is a path or a torch.nn.Module, not a {type(module).__name__}")
+    module = plain_module(module)
+    where = type(module).__name__
     if example_inputs is None and options.input_shape is None:
         raise CannotLoad(
             "a module needs example_inputs (or input_shape)",
@@ -242,7 +243,9 @@ def _load_module(module: Any, example_inputs: Any, options: SourceOptions) -> _L
     if example_inputs is None:
         example_inputs = _example(options.input_shape, where)
     program = export_module(module, first_samples(example_inputs, where), where)
-    return _from_program(program, module, SourceOptions(), where, "module")
+    loaded = _from_program(program, module, SourceOptions(), where, "module")
+    loaded.name = where
+    return loaded
 
 
 def _example(shape: Shape | None, where: str) -> torch.Tensor:

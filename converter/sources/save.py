@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from snnc.converter.sources.archive import read_member
-from snnc.converter.sources.export import export_module
+from snnc.converter.sources.export import export_module, plain_module
 from snnc.converter.sources.grids import InputGrid
 from snnc.converter.sources.normalise import silence
 from snnc.ir.errors import DamagedFile, DataError, NewerFile, ShapeMismatch
@@ -58,6 +58,7 @@ def save_model(
     """
     import torch
 
+    model = plain_module(model)
     where = type(model).__name__
     examples = first_samples(example_inputs, where)
     grids = [_grid(g) for g in (input if isinstance(input, list) else [input])]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from snnc.converter.sources import load_source
 from snnc.converter.sources.export import (
     ProgramEager,
     export_module,
     module_paths,
     path_from_name,
+    plain_module,
     program_to_onnx,
 )
 from snnc.ir.errors import ShapeMismatch
@@ -75,6 +80,19 @@ def test_values_of_every_kind_of_constant() -> None:
 def test_the_example_must_fit() -> None:
     with pytest.raises(ShapeMismatch, match="2, 1, 9"):
         export_module(nn.Linear(3, 3), [torch.zeros(2, 1, 9)], "net")
+
+
+def test_wrappers_are_taken_off() -> None:
+    net = conv_net()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # PyTorch's own, on first use
+        compiled: Any = torch.compile(net)
+    assert plain_module(compiled) is net
+    assert plain_module(nn.DataParallel(net)) is net
+    assert plain_module(nn.DataParallel(compiled)) is net
+    source = load_source(nn.DataParallel(net), example_inputs=torch.zeros(1, 1, 8, 8))
+    assert source.name == "ConvNet"
+    assert "stem.0" in source.module_paths.values()
 
 
 def test_modes_of_all_modules_come_back_even_after_an_error() -> None:
