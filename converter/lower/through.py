@@ -217,3 +217,55 @@ def apply_pointwise(value: Affine, index: IntArray) -> Affine | None:
         offset=value.offset.take(index.reshape(-1), index.shape),
         magnitude=value.magnitude.take(index.reshape(-1), index.shape),
     )
+
+
+def select_channels(value: Affine, index: IntArray, tensor: str) -> Affine | None:
+    """Some whole output channels of layers: only their weights.
+
+    Args:
+        value: a value with synapses.
+        index: element of the value for each element of the result.
+        tensor: the source's tensor that holds the result.
+
+    Returns:
+        None where the index cuts channels apart or a layer's channels cannot be taken apart.
+    """
+    flat = index.reshape(-1)
+    terms: list[Term] = []
+    for term in value.terms:
+        if isinstance(term, Wire):
+            scale = term.scale.take(flat, index.shape)
+            terms.append(replace(term, gather=chained(term.gather, flat), scale=scale))
+            continue
+        rows = _whole_rows(term.map, flat)
+        if rows is None:
+            return None
+        magnitude = None if term.magnitude is None else term.magnitude[rows]
+        map_ = term.map.with_weight(term.map.weight[rows])
+        terms.append(replace(term, map=map_, magnitude=magnitude))
+    return replace(
+        value,
+        shape=index.shape,
+        terms=tuple(terms),
+        offset=value.offset.take(flat, index.shape),
+        magnitude=value.magnitude.take(flat, index.shape),
+        tensor=tensor,
+    )
+
+
+def _whole_rows(map_: LinearMap, index: IntArray) -> IntArray | None:
+    """The weight rows whose outputs are exactly `index`, in its order."""
+    if isinstance(map_, Dense):
+        n_out = map_.out_shape[-1]
+        lead = size_of(map_.lead)
+        rows = index[: len(index) // lead]
+        whole = np.arange(lead)[:, None] * n_out + rows
+        inside = bool((rows < n_out).all())
+    elif isinstance(map_, Conv) and map_.groups == 1:
+        block = size_of(map_.out_shape[1:])
+        rows = index[::block] // block
+        whole = rows[:, None] * block + np.arange(block)
+        inside = True
+    else:
+        return None
+    return rows if inside and np.array_equal(whole.reshape(-1), index) else None

@@ -13,7 +13,7 @@ from snnc.converter.lower.layout import flatten, in_order, rearranged
 from snnc.converter.lower.registry import lowers
 from snnc.converter.lower.source import SourceNode
 from snnc.converter.lower.spread import Spread
-from snnc.converter.lower.through import apply_pointwise
+from snnc.converter.lower.through import apply_pointwise, select_channels
 from snnc.converter.lower.values import (
     Affine,
     Constant,
@@ -67,6 +67,10 @@ def _picked(lowering: Lowering, node: SourceNode, index: IntArray, tensor: str) 
         return Host(shape=index.shape, tensor=tensor)
     value = lowering.events(settled)
     if value.synapses:
+        # read once, so no layer is computed twice: parts of a split are different channels
+        part = select_channels(value, index, tensor)
+        if part is not None and lowering.view.uses[node.inputs[0]] == 1:
+            return part
         value = lowering.collect(value)
     return rearranged(value, in_order(index.reshape(-1), value.size), index.shape, tensor)
 

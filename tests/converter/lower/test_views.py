@@ -159,12 +159,41 @@ def test_scales_by_channel_behind_a_transpose_read_an_accumulator() -> None:
     assert fires(lowered)[-1].channel_axis == 2
 
 
-def test_a_part_of_a_layer_reads_an_accumulator() -> None:
+ACTIVATIONS = (
+    "a1 = Clip(p, lo, hi) r1 = Round(a1) a2 = Clip(q, lo, hi) r2 = Round(a2) y = Add(r1, r2)"
+)
+
+
+def test_parts_of_a_convolution_are_layers_of_their_own() -> None:
+    body = "e = Conv(r0, v, b) p, q = Split <axis: int = 1> (e, parts) " + ACTIVATIONS
+    more = {"v": weights(4, 4, 3, 3), "b": weights(4), "parts": np.array([2, 2])}
+    lowered, _ = check(net(body, **more))
+    assert [p.model.kind for p in lowered.graph.populations] == [
+        *["float-fire"] * 3,
+        "accumulator",
+    ]
+
+
+def test_parts_of_a_matrix_product_are_layers_of_their_own() -> None:
+    """The q, k and v of a transformer come from one layer."""
     body = (
-        "e = Conv(r0, v) p, q = Split <axis: int = 1> (e, parts) "
-        "a1 = Clip(p, lo, hi) r1 = Round(a1) a2 = Clip(q, lo, hi) r2 = Round(a2) y = Add(r1, r2)"
+        "f = Reshape(r0, s) t = Transpose <perm: ints = [0,2,1]> (f) m = MatMul(t, v) "
+        "l = Add(m, b) p, q = Split <axis: int = 2> (l, parts) "
     )
-    lowered, _ = check(net(body, v=weights(4, 4, 1, 1), parts=array([2, 2])))
+    more = {"v": weights(4, 6), "b": weights(6), "s": np.array([1, 4, 30])}
+    lowered, _ = check(net(body + ACTIVATIONS, parts=np.array([3, 3]), **more))
+    assert [p.model.kind for p in lowered.graph.populations].count("accumulator") == 1
+
+
+def test_positions_of_a_layer_read_an_accumulator() -> None:
+    body = "e = Conv(r0, v) p, q = Split <axis: int = 3> (e, parts) " + ACTIVATIONS
+    lowered, _ = check(net(body, v=weights(4, 4, 1, 1), parts=np.array([3, 3])))
+    assert [p.model.kind for p in lowered.graph.populations].count("accumulator") == 2
+
+
+def test_parts_of_a_grouped_convolution_read_an_accumulator() -> None:
+    body = "e = Conv <group: int = 2> (r0, v) p, q = Split <axis: int = 1> (e, parts) "
+    lowered, _ = check(net(body + ACTIVATIONS, v=weights(4, 2, 1, 1), parts=np.array([2, 2])))
     assert [p.model.kind for p in lowered.graph.populations].count("accumulator") == 2
 
 
