@@ -52,10 +52,17 @@ def command(model: Path, data: str, as_json: bool, **options: Any) -> None:
             "seconds": number(json["seconds"]),
             "written": json["output"],
         }
+        n, sums = json["n_samples"], json["sums"]
         rows = [
-            (name.replace("_", " "), total, None if total is None else total / json["n_samples"])
+            (
+                name.replace("_", " "),
+                total,
+                None if total is None else total / n,
+                sums[name] / n if total is not None and name in sums else None,
+            )
             for name, total in json["counters"].items()
         ]
-        return [key_values(shown), table(("counter", "total", "per sample"), rows)]
+        counters = table(("counter", "total", "per sample", "of it sums"), rows)
+        return [key_values(shown), counters]
 
     terminal.show(result, render)

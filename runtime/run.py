@@ -48,6 +48,8 @@ class RunResult:
         extra_outputs: further outputs of the model by name.
         counts: by node, shape (N, T, *shape); only where asked for and not written to a file.
         projection_counters: by projection and product.
+        sums: the part of the synaptic counters that is due to whole sums passed on (residual
+            streams, averages), which are no spikes.
         node_counters: by node.
         host_macs: multiply-accumulates on the host, all samples and frames.
         input_loss: what the input grid cost (values, rounded, clipped, largest difference).
@@ -70,6 +72,7 @@ class RunResult:
     extra_outputs: Mapping[str, FloatArray] = field(default_factory=dict)
     counts: Mapping[str, IntArray] | None = None
     projection_counters: Mapping[str, Counters]
+    sums: Counters
     node_counters: Mapping[str, NodeCounters]
     counts_synapses: bool
     host_macs: int
@@ -109,6 +112,7 @@ class RunResult:
             "seconds",
             "prepare_seconds",
             "counters",
+            "sums",
             "input_loss",
             "graph_hash",
             "output",
@@ -187,6 +191,7 @@ def run(
         extra_outputs=gathered.extra,
         counts=gathered.counts,
         projection_counters=collector.counters,
+        sums=_sums(model, collector.counters),
         node_counters=collector.node_counters,
         counts_synapses=opened.counts_synapses,
         host_macs=host_macs(model.integer_graph) * len(samples) * n_frames,
@@ -297,6 +302,16 @@ def batch_size(n_neurons: int, n_frames: int) -> int:
 
 def _n_neurons(model: Model) -> int:
     return sum(node.size for node in model.integer_graph.nodes.values())
+
+
+def _sums(model: Model, counters: Mapping[str, Counters]) -> Counters:
+    graph = model.integer_graph
+    passed = (
+        counters[name]
+        for name, p in graph.projections.items()
+        if name in counters and graph.emits(p.source) == "value"
+    )
+    return sum(passed, Counters())
 
 
 def _accuracy(found: IntArray | None, labels: IntArray | None) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,14 @@ import pytest
 import snnc.runtime.run as runner
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import NotExecutable, OutputExists, TimeLimit
+from snnc.ir.file import save
+from snnc.ir.graph import Projection
+from snnc.ir.maps import Identity
+from snnc.ir.neurons import IntegerFire
+from snnc.ir.nodes import Population
 from snnc.runtime.model import load
 from snnc.runtime.run import batch_size, run
-from tests.runtime.models import STEP, reference, samples, save_model
+from tests.runtime.models import N_OUT, STEP, make_file, reference, samples, save_model
 
 
 @pytest.fixture
@@ -59,6 +65,25 @@ def test_counters_by_hand(model: Path) -> None:
     assert counters["unit_spike_operations"] == 3 * 5 + fired.sum() * 3
     assert counters["dense_macs"] == 30 + 15
     assert counters["host_macs"] == 0
+
+
+def test_sums_are_told_apart(tmp_path: Path) -> None:
+    file = make_file()
+    graph = file.integer_graph
+    late = Population(
+        name="late", shape=(N_OUT,), model=IntegerFire(lo=0, thresholds=np.array([[1]]))
+    )
+    passed = Projection(name="passed", source="scores", target="late", map=Identity(shape=(N_OUT,)))
+    graph = graph.replace(
+        nodes=[*graph.nodes.values(), late], projections=[*graph.projections.values(), passed]
+    )
+    save(tmp_path / "m.snnc", replace(file, integer_graph=graph.validate()))
+    x, _ = samples()
+    result = run(tmp_path / "m.snnc", x, engine="oracle")
+    scores = reference(x)
+    assert result.sums.synaptic_events == np.count_nonzero(scores)
+    assert result.sums.unit_spike_operations == np.abs(scores).sum()
+    assert result.sums.dense_macs == scores.size
 
 
 def test_limit(model: Path) -> None:
