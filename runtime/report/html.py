@@ -13,7 +13,7 @@ from snnc.ir.errors import MissingExtra
 from snnc.runtime.report.definitions import DEFINITIONS
 from snnc.runtime.report.fidelity import population_table, summary_rows
 from snnc.runtime.report.model import Report
-from snnc.runtime.report.terminal import energy_rows
+from snnc.runtime.report.terminal import assumptions, energy_rows
 from snnc.runtime.report.units import energy_text
 from snnc.runtime.tables import number
 
@@ -55,7 +55,7 @@ def content(report: Report) -> dict[str, Any]:
         "plots": plots(report),
         "raster_note": _raster_note(report),
         "layers": _layer_table(report),
-        "assumptions": [[e.hardware.title, text] for e in report.energy for text in e.assumptions],
+        "assumptions": assumptions(report),
         "fidelity": None if verification is None else summary_rows(verification),
         "fidelity_layers": dict(zip(("heads", "rows"), layers, strict=True)),
         "hardware": [e.hardware for e in report.energy],
@@ -82,8 +82,8 @@ def plots(report: Report) -> dict[str, dict[str, Any]]:
 def _energy_plot(report: Report) -> dict[str, Any]:
     bars = [
         *((f"{b.title}, 45 nm", b.picojoule, _COLOURS[6]) for b in report.baseline),
-        *((e.hardware.title, e.picojoule, _COLOURS[0]) for e in report.energy),
-        ("formula of the papers", report.papers.picojoule, _COLOURS[4]),
+        *((f"spiking, {e.hardware.title}", e.picojoule, _COLOURS[0]) for e in report.energy),
+        ("spiking, formula of the papers", report.papers.picojoule, _COLOURS[4]),
     ]
     shown = [bar for bar in bars if bar[1]][::-1]
     data = {

@@ -91,18 +91,23 @@ def _layers(report: Report) -> RenderableType:
         )
         for layer in report.layers
     ]
-    heads = ("population", "neurons", "mean count", "synaptic events", *chips)
+    heads = ("name", "neurons", "mean count", "synaptic events", *chips)
     return table(heads, rows, title="By population, a sample")
+
+
+def assumptions(report: Report) -> list[tuple[str, str]]:
+    """(names of the hardware, what was assumed for it), each text once."""
+    names: dict[str, list[str]] = {}
+    for estimate in report.energy:
+        for text in estimate.assumptions:
+            names.setdefault(text, []).append(estimate.hardware.name)
+    return [(", ".join(chips), text) for text, chips in names.items()]
 
 
 def _notes(report: Report) -> list[RenderableType]:
     from rich.text import Text
 
-    lines = [
-        f"{estimate.hardware.name}: {text}"
-        for estimate in report.energy
-        for text in estimate.assumptions
-    ]
+    lines = [f"{names}: {text}" for names, text in assumptions(report)]
     used = [
         f"{name}: {DEFINITIONS[name]}" for name in (*_COUNTERS, "sums", "neuron_updates", "papers")
     ]
