@@ -254,7 +254,9 @@ def select_channels(value: Affine, index: IntArray, tensor: str) -> Affine | Non
 
 
 def _whole_rows(map_: LinearMap, index: IntArray) -> IntArray | None:
-    """The weight rows whose outputs are exactly `index`, in its order."""
+    """The weight rows whose outputs are exactly `index`, in its order; -1 is nobody's output."""
+    if (index < 0).any():
+        return None
     if isinstance(map_, Dense):
         n_out = map_.out_shape[-1]
         lead = size_of(map_.lead)

@@ -185,6 +185,14 @@ def test_parts_of_a_matrix_product_are_layers_of_their_own() -> None:
     assert [p.model.kind for p in lowered.graph.populations].count("accumulator") == 1
 
 
+def test_padding_is_no_channel_of_a_layer() -> None:
+    """One position for each channel: a padded element must not take another one's weights."""
+    body = "e = Conv <strides: ints = [5,6]> (r0, v) y = Pad(e, pads)"
+    pads = np.array([0, 0, 0, 0, 0, 0, 1, 1])
+    lowered, _ = check(net(body, v=weights(2, 4, 3, 3), pads=pads))
+    assert [p.model.kind for p in lowered.graph.populations][-1] == "accumulator"
+
+
 def test_positions_of_a_layer_read_an_accumulator() -> None:
     body = "e = Conv(r0, v) p, q = Split <axis: int = 3> (e, parts) " + ACTIVATIONS
     lowered, _ = check(net(body, v=weights(4, 4, 1, 1), parts=np.array([3, 3])))
