@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from snnc.cli.terminal import say
 from snnc.ir.errors import Interrupted, SnncError, UnexpectedError, WrongUsage
 
 EXIT_OK = 0
@@ -36,11 +37,19 @@ def report_error(error: BaseException, *, as_json: bool) -> int:
         _close_stdout()
         return EXIT_FAILED
     named, status = _name(error)
-    if as_json:
-        click.echo(json.dumps({"error": named.to_json()}))
-    else:
+    if not (as_json and _print_json(named)):
         _show(named, error)
     return status
+
+
+def _print_json(named: SnncError) -> bool:
+    """Print the error's object; False where stdout takes nothing (a full disk behind it)."""
+    try:
+        click.echo(json.dumps({"error": named.to_json()}))
+    except OSError:
+        _close_stdout()
+        return False
+    return True
 
 
 def _name(error: BaseException) -> tuple[SnncError, int]:
@@ -100,17 +109,14 @@ def _write_log(error: BaseException) -> Path | None:
 
 def _show(named: SnncError, error: BaseException) -> None:
     if isinstance(error, click.UsageError) and error.ctx is not None:
-        click.echo(error.ctx.get_usage(), err=True)
+        say(error.ctx.get_usage())
     if isinstance(named, Interrupted):
-        click.secho("interrupted", fg="yellow", err=True)
+        say(click.style("interrupted", fg="yellow"))
         return
     place = f"{named.where}: " if named.where and not isinstance(named, WrongUsage) else ""
-    click.echo(
-        f"{click.style('error', fg='red', bold=True)}: {place}{named.what} [{named.code}]",
-        err=True,
-    )
+    say(f"{click.style('error', fg='red', bold=True)}: {place}{named.what} [{named.code}]")
     if named.hint:
-        click.echo(f"\n{click.style('hint', fg='cyan', bold=True)}: {named.hint}", err=True)
+        say(f"\n{click.style('hint', fg='cyan', bold=True)}: {named.hint}")
 
 
 def _close_stdout() -> None:

@@ -66,6 +66,11 @@ class Terminal:
             console.print(part)
 
 
+def say(text: str) -> None:
+    """Write `text` to stderr; without colour where NO_COLOR asks for that."""
+    click.echo(text, err=True, color=False if os.environ.get("NO_COLOR") else None)
+
+
 def stdout_console() -> Console:
     """A rich console on the current stdout; 80 columns where it is no terminal."""
     from rich.console import Console
@@ -84,7 +89,7 @@ class PlainProgress:
         if done < total and now - self._last < PLAIN_INTERVAL:
             return
         self._last = now
-        click.echo(f"{stage}: {done}/{total}", err=True)
+        say(f"{stage}: {done}/{total}")
 
 
 @contextlib.contextmanager
@@ -134,7 +139,7 @@ class _NoteHandler(logging.Handler):
         word, colour = (
             ("warning", "yellow") if record.levelno >= logging.WARNING else ("note", "cyan")
         )
-        click.echo(f"{click.style(word, fg=colour)}: {record.getMessage()}", err=True)
+        say(f"{click.style(word, fg=colour)}: {record.getMessage()}")
 
 
 def _set_up_logging() -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import errno
+import io
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 
 import snnc.runtime.run as runner
+from snnc.cli.terminal import say
 from tests.cli.helpers import command_line, snnc
 from tests.runtime.models import N_IN, save_model, save_samples
 
@@ -86,6 +90,40 @@ def test_a_full_disk_is_no_bug(model: Path, data: Path, monkeypatch: pytest.Monk
     assert done.stderr.splitlines()[0] == (
         "error: out.npz: cannot write: No space left on device [SNNC002]"
     )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_result_that_stdout_does_not_take() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command_line("hardware", "--json"),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "cannot write: No space left on device [SNNC002]" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+class Screen(io.StringIO):
+    """A stream that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("1", False), ("", True)])
+def test_no_color_is_kept_on_a_terminal(
+    no_color: str, coloured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = Screen()
+    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setattr(sys, "stderr", screen)
+    say(click.style("error", fg="red"))
+    assert screen.getvalue() == ("\x1b[31merror\x1b[0m\n" if coloured else "error\n")
 
 
 def test_a_bug_says_that_it_is_one(
