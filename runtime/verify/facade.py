@@ -19,6 +19,7 @@ from snnc.runtime.feeds import Feeder
 from snnc.runtime.model import Model, load
 from snnc.runtime.progress import Progress, silent
 from snnc.runtime.run import batch_size
+from snnc.runtime.verify.derivation import check_derivation
 from snnc.runtime.verify.difference import Tally
 from snnc.runtime.verify.engines import EngineCheck, open_engines
 from snnc.runtime.verify.lowering import LoweringCheck
@@ -224,6 +225,9 @@ class _Work:
         if self.lowering.unseen:
             names = ", ".join(sorted(self.lowering.unseen))
             notes.append(f"the source shows no value for {names}: passed through unchecked")
+        derivation = check_derivation(self.model)
+        if not derivation.checked:
+            notes.append("the file does not say how its integer form was made: not checked")
         return Verification(
             source=None if self.runner is None else self.runner.reference,
             n_samples=len(samples),
@@ -233,6 +237,7 @@ class _Work:
             populations=tuple(self._population(name) for name in self._names()),
             outputs=self.lowering.outputs,
             engines=tuple(self.engines.comparisons),
+            integer_form=derivation,
             overflow=check_overflow(
                 self.model.integer_graph, self.model.target, self.settings, self.n_frames
             ),

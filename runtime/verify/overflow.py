@@ -44,7 +44,7 @@ class Overflow:
 
 def check_overflow(graph: Graph, target: str, settings: RunSettings, n_frames: int) -> Overflow:
     """Analyse an integer graph for a target's widths."""
-    limits = _limits(target)
+    limits = target_limits(target)
     bits: dict[str, int] = {}
     try:
         ranges = analyse(graph, settings, n_frames)
@@ -55,7 +55,8 @@ def check_overflow(graph: Graph, target: str, settings: RunSettings, n_frames: i
     return Overflow(target=limits.target, error=None, membrane_bits=bits)
 
 
-def _limits(target: str) -> Limits:
+def target_limits(target: str) -> Limits:
+    """Limits of an installed target, those of the simulators for any other."""
     try:
         return get_target(target).limits
     except UnknownBackend:

@@ -44,6 +44,7 @@ def _promises(result: Verification) -> RenderableType:
             f"{result.n_activations:,} values, {result.n_near_threshold} within rounding of a "
             "threshold",
         ),
+        ("integer form", result.integer_form.ok, _integer_form(result)),
         ("engines", result.engines_ok, pairs or "no engine could run"),
         (
             "no overflow",
@@ -56,6 +57,12 @@ def _promises(result: Verification) -> RenderableType:
         rows.insert(0, ("export", result.export_ok, f"source: {result.source}"))
     title = f"{result.n_samples} samples, {result.code}, {result.schedule}"
     return table(("promise", "holds", "what was compared"), rows, title=title)
+
+
+def _integer_form(result: Verification) -> str:
+    if result.integer_form.difference:
+        return f"differs from what the float form gives: {result.integer_form.difference}"
+    return "follows from the float form" if result.integer_form.checked else "not checked"
 
 
 def _rounding(rounding: dict[str, Any]) -> str:

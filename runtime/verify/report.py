@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from snnc.runtime.jsonable import jsonable
+from snnc.runtime.verify.derivation import Derivation
 from snnc.runtime.verify.difference import Difference, Tally
 from snnc.runtime.verify.engines import Comparison
 from snnc.runtime.verify.overflow import Overflow
@@ -79,6 +80,7 @@ class Verification:
         populations: by node, in topological order.
         outputs: exported model's outputs against those of the model before export, by output.
         engines: comparisons.
+        integer_form: does it follow from the float form?
         overflow: interval analysis.
         rounding: promise 5, a JSON object.
         max_changed: largest share of changed counts that is allowed, None: any.
@@ -94,6 +96,7 @@ class Verification:
     populations: tuple[PopulationReport, ...]
     outputs: dict[str, Tally]
     engines: tuple[Comparison, ...]
+    integer_form: Derivation
     overflow: Overflow
     rounding: dict[str, Any]
     max_changed: float | None
@@ -129,6 +132,7 @@ class Verification:
         return (
             self.export_ok
             and self.lowering_ok
+            and self.integer_form.ok
             and self.engines_ok
             and self.overflow.ok
             and self.rounding_ok
@@ -189,12 +193,14 @@ class Verification:
                 "promises": {
                     "export": self.export_ok if self.source else None,
                     "lowering": self.lowering_ok if self.source else None,
+                    "integer_form": self.integer_form.ok if self.integer_form.checked else None,
                     "engines": self.engines_ok,
                     "overflow": self.overflow.ok,
                     "rounding": self.rounding_ok if self.source else None,
                 },
                 "first_difference": first and {"stage": first[0], **first[1].to_json()},
                 "rounding": {**self.rounding, "max_changed": self.max_changed},
+                "integer_form": self.integer_form.to_json(),
                 "overflow": self.overflow.to_json(),
                 "engines": [c.to_json() for c in self.engines],
                 "populations": [p.to_json() for p in self.populations],

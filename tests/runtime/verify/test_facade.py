@@ -273,7 +273,7 @@ def test_a_graph_that_can_overflow_its_target_fails(
     case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     narrow = Limits(target="narrow", membrane_bits=12)
-    monkeypatch.setattr(overflow, "_limits", lambda target: narrow)
+    monkeypatch.setattr(overflow, "target_limits", lambda target: narrow)
     result = verify(case.source, case.model(), case.x, limit=2)
     assert not result.ok
     assert not result.overflow.ok
