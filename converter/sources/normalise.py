@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 MIN_OPSET = 18
 _OLDEST_OPSET = 13
+_IR_VERSION = 10
+"""ONNX's file format, which ONNX Runtime refuses where it is newer than itself; what came after
+10 are types of weights below 8 bits and devices, which no model here has."""
 _FOLD_LIMIT = 2**28
 """Elements of the largest constant that is folded: a hostile file may ask for any size."""
 _LINEAR = frozenset(
@@ -61,6 +64,7 @@ def normalise(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
     check_weights(model, where)
     with silence():
         result = _passes(_at_least_opset(model, where), where)
+    result.ir_version = min(result.ir_version, _IR_VERSION)
     _join_clips(result)
     complete_shapes(result, where)
     return result

@@ -50,6 +50,14 @@ def test_nodes_that_only_pass_a_value_on_are_gone() -> None:
     assert normal.graph.output[0].name == "y"
 
 
+def test_a_file_format_newer_than_onnx_runtime_s_runs() -> None:
+    newest = model([helper.make_node("Relu", ["x"], ["y"])])
+    newest.ir_version = onnx.IR_VERSION
+    x = np.array([[-1, 0, 2]], np.float32)
+    values = OnnxRunner(normalise(newest, "m")).run({"x": x})
+    assert values["y"].tolist() == [[0, 0, 2]]
+
+
 def test_constants_and_shapes_are_folded() -> None:
     nodes = [
         helper.make_node("Shape", ["x"], ["s"]),
