@@ -165,7 +165,12 @@ def test_a_stopped_run_leaves_nothing_behind(
     before = set(tmp_path.iterdir())
     args = ("run", model, "--data", data, "-o", tmp_path / "out.npz", "--engine", "oracle")
     child = subprocess.Popen(
-        command_line(*args), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command_line(*args),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a background job of a shell ignores Ctrl-C, and its children would as well
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     wait_until(lambda: set(tmp_path.iterdir()) != before)
     child.send_signal(stop)
