@@ -38,6 +38,8 @@ feeder, reader = Feeder(model.file), OutputReader(graph)
 start = time.perf_counter()
 session = get_engine(a.engine).prepare(graph, RunSettings(code=a.code))
 session.run(feeder.feeds(x[: a.batch]), record=reader.record)
+if a.trace:
+    session.trace(feeder.feeds(x[:1]))
 compile_seconds = time.perf_counter() - start
 
 start, results, events = time.perf_counter(), [], 0
