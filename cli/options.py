@@ -66,7 +66,10 @@ source_options = _stack(
         help="Range of the input grid.",
     ),
     click.option(
-        "--input-bits", metavar="B", type=click.IntRange(1, 16), help="Bits of the input grid."
+        "--input-bits",
+        metavar="B",
+        type=click.IntRange(1, 16),
+        help="Bits of the input grid, 8 unless given.",
     ),
     click.option("--calibrate", metavar="DATA", help="Data to take the input's range from."),
     click.option(

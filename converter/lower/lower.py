@@ -83,7 +83,9 @@ def lower(source: SourceModel, *, first_layer: FirstLayer | None = None) -> Lowe
     graph = lowering.builder.finish(source.name, _metadata(source))
     members = {"source": view.model.SerializeToString(deterministic=True)}
     members |= {name: part.model for name, part in lowering.host_parts.items()}
-    return Lowered(graph=graph, onnx=members, fates=dict(lowering.fates), notes=_notes(lowering))
+    return Lowered(
+        graph=graph, onnx=members, fates=dict(lowering.fates), notes=_notes(lowering, source)
+    )
 
 
 def survey(source: SourceModel, *, first_layer: FirstLayer | None = None) -> Survey:
@@ -254,13 +256,18 @@ def _metadata(source: SourceModel) -> dict[str, Any]:
     return {"n_frames": 1, "outputs": list(source.outputs)}
 
 
-def _notes(lowering: Lowering) -> tuple[str, ...]:
+def _notes(lowering: Lowering, source: SourceModel) -> tuple[str, ...]:
     if not lowering.host_parts:
         return ()
     macs = sum(part.n_macs for part in lowering.host_parts.values())
     operators = dict.fromkeys(o for p in lowering.host_parts.values() for o in p.operators)
+    way = (
+        "leave --first-layer host out"
+        if all(i.grid is not None for i in source.inputs)
+        else "declare an input grid (--input-range LO,HI --input-bits B, or "
+        "snnc.save_model(…, input=…))"
+    )
     return (
         f"the analog first part ({', '.join(operators)}; {macs:,} multiply-accumulates per sample) "
-        "stays on the host; declare an input grid (--input-range LO,HI --input-bits B, or "
-        "snnc.save_model(…, input=…)) to bring it on chip",
+        f"stays on the host; {way} to bring it on chip",
     )

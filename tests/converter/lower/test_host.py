@@ -40,7 +40,7 @@ def test_analog_input_stays_on_the_host_up_to_the_first_activation() -> None:
     assert host.operators == ("Conv", "Clip", "Round", "Div")
     assert host.n_macs == 5 * 6 * 3 * 2 * 9
     assert len(fires(lowered)) == 1
-    assert "stays on the host" in lowered.notes[0]
+    assert "stays on the host; declare an input grid" in lowered.notes[0]
 
 
 def test_analog_input_stays_on_the_host_up_to_the_residual_stream() -> None:
@@ -67,6 +67,7 @@ def test_a_grid_brings_the_first_layer_on_chip_and_an_option_keeps_it_on_the_hos
     lowered, _ = check(net(TO_COUNTS), first_layer="host")
     assert len(lowered.graph.host_ops) == 1
     assert not lowered.graph.inputs[0].grid
+    assert "leave --first-layer host out" in lowered.notes[0]
 
 
 def test_the_first_layer_on_chip_needs_a_grid() -> None:
