@@ -104,4 +104,4 @@ class IntegerActivation(nn.Module):
 
 
 def _is_tracing() -> bool:
-    return bool(torch.jit.is_tracing())  # type: ignore[no-untyped-call]
+    return bool(torch.jit.is_tracing())  # type: ignore[attr-defined, no-untyped-call]
