@@ -16,7 +16,12 @@ from snnc.cli.terminal import Terminal
 @source_options
 @json_option
 def command(source: Path, as_json: bool, **options: Any) -> None:
-    """Say for each operator of SOURCE: event, folded, host or unsupported, and why."""
+    """Say for each operator of SOURCE: event, folded, host or unsupported, and why.
+
+    \b
+    Example:
+      snnc check model.onnx
+    """
     from snnc.runtime.check import check
 
     terminal = Terminal(as_json=as_json)

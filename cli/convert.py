@@ -57,6 +57,11 @@ def command(source: Path, as_json: bool, **options: Any) -> None:
 
     SOURCE is a .pt (from snnc.save_model), .pt2, TorchScript or .onnx file, or a checkpoint
     of weights with --factory.
+
+    \b
+    Examples:
+      snnc convert model.pt --target loihi
+      snnc convert weights.pth --factory nets:build --input-shape 1,3,32,32 --input-range 0,1
     """
     from snnc.runtime.convert import DEFAULT_OUTPUT, convert
 

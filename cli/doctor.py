@@ -15,7 +15,12 @@ from snnc.cli.terminal import Terminal
 @click.command("doctor", short_help="Check this installation.")
 @json_option
 def command(as_json: bool) -> None:
-    """Show versions, whether Lava is ready, and a self-test of the engines."""
+    """Show versions, whether Lava is ready, and a self-test of the engines.
+
+    \b
+    Example:
+      snnc doctor
+    """
     from snnc.runtime.doctor import doctor
 
     terminal = Terminal(as_json=as_json)

@@ -13,7 +13,12 @@ from snnc.cli.terminal import Terminal
 @click.command("hardware", short_help="List chips with energy figures.")
 @json_option
 def command(as_json: bool) -> None:
-    """List the chips for `snnc report --hardware`, with the origin of their figures."""
+    """List the chips for `snnc report --hardware`, with the origin of their figures.
+
+    \b
+    Example:
+      snnc hardware --json
+    """
     from snnc.runtime.listing import hardware
 
     terminal = Terminal(as_json=as_json)

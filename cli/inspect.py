@@ -15,7 +15,12 @@ from snnc.cli.terminal import Terminal
 @model_argument
 @json_option
 def command(model: Path, as_json: bool) -> None:
-    """Show MODEL: its populations, projections, settings and origin."""
+    """Show MODEL: its populations, projections, settings and origin.
+
+    \b
+    Example:
+      snnc inspect model.snnc
+    """
     from snnc.runtime.model import load
 
     terminal = Terminal(as_json=as_json)

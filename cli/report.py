@@ -39,7 +39,12 @@ from snnc.cli.terminal import Terminal
 @force_option
 @json_option
 def command(model: Path, data: str, as_json: bool, **options: Any) -> None:
-    """Report what MODEL costs on DATA: events, operations, energy, by layer."""
+    """Report what MODEL costs on DATA: events, operations, energy, by layer.
+
+    \b
+    Example:
+      snnc report model.snnc --data test.npz --hardware 45nm -o report.html -o report.json
+    """
     from snnc.runtime.report import report
 
     terminal = Terminal(as_json=as_json)

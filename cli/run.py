@@ -33,7 +33,12 @@ from snnc.cli.terminal import Terminal
 @force_option
 @json_option
 def command(model: Path, data: str, as_json: bool, **options: Any) -> None:
-    """Run MODEL, a .snnc file or a bundle folder, on DATA."""
+    """Run MODEL, a .snnc file or a bundle folder, on DATA.
+
+    \b
+    Example:
+      snnc run model.snnc --data test.npz --engine dense -o out.npz
+    """
     from snnc.runtime.run import run
 
     terminal = Terminal(as_json=as_json)

@@ -14,7 +14,13 @@ from snnc.cli.terminal import Terminal
 @json_option
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """List the targets of `snnc convert --target` and whether they are ready to run."""
+    """List the targets of `snnc convert --target` and whether they are ready to run.
+
+    \b
+    Examples:
+      snnc targets
+      snnc targets setup loihi
+    """
     if ctx.invoked_subcommand is not None:
         ctx.obj = as_json
         return
@@ -42,7 +48,12 @@ def command(ctx: click.Context, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def setup(ctx: click.Context, name: str, python: str | None, as_json: bool) -> None:
-    """Make the environment that target NAME runs in (`loihi`: Lava on Python 3.10)."""
+    """Make the environment that target NAME runs in (`loihi`: Lava on Python 3.10).
+
+    \b
+    Example:
+      snnc targets setup loihi
+    """
     from snnc.runtime.listing import set_up
 
     terminal = Terminal(as_json=as_json or bool(ctx.obj))

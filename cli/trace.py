@@ -36,7 +36,12 @@ from snnc.cli.terminal import Terminal
 @force_option
 @json_option
 def command(model: Path, data: str, as_json: bool, **options: Any) -> None:
-    """Trace sample I of DATA through MODEL, tick by tick, in the event engine."""
+    """Trace sample I of DATA through MODEL, tick by tick, in the event engine.
+
+    \b
+    Example:
+      snnc trace model.snnc --data test.npz --sample 0 --code burst -o trace.npz --plot raster.png
+    """
     from snnc.runtime.trace import trace
 
     terminal = Terminal(as_json=as_json)

@@ -46,6 +46,10 @@ def command(source: Path, model: Path, data: str, as_json: bool, **options: Any)
     """Compare MODEL with its SOURCE and engines with each other, layer by layer.
 
     Both graphs are read from MODEL; nothing is converted again.
+
+    \b
+    Example:
+      snnc verify model.pt model.snnc --data test.npz --limit 200
     """
     from snnc.runtime.verify import verify
 
