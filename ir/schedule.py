@@ -16,6 +16,9 @@ from snnc.ir.errors import GraphError, UnsupportedByTarget
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import HostOp, Input, Output, Population
 
+_MOST_LEVELS = 2**31
+"""A D as large as this is a model that does not bound its counts."""
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -49,9 +52,19 @@ def levels(graph: Graph, name: str) -> int:
         model = node.model
         if model.combine == "max":
             return levels(graph, graph.incoming(name)[0].source)
-        bounds = getattr(model, "lo", 0), getattr(model, "hi", 1)
-        return max(abs(bounds[0]), abs(bounds[1]))
+        lo, hi = model.count_range(node.shape, node.channel_axis)
+        return _bounded(max(abs(lo), abs(hi)), model.kind, name)
     raise GraphError("has no levels: it does not emit counts", where=name)
+
+
+def _bounded(levels: int, kind: str, name: str) -> int:
+    if levels >= _MOST_LEVELS:
+        raise GraphError(
+            f"neuron model `{kind}` emits counts without a bound",
+            where=name,
+            hint='a count is spikes in a window: bound it in `out_range`, or let it emit "value"',
+        )
+    return levels
 
 
 def window_length(graph: Graph, settings: RunSettings) -> int:

@@ -13,7 +13,7 @@ from snnc.backends.conformance.recipes import Recipe, make_model
 from snnc.ir.arrays import Array, IntArray, Shape, along, size_of
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Identity, LinearMap
-from snnc.ir.neurons import IF, LIF, NEURONS, NeuronModel
+from snnc.ir.neurons import IF, LIF, NEURONS
 from snnc.ir.nodes import HostOp, Input, Node, Output, Population, Product
 
 LARGEST_VALUE = 2**44
@@ -85,7 +85,7 @@ class Draft:
         model = recipe(flat, channel_axis, self.rng)
         node = Population(name=name, shape=shape, model=model, bias=bias, channel_axis=channel_axis)
         self._add(node, latch_frames(model, current, channel_axis))
-        self.bound[name] = self._bound_of(projections, model, int(np.abs(bias).max()))
+        self.bound[name] = self._bound_of(node, projections)
         return name
 
     def add_product(
@@ -170,9 +170,13 @@ class Draft:
         self.traits.add(f"bias-{['scalar', 'channel', 'map'][choices.index(chosen)]}")
         return np.asarray(base + self.rng.integers(-spread, spread + 1, chosen), dtype=np.int64)
 
-    def _bound_of(self, projections: list[Projection], model: NeuronModel, bias: int) -> int:
+    def _bound_of(self, node: Population, projections: list[Projection]) -> int:
+        model, shape, axis = node.model, node.shape, node.channel_axis
+        bias = int(np.abs(node.bias).max())
         if model.combine == "max":
             return self.bound[projections[0].source]
         if model.emits == "value":
-            return self.reach(projections) + bias
-        return max(abs(getattr(model, "lo", 0)), abs(getattr(model, "hi", 1)))
+            largest = np.full((1,) * len(shape), self.reach(projections) + bias)
+            low, high = model.out_range(-largest, largest, axis)
+            return max(-int(np.min(low)), int(np.max(high)))
+        return max(map(abs, model.count_range(shape, axis)))

@@ -6,12 +6,17 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
+import numpy as np
+
 from snnc.ir.arrays import Array, Shape
 from snnc.ir.registry import Registry
 
 Emission: TypeAlias = Literal["count", "value"]
 Combine: TypeAlias = Literal["sum", "max"]
 State: TypeAlias = dict[str, Array]
+
+WHATEVER_ARRIVES = np.int64(2**48)
+"""Larger than any membrane, and leaves an `out_range` room to compute in 63 bits."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,6 +58,16 @@ class NeuronModel(ABC):
 
         Models with state take them as bounds of one frame's input.
         """
+
+    def count_range(self, shape: Shape, axis: int) -> tuple[int, int]:
+        """Smallest and largest output of a population of `shape`, whatever arrives.
+
+        The default asks `out_range` about input as good as without bounds.
+        """
+        spread = tuple(n if a == axis else 1 for a, n in enumerate(shape))
+        anything = np.full(spread, WHATEVER_ARRIVES)
+        low, high = self.out_range(-anything, anything, axis)
+        return int(np.min(low)), int(np.max(high))
 
     def initial_state(self, shape: Shape) -> State:
         """State at a sample's start; `shape` includes the sample axis. Empty if there is none."""

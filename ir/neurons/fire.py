@@ -49,6 +49,9 @@ class FloatFire(NeuronModel):
     def out_range(self, i_lo: Array, i_hi: Array, axis: int) -> tuple[Array, Array]:
         return np.full(i_lo.shape, self.lo), np.full(i_hi.shape, self.hi)
 
+    def count_range(self, shape: Shape, axis: int) -> tuple[int, int]:
+        return self.lo, self.hi
+
 
 @NEURONS.register
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,3 +100,7 @@ class IntegerFire(NeuronModel):
         low, _ = self.latch(i_lo[None], {}, axis)
         high, _ = self.latch(i_hi[None], {}, axis)
         return low[0], high[0]
+
+    def count_range(self, shape: Shape, axis: int) -> tuple[int, int]:
+        # a level that no input reaches has its tick all the same
+        return self.lo, self.hi

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
+from snnc.ir.arrays import Array
 from snnc.ir.codes import RunSettings
-from snnc.ir.errors import NotExecutable, UnsupportedByTarget
+from snnc.ir.errors import GraphError, NotExecutable, UnsupportedByTarget
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Identity
-from snnc.ir.neurons import Accumulator, IntegerFire
+from snnc.ir.neurons import Accumulator, Emission, IntegerFire, NeuronModel
 from snnc.ir.nodes import Input, Output, Population
 from snnc.ir.schedule import levels, make_schedule
 from tests.ir.graphs import small_graph
@@ -58,6 +61,41 @@ def test_a_delay_that_the_target_lacks_is_refused() -> None:
 def test_levels_follow_a_maximum_to_its_source() -> None:
     graph = small_graph()
     assert levels(graph, "pool") == levels(graph, "conv") == 4
+
+
+class Ternary(Accumulator):
+    """Bounds its counts in `out_range` alone, as any model of a contributor's may."""
+
+    emits: ClassVar[Emission] = "count"
+
+    def out_range(self, i_lo: Array, i_hi: Array, axis: int) -> tuple[Array, Array]:
+        return np.full_like(i_lo, -3), np.full_like(i_hi, 2)
+
+
+class Boundless(Accumulator):
+    emits: ClassVar[Emission] = "count"
+
+
+def firing(model: NeuronModel) -> Graph:
+    shape = (2,)
+    return Graph(
+        [
+            Input(name="x", shape=shape, lo=0, hi=1),
+            Population(name="sum", shape=shape, model=model),
+        ],
+        [Projection(name="p", source="x", target="sum", map=Identity(shape=shape))],
+    )
+
+
+def test_levels_of_a_new_model_are_those_of_its_output_range() -> None:
+    graph = firing(Ternary())
+    assert levels(graph, "sum") == 3
+
+
+def test_counts_without_a_bound_have_no_window() -> None:
+    graph = firing(Boundless())
+    with pytest.raises(GraphError, match="without a bound"):
+        levels(graph, "sum")
 
 
 @pytest.mark.parametrize("values", [("brust", "sequential"), ("burst", "pipeline")])
