@@ -22,7 +22,8 @@ _BY_CHANNEL = frozenset(
     {"AveragePool", "Cast", "GlobalAveragePool", "Identity", "MaxPool", "Neg", "Relu"}
 )
 _MOVING = frozenset(
-    {"Flatten", "Pad", "ReduceMean", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze"}
+    {"DepthToSpace", "Flatten", "Pad", "ReduceMean", "Reshape", "Slice", "SpaceToDepth", "Squeeze"}
+    | {"Transpose", "Unsqueeze"}
 )
 
 

@@ -57,6 +57,18 @@ VIEWS = {
         "p = Pad(r0, pp, fill) y = Conv(p, v)",
         {"pp": array([0, 0, 1, 1, 0, 0, 1, 1]), "fill": array(f32(1.5)), "v": weights(3, 4, 3, 3)},
     ),
+    "pixel-shuffle": (
+        'p = DepthToSpace <blocksize: int = 2, mode: string = "CRD"> (r0) y = Conv(p, v)',
+        {"v": weights(3, 1, 3, 3)},
+    ),
+    "depth-to-space": (
+        "p = DepthToSpace <blocksize: int = 2> (r0) y = Conv(p, v)",
+        {"v": weights(3, 1, 3, 3)},
+    ),
+    "space-to-depth": (
+        "p = Pad(r0, pp) q = SpaceToDepth <blocksize: int = 2> (p) y = Conv(q, v)",
+        {"pp": array([0, 0, 0, 0, 0, 0, 1, 0]), "v": weights(3, 16, 2, 2)},
+    ),
     "expand-nothing": (
         "e = Expand(r0, s) y = Conv(e, v)",
         {"s": array([1, 4, 5, 6]), "v": weights(3, 4, 2, 2)},
@@ -143,6 +155,18 @@ def test_an_activation_behind_a_transpose_fires_where_the_layer_computes() -> No
         "float-fire",
         "accumulator",
     ]
+
+
+@pytest.mark.parametrize("mode", ["CRD", "DCR"])
+def test_an_activation_behind_a_pixel_shuffle_is_one_of_the_small_channels(mode: str) -> None:
+    """Upsampling networks write conv, shuffle, activation."""
+    body = (
+        f'e = Conv(r0, v) p = DepthToSpace <blocksize: int = 2, mode: string = "{mode}"> (e) '
+        "z = Mul(p, sc) a1 = Clip(z, lo, hi) y = Round(a1)"
+    )
+    scale = f32([1, 0.5]).reshape(2, 1, 1)
+    lowered, _ = check(net(body, v=weights(8, 4, 1, 1), sc=scale))
+    assert fires(lowered)[-1].shape == (2, 10, 12)
 
 
 def test_scales_by_channel_behind_a_transpose_read_an_accumulator() -> None:
