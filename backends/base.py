@@ -165,7 +165,7 @@ class Target:
         limits: what it can carry.
         settings: default code and schedule.
         weight_bits: default width of weights.
-        bundle: does `convert` write a bundle beside the .snnc?
+        bundle: does `convert` write a Lava bundle beside the .snnc? For Lava's own targets.
         description: one line for `snnc targets`.
     """
 

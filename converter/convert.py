@@ -10,6 +10,7 @@ from snnc.converter.integer import integer_form
 from snnc.converter.lower import FirstLayer, lower
 from snnc.converter.sources.model import SourceModel
 from snnc.ir.codes import RunSettings
+from snnc.ir.fit import check_fit
 from snnc.ir.graph import Graph
 from snnc.ir.limits import SIM, Limits
 
@@ -57,9 +58,11 @@ def convert_source(
         NeedsInputGrid: the first layer shall be on chip and the input is analog.
         NotMonotone: an activation is no staircase.
         WidthExceeded: the graph cannot be brought within `limits`.
+        UnsupportedByTarget: it needs graded spikes or delays that the target does not have.
     """
     lowered = lower(source, first_layer=first_layer)
     form = integer_form(lowered.graph, weight_bits=weight_bits, limits=limits, settings=settings)
+    check_fit(form.graph, settings or RunSettings(), limits)
     return Converted(
         float_graph=lowered.graph,
         integer_graph=form.graph,

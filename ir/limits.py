@@ -13,7 +13,8 @@ class Limits:
         target: its name, for messages.
         membrane_bits: two's complement width of a membrane.
         current_bits: two's complement width of one tick's summed current.
-        payload_bits: two's complement width of a graded event; 0: unit spikes only.
+        payload_bits: two's complement width of a graded event; 0: unit spikes of +1
+            only, so burst is the only code.
         weight_bits: two's complement width of a weight.
         max_exponent: largest power of two on weights.
         max_delay: longest delay in ticks.

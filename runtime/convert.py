@@ -8,7 +8,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
@@ -179,10 +179,13 @@ def convert(
     tell("convert", 0, _STAGES)
     loaded = load_source(source, options, example_inputs)
     tell("convert", 1, _STAGES)
-    bits = weight_bits or chip.weight_bits
+    bits = _weight_bits(weight_bits, chip)
     converted = convert_source(
         loaded, weight_bits=bits, first_layer=first_layer, limits=chip.limits, settings=settings
     )
+    if weight_bits is not None and bits < weight_bits:
+        note = f"{chip.name} has weights of {bits} bits, not {weight_bits}"
+        converted = replace(converted, notes=(note, *converted.notes))
     for note in converted.notes:
         _log.info("%s", note)
     tell("convert", 3, _STAGES)
@@ -204,6 +207,12 @@ def convert(
         output=paths.output,
         bundle=paths.bundle,
     )
+
+
+def _weight_bits(asked: int | None, chip: Target) -> int:
+    """As asked for or the target's usual width, and no wider than its limit."""
+    bits = asked or chip.weight_bits
+    return bits if chip.limits.weight_bits is None else min(bits, chip.limits.weight_bits)
 
 
 def _check_word(name: str, value: str | None, known: tuple[str | None, ...]) -> None:

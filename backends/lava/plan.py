@@ -9,7 +9,8 @@ from typing import Literal
 from snnc.backends.lava.limits import LOIHI1, LOIHI2
 from snnc.ir.arrays import Array
 from snnc.ir.codes import RunSettings
-from snnc.ir.errors import NotExecutable, UnknownBackend, UnsupportedByTarget
+from snnc.ir.errors import NotExecutable, UnknownBackend
+from snnc.ir.fit import check_fit
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.limits import Limits
 from snnc.ir.nodes import HostOp, Input, Node, Population, Product
@@ -89,12 +90,10 @@ def make_plan(
     limits = TARGETS[target]
     ranges = analyse(graph, settings, n_frames)
     check_width(graph, ranges, limits)
+    check_fit(graph, settings, limits, n_frames)
     schedule = make_schedule(graph, settings, limits.max_delay)
     nodes = tuple(node for node in graph.nodes.values() if _takes_part(graph, node))
-    plan = Plan(graph, settings, limits, conv, schedule, ranges, nodes)
-    if limits.payload_bits == 0:
-        _check_unit_spikes(plan)
-    return plan
+    return Plan(graph, settings, limits, conv, schedule, ranges, nodes)
 
 
 def _takes_part(graph: Graph, node: Node) -> bool:
@@ -102,29 +101,3 @@ def _takes_part(graph: Graph, node: Node) -> bool:
         return True
     feeds = isinstance(node, HostOp) or (isinstance(node, Input) and node.grid)
     return feeds and any(graph.is_event(p) for p in graph.outgoing(node.name))
-
-
-def _check_unit_spikes(plan: Plan) -> None:
-    """A chip without graded spikes passes +1 and nothing else."""
-    target = plan.limits.target
-    if plan.settings.code != "burst":
-        raise UnsupportedByTarget(
-            f"{target} has unit spikes only, code `{plan.settings.code}` needs graded ones",
-            hint="use --code burst, or --target loihi2",
-        )
-    for node in plan.nodes:
-        if not any(plan.graph.is_event(p) for p in plan.graph.outgoing(node.name)):
-            continue
-        where = node.module_path or node.name
-        if plan.graph.emits(node.name) == "value":
-            raise UnsupportedByTarget(
-                f"passes integers on as graded events, {target} has unit spikes only",
-                where=where,
-                hint="use --target loihi2",
-            )
-        if int(plan.ranges[node.name].out_lo.min()) < 0:
-            raise UnsupportedByTarget(
-                f"emits negative counts, the spikes of {target} carry no sign",
-                where=where,
-                hint="use --target loihi2",
-            )
