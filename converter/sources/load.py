@@ -17,7 +17,7 @@ from snnc.converter.sources.declare import declare_inputs
 from snnc.converter.sources.grids import InputGrid
 from snnc.converter.sources.model import EagerModel, SourceModel, SourceOptions
 from snnc.ir.arrays import Shape
-from snnc.ir.errors import BadInputFile, CannotLoad, MissingExtra, ShapeMismatch
+from snnc.ir.errors import BadInputFile, CannotLoad, MissingExtra, ShapeMismatch, WrongUsage
 
 if TYPE_CHECKING:
     import onnx
@@ -68,6 +68,7 @@ def load_source(
         ShapeMismatch: `input_shape` does not fit.
         ExportFailed: PyTorch cannot export it.
         MissingExtra: it needs PyTorch, which is not installed.
+        WrongUsage: a factory is given and the file holds the model itself.
     """
     options = options or SourceOptions()
     if isinstance(source, str | os.PathLike):
@@ -97,6 +98,12 @@ def _finish(
 ) -> SourceModel:
     from snnc.converter.sources.export import module_paths
 
+    if options.factory is not None and loaded.loader != "checkpoint":
+        raise WrongUsage(
+            "--factory is for files of weights; this one holds the model itself",
+            where=name,
+            hint="leave --factory out",
+        )
     model = loaded.onnx
     opset = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
     return SourceModel(

@@ -28,6 +28,7 @@ from snnc.ir.errors import (
     NewerFile,
     ShapeMismatch,
     UnsafePickle,
+    WrongUsage,
 )
 from tests.converter.sources.nets import ConvNet, conv_net
 
@@ -190,6 +191,11 @@ def test_bad_factories_are_named(net: ConvNet, tmp_path: Path, factory: str, mes
     torch.save(net.state_dict(), path)
     with pytest.raises(CannotLoad, match=message):
         load_source(path, SourceOptions(factory=factory, input_shape=SHAPE))
+
+
+def test_a_factory_for_a_file_that_holds_the_model_is_refused(saved: Path) -> None:
+    with pytest.raises(WrongUsage, match="--factory is for files of weights"):
+        load_source(saved, SourceOptions(factory=FACTORY))
 
 
 def test_a_pickled_module_is_refused_unless_trusted(net: ConvNet, tmp_path: Path) -> None:
