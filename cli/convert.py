@@ -45,9 +45,7 @@ from snnc.cli.terminal import Terminal
 @click.option(
     "--lava-conv",
     type=click.Choice(["sparse", "conv"]),
-    default="sparse",
-    show_default=True,
-    help="How a bundle writes convolutions.",
+    help="How a bundle writes convolutions.  [default: sparse]",
 )
 @source_options
 @force_option

@@ -120,7 +120,7 @@ def convert(
     code: str | None = None,
     schedule: str | None = None,
     first_layer: FirstLayer | None = None,
-    lava_conv: ConvStyle = "sparse",
+    lava_conv: ConvStyle | None = None,
     factory: str | None = None,
     input_shape: Shape | None = None,
     levels: int | None = None,
@@ -142,7 +142,7 @@ def convert(
         code: default event code of runs; None: the target's.
         schedule: default schedule of runs; None: the target's.
         first_layer: `host` or `chip`; None: on chip where the input has a grid.
-        lava_conv: how a bundle writes convolutions, `sparse` or `conv`.
+        lava_conv: how a bundle writes convolutions, `sparse` or `conv`; None: sparse.
         factory: `package.module:callable` that builds the module of a checkpoint.
         input_shape: with a batch axis of 1, where the source does not say it.
         levels: largest count, where the source does not say it.
@@ -160,12 +160,16 @@ def convert(
     start = time.perf_counter()
     tell = progress or silent
     _check_word("first_layer", first_layer, (None, *get_args(FirstLayer)))
-    _check_word("lava_conv", lava_conv, get_args(ConvStyle))
+    _check_word("lava_conv", lava_conv, (None, *get_args(ConvStyle)))
     chip = get_target(target)
     settings = RunSettings(
         code=code or chip.settings.code,  # type: ignore[arg-type]
         schedule=schedule or chip.settings.schedule,  # type: ignore[arg-type]
     )
+    if lava_conv is not None and not chip.bundle:
+        raise WrongUsage(
+            f"--lava-conv is for bundles, and `{chip.name}` has none", hint="--target loihi has"
+        )
     paths = _Paths.choose(source, output, chip, force=force)
     options = SourceOptions(
         factory=factory,
@@ -196,7 +200,7 @@ def convert(
         settings=settings,
         manifest=_manifest(converted, loaded.provenance, chip, bits),
     )
-    _write(file, paths, chip, lava_conv, force=force)
+    _write(file, paths, chip, lava_conv or "sparse", force=force)
     tell("convert", _STAGES, _STAGES)
     return Conversion(
         file=file,

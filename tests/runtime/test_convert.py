@@ -58,7 +58,7 @@ def test_outputs_are_checked_before_the_work(
 
 
 def test_words_are_checked() -> None:
-    with pytest.raises(WrongUsage, match="lava_conv is one of 'sparse', 'conv', not 'dense'"):
+    with pytest.raises(WrongUsage, match="lava_conv is one of None, 'sparse', 'conv', not 'dense'"):
         convert("m.pt", lava_conv="dense")  # type: ignore[arg-type]
     with pytest.raises(WrongUsage, match="first_layer"):
         convert("m.pt", first_layer="gpu")  # type: ignore[arg-type]
@@ -74,3 +74,8 @@ def test_the_file_says_where_it_comes_from(tmp_path: Path) -> None:
     assert shown["written_by"] == f"snnc {snnc.__version__}"
     assert (shown["weight_bits"], shown["code"]) == (5, "burst")
     assert max(p["bits"] for p in shown["projections"]) == 5
+
+
+def test_a_bundle_option_for_a_target_without_bundle_is_refused() -> None:
+    with pytest.raises(WrongUsage, match="`sim` has none"):
+        convert("m.pt", lava_conv="conv")
