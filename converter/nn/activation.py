@@ -82,8 +82,9 @@ class IntegerActivation(nn.Module):
 
     def _round(self, z: Tensor) -> Tensor:
         rounded = torch.floor(z + 0.5) if self.rounding == "half-up" else torch.round(z)
-        # PyTorch 2.6 cannot tell; its export then holds the longer form, which converts as well
-        exporting = getattr(torch.compiler, "is_exporting", bool)() or _is_tracing()
+        exporting = (
+            torch.compiler.is_exporting() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        )
         if torch.is_grad_enabled() and z.requires_grad and not exporting:
             # Exact in value: rounded - z is representable, as the two are less than a factor of
             # two apart, or rounded is zero.
@@ -101,7 +102,3 @@ class IntegerActivation(nn.Module):
         if not self.normalise:
             parts.append("normalise=False")
         return ", ".join(parts)
-
-
-def _is_tracing() -> bool:
-    return bool(torch.jit.is_tracing())  # type: ignore[attr-defined, no-untyped-call]
