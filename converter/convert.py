@@ -67,6 +67,16 @@ def convert_source(
         float_graph=lowered.graph,
         integer_graph=form.graph,
         onnx=lowered.onnx,
-        notes=lowered.notes,
+        notes=(*lowered.notes, *_several_inputs(source)),
         rounding=form.rounding.to_json(),
+    )
+
+
+def _several_inputs(source: SourceModel) -> tuple[str, ...]:
+    if len(source.inputs) == 1:
+        return ()
+    names = ", ".join(declared.name for declared in source.inputs)
+    return (
+        f"the model has {len(source.inputs)} inputs ({names}); DATA carries one array, so that "
+        "`snnc run`, `trace`, `verify` and `report` refuse it; engines take it from Python",
     )

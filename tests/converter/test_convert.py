@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+import torch
+
 from snnc.converter.convert import convert_source
+from snnc.converter.sources import SourceOptions, load_source
 from tests.converter.lower.nets import f32, from_text, weights
 
 BODY = "c = Conv(x, w) a = Clip(c, lo, hi) r = Round(a) d = Div(r, hi) y = Conv(d, u)"
@@ -30,3 +34,20 @@ def test_host_parts_travel_along() -> None:
     (host,) = converted.integer_graph.host_ops
     assert set(converted.onnx) == {"source", host.onnx}
     assert len(converted.notes) == 1
+
+
+@pytest.mark.torch
+def test_several_inputs_are_noted() -> None:
+    class Two(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.left, self.right = torch.nn.Linear(3, 2), torch.nn.Linear(4, 2)
+
+        def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+            return torch.round(torch.clamp(self.left(a) + self.right(b), 0, 4))
+
+    examples = (torch.zeros(1, 3), torch.zeros(1, 4))
+    options = SourceOptions(input_range=(0.0, 1.0), input_bits=4)
+    converted = convert_source(load_source(Two().eval(), options, examples))
+    assert len(converted.integer_graph.inputs) == 2
+    assert any("has 2 inputs (a, b)" in note for note in converted.notes)
