@@ -66,6 +66,8 @@ def save_model(
         raise DataError(f"{len(grids)} grids are given for {len(examples)} inputs", where=where)
     grids += [None] * (len(examples) - len(grids))
     program = export_module(model, examples, where)
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # paths of the user's machine
     buffer = io.BytesIO()
     with silence():
         torch.export.save(program, buffer)

@@ -76,6 +76,13 @@ def test_saved_model_loads_with_its_grid_and_module_paths(net: ConvNet, saved: P
     assert {"stem.0", "stem.1", "fire", "block.0", "fire2", "head"} <= paths
 
 
+def test_a_saved_model_holds_no_path_of_the_machine(saved: Path) -> None:
+    with zipfile.ZipFile(saved) as archive:
+        inner = zipfile.ZipFile(io.BytesIO(archive.read("program.pt2")))
+    here = str(Path(__file__).resolve().parents[3]).encode()
+    assert not [name for name in inner.namelist() if here in inner.read(name)]
+
+
 def test_every_tensor_of_the_program_can_be_read_in_pytorch(saved: Path) -> None:
     source = load_source(saved)
     assert source.eager is not None
