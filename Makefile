@@ -40,6 +40,7 @@ lint: setup
 
 # MNIST images: SNNC_DATA=folder that holds images/mnist_t10k.npz
 bench: setup
+	@[ -n "$(SNNC_DATA)" ] || { echo "make bench needs SNNC_DATA=FOLDER with images/mnist_t10k.npz"; exit 1; }
 	$(BIN)/python benchmarks/mnist.py --data "$(SNNC_DATA)/images"
 
 # The tables of docs/*.md, made from the registries.

@@ -45,7 +45,7 @@ from snnc.cli.terminal import Terminal
 def command(source: Path, model: Path, data: str, as_json: bool, **options: Any) -> None:
     """Compare MODEL with its SOURCE and engines with each other, layer by layer.
 
-    Both graphs are read from MODEL; nothing is converted again.
+    Both graphs are read from MODEL; SOURCE is not converted again.
 
     \b
     Example:

@@ -54,7 +54,7 @@ def verify(
     trust_pickle: bool = False,
     progress: Progress | None = None,
 ) -> Verification:
-    """Check the promises for a converted model; nothing is converted again.
+    """Check the promises for a converted model; both forms are read from its file.
 
     Args:
         source: what the model was converted from; None for a graph that was read as it is (NIR,
