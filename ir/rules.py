@@ -19,6 +19,16 @@ from snnc.ir.errors import GraphError
 
 Step: TypeAlias = Callable[..., Array]
 
+
+def requantise(x: Array, unit: Array, multiplier: Array) -> Array:
+    """What a quantised layer makes of its integer accumulator before it rounds, as x's dtype.
+
+    float32(x / unit) * multiplier in float32, x / unit being the accumulator.
+    """
+    accumulator = np.rint(x / unit).astype(np.float32)
+    return (accumulator * np.asarray(multiplier, dtype=np.float32)).astype(x.dtype)
+
+
 RULE_OPS: dict[str, Step] = {
     "add": np.add,
     "sub": np.subtract,
@@ -33,6 +43,8 @@ RULE_OPS: dict[str, Step] = {
     "floor": np.floor,
     "ceil": np.ceil,
     "trunc": np.trunc,
+    "single": lambda x: x.astype(np.float32).astype(x.dtype),
+    "requantise": requantise,
     "greater": lambda x, a: (x > a).astype(x.dtype),
     "greater-equal": lambda x, a: (x >= a).astype(x.dtype),
 }

@@ -12,7 +12,7 @@ from snnc.backends.dense.compiler import Compiler, Foreign, pooled, summed
 from snnc.backends.dense.fire import add_bias, lower_fire
 from snnc.backends.dense.quantised import byte_pool
 from snnc.ir.arrays import along
-from snnc.ir.neurons import IF, LIF, Accumulator, IntegerFire, Max, NeuronModel
+from snnc.ir.neurons import IF, LIF, Accumulator, IntegerFire, Max, NeuronModel, RescaledSum
 from snnc.ir.nodes import HostOp, Input, Population, Product
 
 ModelLowering: TypeAlias = Callable[[Compiler, Population, Any, DType], str]
@@ -90,6 +90,17 @@ def _leaked(c: Compiler, v: str, model: IF | LIF) -> str:
     return b.op("Mul", [b.op("Sign", [v], dtype), kept], dtype)
 
 
+def _rescaled(c: Compiler, node: Population, model: RescaledSum, dtype: DType) -> str:
+    """The table's entry that the membrane names."""
+    b = c.builder
+    at = b.cast(_accumulator(c, node, model, dtype), "i8")
+    first, last = b.constant(model.first), b.constant(model.counts.size - 1)
+    at = b.op("Max", [b.op("Sub", [at, first], "i8"), b.constant(0)], "i8")
+    at = b.op("Min", [at, last], "i8")
+    counts = b.constant(model.counts.reshape(-1), "f4")
+    return b.op("Gather", [counts, at], "f4")
+
+
 def _foreign(c: Compiler, node: Population, model: NeuronModel, dtype: DType) -> str:
     combine = _max if model.combine == "max" else _accumulator
     membrane = combine(c, node, model, dtype)
@@ -106,4 +117,5 @@ MODELS: dict[type[NeuronModel], ModelLowering] = {
     Max: _max,
     IF: _integrating,
     LIF: _integrating,
+    RescaledSum: _rescaled,
 }

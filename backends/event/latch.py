@@ -13,6 +13,7 @@ from snnc.backends.event.tables import (
     FIRE,
     INTEGRATE,
     LANES,
+    LOOKUP,
     PRODUCT,
     Lists,
     Program,
@@ -53,6 +54,8 @@ def _latch_plainly(
         _fire_by_search(node, room, state.lists, acc, theta)
     elif node.kind == INTEGRATE:
         _integrate(node, room, state.lists, acc, program.theta64, state.state)
+    elif node.kind == LOOKUP:
+        _look_up(node, room, state.lists, acc, theta)
     elif node.kind == PRODUCT:
         counters = state.counters[node.counter]
         _multiply(node, room, state.lists, acc, state.scratch, counters)
@@ -141,6 +144,25 @@ def _fire_by_search(node: Any, room: Any, lists: Lists, acc: Array, theta: Array
                 lists.neuron[room.events + n] = j
                 lists.payload[room.events + n] = k
                 n += 1
+    close_list(room, lists, n)
+
+
+@kernel
+def _look_up(node: Any, room: Any, lists: Lists, acc: Array, theta: Array) -> None:
+    """A table of counts, one entry for each membrane from `lo` on."""
+    n = 0
+    j = 0
+    for pixel in range(node.pixels):
+        lists.segments[room.segments + pixel] = n
+        for _ in range(node.channels):
+            at = np.int64(acc[node.acc + j]) - node.lo
+            at = min(max(at, 0), node.levels - 1)
+            k = np.int64(theta[node.theta + at])
+            if k != 0:
+                lists.neuron[room.events + n] = j
+                lists.payload[room.events + n] = k
+                n += 1
+            j += 1
     close_list(room, lists, n)
 
 

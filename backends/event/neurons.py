@@ -9,9 +9,9 @@ import numpy as np
 
 from snnc.backends.event.layout import Layout
 from snnc.backends.event.pools import Pool
-from snnc.backends.event.tables import ACCUMULATE, FIRE, FOREIGN, INTEGRATE, MAXIMUM
+from snnc.backends.event.tables import ACCUMULATE, FIRE, FOREIGN, INTEGRATE, LOOKUP, MAXIMUM
 from snnc.ir.arrays import Array, IntArray
-from snnc.ir.neurons import IF, LIF, Accumulator, IntegerFire, Max, NeuronModel
+from snnc.ir.neurons import IF, LIF, Accumulator, IntegerFire, Max, NeuronModel, RescaledSum
 from snnc.ir.nodes import Population
 
 _Lower = Callable[[Population, Any, Mapping[str, Pool], Layout], None]
@@ -69,6 +69,13 @@ def _lower_integrate(node: Population, row: Any, pools: Mapping[str, Pool], layo
     _add_theta(row, model.threshold.reshape(-1, 1), pools["theta64"], node, layout)
 
 
+def _lower_rescaled(node: Population, row: Any, pools: Mapping[str, Pool], _: Layout) -> None:
+    model = node.model
+    assert isinstance(model, RescaledSum)
+    row["kind"], row["lo"], row["levels"] = LOOKUP, model.first, model.counts.size
+    row["theta"] = pools["theta64" if row["wide"] else "theta32"].add(model.counts)
+
+
 def _add_theta(row: Any, theta: IntArray, pool: Pool, node: Population, layout: Layout) -> None:
     """Thresholds, shape (C or 1, L), as rows over a pixel's channels, one for each level."""
     channel = _channel_of(node)[layout.order()].reshape(layout.pixels, layout.channels)
@@ -95,4 +102,5 @@ _LOWERED: dict[type[NeuronModel], _Lower] = {
     Max: _lower_max,
     IF: _lower_integrate,
     LIF: _lower_integrate,
+    RescaledSum: _lower_rescaled,
 }

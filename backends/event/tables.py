@@ -14,7 +14,7 @@ import numpy as np
 from snnc.ir.arrays import Array, IntArray
 
 # What a node does when it latches.
-SOURCE, FIRE, ACCUMULATE, MAXIMUM, INTEGRATE, PRODUCT, FOREIGN = range(7)
+SOURCE, FIRE, ACCUMULATE, MAXIMUM, INTEGRATE, PRODUCT, LOOKUP, FOREIGN = range(8)
 # How a projection delivers: a window on positions, the same with groups, all to all, listed
 # synapses, one to one.
 WINDOW, GROUPED, DENSE, SPARSE, ONE_TO_ONE = range(5)
@@ -39,11 +39,11 @@ NODE = np.dtype(
             "first",  # its projections: first … last - 1
             "last",
             "list",  # event list that it fills when it latches
-            "theta",  # thresholds: offset in the pool of the membrane's width
-            "levels",
+            "theta",  # thresholds (lookup: counts): offset in the pool of the membrane's width
+            "levels",  # lookup: entries of the table
             "theta_pitch",  # between levels
             "theta_step",  # between pixels
-            "lo",
+            "lo",  # smallest count; lookup: the membrane that stands first in the table
             "seen",  # maximum: offset in `seen` and `inputs`
             "state",  # membrane across frames: offset in `state`
             "leak_multiplier",

@@ -21,7 +21,7 @@ _RESERVED = (
     "BURST", "GRADED", "INPUTS", "PERIOD", "START", "WINDOW", "Path", "SignMode", "np", "w",
     "build", "counts", "frames_per_sample", "n_ticks",
     "Accumulator", "Conv", "Delay", "Dense", "IntegerFire", "IntegrateAndFire", "MaxSynapses",
-    "Maximum", "Product", "Source", "Sparse",
+    "Maximum", "Product", "RescaledSum", "Source", "Sparse",
     "conv_matrix", "dense_matrix", "diagonal_matrix", "high_byte", "listed_matrix", "low_byte",
     "pool_matrix", "taken_from",
 )  # fmt: skip

@@ -10,7 +10,7 @@ from snnc.backends.lava.plan import Plan
 from snnc.backends.lava.text import Call, quoted
 from snnc.ir.arrays import Array, along
 from snnc.ir.errors import UnsupportedByTarget
-from snnc.ir.neurons import IF, LIF, Accumulator, IntegerFire, Max, NeuronModel
+from snnc.ir.neurons import IF, LIF, Accumulator, IntegerFire, Max, NeuronModel, RescaledSum
 from snnc.ir.nodes import HostOp, Input, Node, Population, Product
 
 INT32 = np.iinfo(np.int32)
@@ -111,6 +111,17 @@ def integrate_and_fire(plan: Plan, node: Population, key: str) -> Call:
     return Call("processes.integrate", "IntegrateAndFire", _common(plan, node, key, own))
 
 
+def rescaled_sum(plan: Plan, node: Population, key: str) -> Call:
+    """A table of two operands."""
+    model = node.model
+    assert isinstance(model, RescaledSum)
+    own = {
+        "counts": plan.store(f"{key}.counts", model.counts.reshape(-1).astype(np.int32)),
+        "first": repr(model.first),
+    }
+    return Call("processes.rescaled", "RescaledSum", _common(plan, node, key, own))
+
+
 def level_maps(thresholds: Array, ndim: int, axis: int) -> Array:
     """Thresholds (C or 1, L) as (L, …), each level broadcastable to a shape of `ndim` axes."""
     extent = [1] * ndim
@@ -152,6 +163,7 @@ POPULATIONS: Mapping[type[NeuronModel], PopulationLowering] = {
     Max: maximum,
     IF: integrate_and_fire,
     LIF: integrate_and_fire,
+    RescaledSum: rescaled_sum,
 }
 
 NODES: Mapping[type[Node], NodeLowering] = {Input: source, HostOp: source, Product: product}

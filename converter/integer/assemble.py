@@ -139,6 +139,9 @@ class _Assembler:
             built = replace(built, step=_collapsed(self.plan.channel_step(node)))
             self._finish_population(built, self._arriving(node, [self.projections[p.name]]))
             return
+        if node.name in self.options.two_operands:
+            self._add_two_operands(node)
+            return
         step = self.plan.step[node.name]
         sign = np.ones(node.n_channels, dtype=np.int64)
         incoming = [self._quantise(p, sign) for p in self.graph.incoming(node.name)]
@@ -159,6 +162,14 @@ class _Assembler:
             built = replace(built, step=_collapsed(step))
         self._finish_population(built, into)
         self._note_membrane(node, built, step * sign)
+
+    def _add_two_operands(self, node: Population) -> None:
+        """A sum whose operands stay apart: nothing is rounded."""
+        kept = self.options.two_operands[node.name]
+        for p in kept.projections:
+            self._keep(p)
+        built = _integer(node, kept.model, np.zeros((), dtype=np.int64))
+        self._finish_population(built, self._arriving(node, list(kept.projections)))
 
     def _finish_population(self, node: Population, into: Arriving) -> None:
         self.nodes.append(node)

@@ -1,4 +1,4 @@
-"""Exact comparison of staircases with the rules they were made from."""
+"""Exact comparison of staircases and tables with the rules they were made from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from snnc.converter.integer.form import IntegerForm
 from snnc.converter.integer.staircase import Reach, climb, evaluate, sample_integers, takes_all
 from snnc.ir.graph import Graph
-from snnc.ir.neurons import FloatFire, IntegerFire
+from snnc.ir.neurons import FloatFire, IntegerFire, RescaledSum
 from snnc.ir.nodes import Population
 from snnc.ir.ranges import analyse
 
@@ -52,6 +52,9 @@ def check_staircases(
         if not isinstance(node.model, FloatFire) or not isinstance(built, Population):
             continue
         model = built.model
+        if isinstance(model, RescaledSum):
+            checks.append(_check_pairs(graph, form, node, model))
+            continue
         assert isinstance(model, IntegerFire)
         bounds = ranges[node.name]
         reach = Reach(form.membrane_steps[node.name], bounds.i_lo, bounds.i_hi)
@@ -61,3 +64,22 @@ def check_staircases(
         complete = takes_all(reach, most)
         checks.append(StaircaseCheck(node.name, i.size, int(different.sum()), complete))
     return checks
+
+
+def _check_pairs(
+    graph: Graph, form: IntegerForm, node: Population, model: RescaledSum
+) -> StaircaseCheck:
+    """Compare a table with its rule at every pair of counts that its operands can have."""
+    assert isinstance(node.model, FloatFire)
+    bounds = analyse(form.graph)
+    membranes, reals = [], []
+    for p in form.graph.incoming(node.name):
+        counts = np.arange(bounds[p.source].out_lo.min(), bounds[p.source].out_hi.max() + 1)
+        step = np.asarray(getattr(graph.nodes[p.source], "step", 1.0)).flat[0]
+        membranes.append(counts * p.map.weight.flat[0] * 2**p.exponent)
+        reals.append(counts * step * graph.projections[p.name].map.weight.flat[0])
+    i = (membranes[0][:, None] + membranes[1]).reshape(1, -1)
+    real = (reals[0][:, None] + reals[1]).reshape(1, -1) + node.bias.flat[0]
+    expected, _ = node.model.latch(real, {}, 0)
+    different = int((model.latch(i, {}, 0)[0] != expected).sum())
+    return StaircaseCheck(node.name, i.size, different, complete=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from snnc.converter.integer.assemble import Assembly, assemble
 from snnc.converter.integer.facts import Rounding
+from snnc.converter.integer.operands import two_operand_sums
 from snnc.converter.integer.plan import Options, Plan
 from snnc.converter.integer.sites import emits_free, origin
 from snnc.converter.integer.solve import ANY_EXPONENT
@@ -69,9 +70,9 @@ def integer_form(
         raise GraphError(f"weights have {MIN_BITS} … {MAX_BITS} bits, not {weight_bits}")
     _check_outputs(graph.validate())
     most = ANY_EXPONENT if limits.max_exponent is None else limits.max_exponent
+    bits, most = min(weight_bits, limits.weight_bits or MAX_BITS), min(most, ANY_EXPONENT)
     options = Options(
-        bits=min(weight_bits, limits.weight_bits or MAX_BITS),
-        max_exponent=min(most, ANY_EXPONENT),
+        bits=bits, max_exponent=most, two_operands=two_operand_sums(graph, bits, most)
     )
     settings = settings or RunSettings()
     spare = 0

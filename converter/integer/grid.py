@@ -16,6 +16,8 @@ from snnc.ir.arrays import Array, BoolArray, FloatArray, IntArray
 FLOAT32_ROUNDING = 2.0**-22
 """Relative error that two float32 roundings on each side leave: a product, then a fold."""
 
+_FLOAT64_ROUNDING = 2.0**-51
+_PRODUCT_BITS = 48
 _CANDIDATE_CELLS = 1 << 22
 _MAX_ROUNDS = 64
 
@@ -102,11 +104,27 @@ def _verify(magnitude: FloatArray, step: FloatArray) -> tuple[BoolArray, FloatAr
 
 
 def _refine(magnitude: FloatArray, step: FloatArray) -> FloatArray:
-    """The step itself where it reproduces its row exactly, else the best fit to the row."""
+    """The step itself where it reproduces its row exactly, else the best fit to the row.
+
+    The step of a quantised layer is the product of two float32 scales: 48 bits hold it.
+    """
     count = np.rint(magnitude / step[:, None])
-    exact = (count * step[:, None] == magnitude).all(axis=1)
-    fit = (magnitude * count).sum(axis=1) / (count * count).sum(axis=1)
-    return np.where(exact, step, fit)
+    product = _with_bits(step, _PRODUCT_BITS)
+    step = np.where(_reproduces(product, count, magnitude), product, step)
+    exact = _reproduces(step, count, magnitude)
+    best = (magnitude * count).sum(axis=1) / (count * count).sum(axis=1)
+    return np.where(exact, step, best)
+
+
+def _reproduces(step: FloatArray, count: FloatArray, magnitude: FloatArray) -> BoolArray:
+    off = np.abs(count * step[:, None] - magnitude)
+    return np.asarray((off <= _FLOAT64_ROUNDING * magnitude).all(axis=1))
+
+
+def _with_bits(values: FloatArray, n_bits: int) -> FloatArray:
+    """Values rounded to a mantissa of `n_bits`."""
+    mantissa, exponent = np.frexp(values)
+    return np.ldexp(np.rint(np.ldexp(mantissa, n_bits)), exponent - n_bits)
 
 
 def _is_near_integer(quotient: Array) -> BoolArray:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from snnc.converter.integer.grid import Grids, detect_grids
+from snnc.converter.integer.operands import TwoOperands
 from snnc.converter.integer.rows import Rows, effective_rows
 from snnc.converter.integer.sites import (
     first_target,
@@ -37,12 +38,14 @@ class Options:
         max_exponent: largest power of two on weights.
         narrow: sites where no channel may use magnitude 2^(bits-1).
         coarser: by site: log2 of how much coarser than planned each channel's step is.
+        two_operands: populations that keep their two operands apart.
     """
 
     bits: int
     max_exponent: int = ANY_EXPONENT
     narrow: frozenset[str] = frozenset()
     coarser: Mapping[str, IntArray] = field(default_factory=dict)
+    two_operands: Mapping[str, TwoOperands] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

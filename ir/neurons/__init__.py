@@ -4,6 +4,7 @@ from snnc.ir.neurons.base import NEURONS, Combine, Emission, NeuronModel, State
 from snnc.ir.neurons.fire import FloatFire, IntegerFire
 from snnc.ir.neurons.integrate import IF, LIF, Reset
 from snnc.ir.neurons.passing import Accumulator, Max
+from snnc.ir.neurons.rescaled import RescaledSum
 from snnc.ir.registry import import_submodules
 
 import_submodules(__name__, __path__)
@@ -19,6 +20,7 @@ __all__ = [
     "IntegerFire",
     "Max",
     "NeuronModel",
+    "RescaledSum",
     "Reset",
     "State",
 ]
