@@ -8,7 +8,6 @@ population becomes a `RescaledSum`: operand a arrives with weight 2^shift, opera
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -127,16 +126,12 @@ def _all_counts(node: Population, operands: tuple[_Operand, _Operand]) -> IntArr
 def _counts(node: Population, real: FloatArray) -> IntArray:
     """The rule, of one channel for all."""
     assert isinstance(node.model, FloatFire)
-    ops = tuple(
-        replace(op, args=tuple(a.flat[0] for a in op.args)) for op in node.model.rule.ops
-    )
+    ops = tuple(replace(op, args=tuple(a.flat[0] for a in op.args)) for op in node.model.rule.ops)
     counts = replace(node.model.rule, ops=ops)(real.reshape(1, -1))
     return counts.reshape(real.shape).astype(np.int64)
 
 
-def _one_integer_does(
-    node: Population, operands: tuple[_Operand, _Operand], bits: int
-) -> bool:
+def _one_integer_does(node: Population, operands: tuple[_Operand, _Operand], bits: int) -> bool:
     """Is the rule of the weights' common grid right for all pairs?"""
     a, b = operands
     grid = detect_grids(np.array([[a.weight, b.weight]]), bits)

@@ -29,6 +29,7 @@ from processes.max_synapses import MaxSynapses
 from processes.passing import Accumulator, Maximum
 from processes.product import Product
 from processes.recorder import Recorder
+from processes.rescaled import RescaledSum
 from processes.source import Source
 
 def run(first, out, steps):
@@ -68,6 +69,16 @@ def fire_with_bias():
     x.s_out.connect(delay.a_in)
     delay.a_out.connect(fire.a_in)
     return run(x, fire.s_out, 6)
+
+@case
+def rescaled():
+    x = source([[0, 9], [3, -9], [2, 1]], 1, 3, GRADED)
+    total = RescaledSum(
+        counts=np.array([5, -1, 4, 7]), first=1, shape=(2,),
+        start=1, window=1, period=3, code=GRADED, name="total",
+    )
+    x.s_out.connect(total.a_in)
+    return run(x, total.s_out, 8)
 
 @case
 def accumulator_in_burst():
@@ -141,6 +152,7 @@ EXPECTED: dict[str, list[list[int]]] = {
     "source_graded": [[0, 0, 2], [0, 1, -3], [2, 0, 1]],
     # frame 0: v = (3, 1 + 3): counts -1 + 2, -1 + 2; frame 1: v = (-5, 0 + 3): -1, -1 + 1
     "fire_with_bias": [[2, 0, 1], [2, 1, 1], [5, 0, -1]],
+    "rescaled": [[1, 0, 5], [1, 1, 7], [4, 0, 4], [4, 1, 5], [7, 0, -1], [7, 1, 5]],
     "accumulator_in_burst": [[4, 0, 13], [10, 0, 11]],
     "delay_of_two": [[2, 0, 7], [3, 0, 8], [4, 0, 9]],
     # max(2, -1) = 2; max(-1, -3) = -1; then max(-2, -2) = -2 and max(-2, 0) = 0
