@@ -67,7 +67,7 @@ class _Operand:
     @property
     def real(self) -> FloatArray:
         """Real value of every count."""
-        return np.arange(self.lo, self.hi + 1) * self.weight
+        return np.arange(self.lo, self.hi + 1, dtype=np.float64) * self.weight
 
 
 def _operands(graph: Graph, node: Population) -> tuple[_Operand, _Operand] | None:
@@ -139,7 +139,7 @@ def _one_integer_does(node: Population, operands: tuple[_Operand, _Operand], bit
         return False
     step = float(grid.step[0])
     lines = [np.arange(o.lo, o.hi + 1) * round(o.weight / step) for o in operands]
-    i = lines[0][:, None] + lines[1][None, :]
+    i = (lines[0][:, None] + lines[1][None, :]).astype(np.float64)
     bias = float(node.bias.flat[0]) / step
     if abs(bias - round(bias)) > np.finfo(np.float32).eps * max(abs(bias), 1):
         return False

@@ -34,4 +34,4 @@ def test_ranges() -> None:
 @pytest.mark.parametrize("shape", [(3, 3), (12,), (0, 4)])
 def test_a_table_of_another_shape(shape: tuple[int, ...]) -> None:
     with pytest.raises(GraphError):
-        RescaledSum(first=0, shift=2, counts=np.zeros(shape)).validate((1,), 0)
+        RescaledSum(first=0, shift=2, counts=np.zeros(shape, dtype=np.int64)).validate((1,), 0)
