@@ -36,6 +36,8 @@ class Projection:
             gather[j], -1 takes nothing. No source neuron stands twice. None: as they come.
         exponent: power of two on the integer weights, >= 0.
         delay: ticks beyond the one that every event takes, >= 0.
+        frames: how many frames ago the source emitted what arrives, >= 0; nothing arrives in a
+            sample's first `frames` frames. A cycle of projections needs one with frames > 0.
         magnitude: float form: |W_n| … |W_1| of a folded chain, shape of the weight, where it
             differs from |weight|; for the verification bound.
     """
@@ -48,6 +50,7 @@ class Projection:
     gather: IntArray | None = None
     exponent: int = 0
     delay: int = 0
+    frames: int = 0
     magnitude: FloatArray | None = None
 
     def __post_init__(self) -> None:
@@ -94,14 +97,15 @@ class Graph:
     """An immutable directed multigraph of nodes and projections.
 
     Args:
-        nodes: in any order; the graph keeps them in topological order, ties as given.
+        nodes: in any order; the graph keeps them in topological order, ties as given. Projections
+            that bring what an earlier frame emitted do not count for the order.
         projections: in any order.
         form: `float` (projections act on real values) or `integer`.
         name: of the model.
         metadata: JSON values that travel with the graph.
 
     Raises:
-        GraphError: a duplicate name, an unknown end or a cycle.
+        GraphError: a duplicate name, an unknown end or a cycle within one frame.
     """
 
     def __init__(
@@ -122,7 +126,7 @@ class Graph:
         )
         self._network = self._connect(given)
         self.nodes: Mapping[str, Node] = MappingProxyType(
-            {name: given[name] for name in _topological(self._network, given)}
+            {name: given[name] for name in _topological(self._within_frame(), given)}
         )
 
     def _connect(self, nodes: Mapping[str, Node]) -> nx.MultiDiGraph[str]:
@@ -133,6 +137,15 @@ class Graph:
                 if end not in nodes:
                     raise GraphError(f"there is no node `{end}`", where=f"projection {p.name}")
             network.add_edge(p.source, p.target, key=p.name)
+        return network
+
+    def _within_frame(self) -> nx.MultiDiGraph[str]:
+        """The network without what comes from earlier frames."""
+        later = [(p.source, p.target, p.name) for p in self.projections.values() if p.frames]
+        if not later:
+            return self._network
+        network = self._network.copy()
+        network.remove_edges_from(later)
         return network
 
     def incoming(self, name: str) -> list[Projection]:
@@ -254,6 +267,6 @@ def _topological(network: nx.MultiDiGraph[str], given: Mapping[str, Node]) -> li
     except nx.NetworkXUnfeasible:
         cycle = " -> ".join(source for source, *_ in nx.find_cycle(network))
         raise GraphError(
-            f"projections form a cycle: {cycle}",
-            hint="recurrent projections are not supported; unroll the recurrence over frames",
+            f"projections form a cycle within one frame: {cycle}",
+            hint="a recurrent projection brings what an earlier frame emitted: frames=1",
         ) from None

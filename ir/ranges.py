@@ -130,9 +130,7 @@ def arriving_range(
     total = np.zeros((6, n_channels), dtype=np.float64)
     exact = np.zeros((6, n_channels), dtype=np.int64)
     for p in projections:
-        source = graph.nodes[p.source]
-        out_lo = expand(source, known[p.source].out_lo)
-        out_hi = expand(source, known[p.source].out_hi)
+        out_lo, out_hi = _emitted(graph, p, known)
         if _takes_max(graph, p):
             part = _max_bounds(p, out_lo, out_hi, n_channels)
         else:
@@ -147,6 +145,27 @@ def arriving_range(
             )
         exact += part.astype(np.int64)
     return Arriving(*exact)
+
+
+def _emitted(
+    graph: Graph, p: Projection, known: Mapping[str, NodeRange]
+) -> tuple[IntArray, IntArray]:
+    """Bounds of what a projection's source emits, one for each neuron.
+
+    A source that comes later in the order (a recurrent projection) has the bounds of its counts.
+    What an earlier frame emitted is absent, 0, at a sample's start.
+    """
+    source = graph.nodes[p.source]
+    if p.source in known:
+        out_lo = expand(source, known[p.source].out_lo)
+        out_hi = expand(source, known[p.source].out_hi)
+    else:
+        assert isinstance(source, Population)
+        lo, hi = source.model.count_range(source.shape, source.channel_axis)
+        out_lo, out_hi = np.full(source.size, lo), np.full(source.size, hi)
+    if p.frames:
+        return np.minimum(out_lo, 0), np.maximum(out_hi, 0)
+    return out_lo, out_hi
 
 
 def population_range(node: Population, into: Arriving, n_frames: int = 1) -> NodeRange:

@@ -4,6 +4,9 @@ An event emitted at tick t arrives at t + 1 + delay. A node integrates the ticks
 latches at the last of them, `start`, and emits from that very tick on:
 
     tick = start + n * period + slot,   n = sample * T + frame,   0 <= slot < window
+
+What a projection with `frames` brings was emitted that many periods before the window in which
+it arrives.
 """
 
 from __future__ import annotations
@@ -12,8 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from snnc.ir.codes import RunSettings
-from snnc.ir.errors import GraphError, UnsupportedByTarget
-from snnc.ir.graph import Graph
+from snnc.ir.errors import GraphError, NotExecutable, UnsupportedByTarget
+from snnc.ir.graph import Graph, Projection
 from snnc.ir.nodes import HostOp, Input, Output, Population
 
 _MOST_LEVELS = 2**31
@@ -83,21 +86,22 @@ def make_schedule(graph: Graph, settings: RunSettings, max_delay: int | None = N
 
     Raises:
         UnsupportedByTarget: a balancing delay is longer than `max_delay`.
+        NotExecutable: a loop takes longer than the frames between which it is closed.
     """
     window = window_length(graph, settings)
     start: dict[str, int] = {}
     for name, node in graph.nodes.items():
         if isinstance(node, Output) or (isinstance(node, Input) and not node.grid):
             continue
-        arriving = [p for p in graph.incoming(name) if graph.is_event(p)]
+        arriving = [p for p in graph.incoming(name) if graph.is_event(p) and not p.frames]
         start[name] = max((start[p.source] + p.delay + window for p in arriving), default=0)
+    period = window if settings.schedule == "pipelined" else max(start.values()) + window
     delay = {
-        p.name: _delay(p.delay, start[p.target] - window - start[p.source], settings)
+        p.name: _delay(p, start[p.target] - start[p.source], window, period, settings)
         for p in graph.projections.values()
         if graph.is_event(p)
     }
     _check_delays(delay, max_delay)
-    period = window if settings.schedule == "pipelined" else max(start.values()) + window
     return Schedule(window, period, start, delay)
 
 
@@ -108,8 +112,24 @@ def _fires(graph: Graph, name: str) -> bool:
     return graph.emits(name) == "count"
 
 
-def _delay(own: int, balanced: int, settings: RunSettings) -> int:
-    return balanced if settings.schedule == "pipelined" else own
+def _delay(p: Projection, ahead: int, window: int, period: int, settings: RunSettings) -> int:
+    """Ticks that a projection's events wait.
+
+    Args:
+        ahead: ticks by which its target starts after its source.
+    """
+    if settings.schedule == "pipelined":
+        ticks = ahead - window + p.frames * period
+        if ticks < 0:
+            raise NotExecutable(
+                f"closes a loop that takes {window - ahead} ticks, a frame follows after {period}",
+                where=f"projection {p.name}",
+                hint="use the sequential schedule",
+            )
+        return ticks
+    if p.frames:  # behind the latch of the frame before, and no earlier than need be
+        return max(ahead, 0) + (p.frames - 1) * period
+    return p.delay
 
 
 def _check_delays(delay: Mapping[str, int], max_delay: int | None) -> None:

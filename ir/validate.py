@@ -10,7 +10,7 @@ import numpy as np
 from snnc.ir.arrays import size_of
 from snnc.ir.errors import GraphError
 from snnc.ir.maps import Identity
-from snnc.ir.nodes import HostOp, Input, Node, Output, Population
+from snnc.ir.nodes import HostOp, Input, Node, Output, Population, Product
 
 if TYPE_CHECKING:
     from snnc.ir.graph import Graph, Projection
@@ -70,10 +70,14 @@ def _check_population(graph: Graph, node: Population) -> None:
 def _check_projection(graph: Graph, p: Projection) -> None:
     where = f"projection {p.name}"
     source, target = graph.nodes[p.source], graph.nodes[p.target]
-    if p.exponent < 0 or p.delay < 0:
+    if p.exponent < 0 or p.delay < 0 or p.frames < 0:
         raise GraphError(
-            f"exponent and delay are not negative, got {p.exponent} and {p.delay}", where=where
+            f"exponent, delay and frames are not negative, got {p.exponent}, {p.delay} and "
+            f"{p.frames}",
+            where=where,
         )
+    if p.frames:
+        _check_frames(graph, p, where)
     if isinstance(source, Input) and not source.grid and not isinstance(target, HostOp):
         raise GraphError(
             f"analog input `{source.name}` reaches `{target.name}` without a grid",
@@ -89,6 +93,34 @@ def _check_projection(graph: Graph, p: Projection) -> None:
         raise GraphError("a weight is not finite", where=where)
     if isinstance(target, Output) and not _is_reading(p):
         raise GraphError("an output reads through an identity with weight 1", where=where)
+
+
+def _check_frames(graph: Graph, p: Projection, where: str) -> None:
+    """What an earlier frame emitted arrives at sums only, and a loop has to be bounded."""
+    if p.delay:
+        raise GraphError("its delay follows from its frames, it has none of its own", where=where)
+    target = graph.nodes[p.target]
+    is_sum = isinstance(target, Population) and target.model.combine == "sum"
+    if not (is_sum or isinstance(target, Product)):
+        raise GraphError(
+            f"only populations that sum take what an earlier frame emitted, not {target.kind}",
+            where=where,
+        )
+    order = list(graph.nodes)
+    if order.index(p.source) >= order.index(p.target) and not closes_loop(graph, p):
+        raise GraphError(
+            f"`{p.source}` passes values on in a loop: nothing bounds them",
+            where=where,
+            hint="let a population that fires close the loop",
+        )
+
+
+def closes_loop(graph: Graph, p: Projection) -> bool:
+    """Can what a projection brings be bounded before its source is?"""
+    source = graph.nodes[p.source]
+    return isinstance(source, Population) and (
+        source.model.combine == "sum" and source.model.emits == "count"
+    )
 
 
 def _is_reading(p: Projection) -> bool:

@@ -124,4 +124,5 @@ def _projection(p: Projection) -> dict[str, Any]:
         "bits": None if empty else bits(int(np.min(weight)), int(np.max(weight))),
         "exponent": p.exponent,
         "delay": p.delay,
+        "frames": p.frames,
     }

@@ -41,6 +41,7 @@ class Compiler:
         bytes: by node: its counts as unsigned bytes, tensor and zero point.
         states: by graph input that holds state: the output that replaces it, and its shape.
         foreign: populations that run outside of ONNX Runtime, in topological order.
+        past: what nodes emitted some frames ago, by name and number of frames.
     """
 
     graph: Graph
@@ -52,6 +53,7 @@ class Compiler:
     bytes: dict[str, tuple[str, int]] = field(default_factory=dict)
     states: dict[str, tuple[str, Shape]] = field(default_factory=dict)
     foreign: list[Foreign] = field(default_factory=list)
+    past: dict[tuple[str, int], Wire] = field(default_factory=dict)
 
     def arriving(self, projections: list[Projection], n_channels: int = 1) -> Arriving:
         """Bounds of what projections bring, per channel of the target."""
@@ -59,7 +61,7 @@ class Compiler:
 
     def operand(self, p: Projection, dtype: DType) -> str:
         """What a projection's map takes, (rows, *map.in_shape)."""
-        b, wire = self.builder, self.wires[p.source]
+        b, wire = self.builder, self.brought(p)
         if p.gather is None and wire.shape == p.map.in_shape:
             return b.cast(wire.name, dtype)
         flat = b.flat(wire)
@@ -72,10 +74,38 @@ class Compiler:
         """(rows, *shape) as (rows, *to)."""
         return name if shape == to else self.builder.reshape(name, to)
 
+    def brought(self, p: Projection) -> Wire:
+        """What a projection takes from its source: of this frame, or of an earlier one."""
+        return self._past(p.source, p.frames) if p.frames else self.wires[p.source]
+
+    def _past(self, name: str, frames: int) -> Wire:
+        """What a node emitted some frames ago: a graph input of its own."""
+        if (name, frames) not in self.past:
+            node = self.graph.nodes[name]
+            low, high = self._emitted(name)
+            largest = max(-low, high, 0)
+            dtype = dtype_for(largest)
+            tensor = self.builder.input(f"past {frames}:{name}", dtype, node.shape)
+            self.past[name, frames] = Wire(tensor, node.shape, dtype, largest, low < 0)
+        return self.past[name, frames]
+
+    def _emitted(self, name: str) -> tuple[int, int]:
+        r = self.ranges[name]
+        return int(r.out_lo.min()), int(r.out_hi.max())
+
+    def remember(self) -> None:
+        """Hand what every node emits on to the frames that take it; all nodes are done."""
+        for name, frames in list(self.past):
+            for n in range(frames, 0, -1):
+                self._past(name, n)
+        for (name, frames), wire in self.past.items():
+            newer = self.past[name, frames - 1] if frames > 1 else self.wires[name]
+            new = self.builder.op("Identity", [newer.name], wire.dtype)
+            self.states[wire.name] = new, wire.shape
+
     def wire(self, name: str, node: str, tensor: str, shape: Shape) -> Wire:
         """Note the value of a node, in the narrowest type that holds it."""
-        r = self.ranges[node]
-        low, high = int(r.out_lo.min()), int(r.out_hi.max())
+        low, high = self._emitted(node)
         largest = max(-low, high, 0)
         tensor = self.builder.cast(tensor, dtype_for(largest))
         wire = Wire(tensor, shape, dtype_for(largest), largest, low < 0)
@@ -164,7 +194,7 @@ def wide(c: Compiler, p: Projection, dtype: DType) -> str:
 
 def narrow_digits(c: Compiler, p: Projection) -> list[Projection]:
     """Projections with the weights' base-256 digits whose sums fit float32; [] if none do."""
-    if c.wires[p.source].dtype != "f4":
+    if c.brought(p).dtype != "f4":
         return []
     plain = replace(p, exponent=0)
     if largest_sum(c, plain) <= EXACT["f4"]:

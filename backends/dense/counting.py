@@ -75,6 +75,7 @@ class NodeTally:
 
     Attributes:
         spikes: sums of |k|.
+        frames: how many frames ago the events were emitted; 0: in this frame.
         fires: does it emit counts (and not values, which are no spikes)?
         events: sums of k != 0; None where every event is a unit spike, so that both are equal.
     """
@@ -85,6 +86,7 @@ class NodeTally:
     fires: bool
     spikes: Sums
     events: Sums | None
+    frames: int = 0
 
     @property
     def tensors(self) -> list[str]:
@@ -104,10 +106,11 @@ class NodeTally:
         def total(sums: IntArray, column: tuple[int, int]) -> IntArray:
             return sums[:, column[0]] * column[1]
 
-        nodes[self.name] += NodeCounters(
-            events=int(total(events, self.total).sum()),
-            spikes=int(total(spikes, self.total).sum()) if self.fires else 0,
-        )
+        if not self.frames:  # else the node's events have been counted when it emitted them
+            nodes[self.name] += NodeCounters(
+                events=int(total(events, self.total).sum()),
+                spikes=int(total(spikes, self.total).sum()) if self.fires else 0,
+            )
         for r in self.reads:
             reached = int(total(events, r.fan_out).sum())
             if r.takes_max:
@@ -125,18 +128,29 @@ class NodeTally:
 
 
 def tally_node(
-    b: Builder, graph: Graph, name: str, wire: Wire, code: Tensor | None, unit_spikes: bool
+    b: Builder,
+    graph: Graph,
+    name: str,
+    wire: Wire,
+    code: Tensor | None,
+    unit_spikes: bool,
+    frames: int = 0,
 ) -> NodeTally:
     """Add the sums of one node to the graph.
 
     Args:
         code: the counts as unsigned bytes, tensor and zero point, where they exist.
         unit_spikes: does the node's code send |k| unit spikes for a count k?
+        frames: of the projections that take these events.
     """
     size = graph.nodes[name].size
     columns = Columns(size)
     total = columns.add(np.ones(size, dtype=np.int64))
-    reads = tuple(_reads(graph, p, columns) for p in graph.outgoing(name) if graph.is_event(p))
+    reads = tuple(
+        _reads(graph, p, columns)
+        for p in graph.outgoing(name)
+        if graph.is_event(p) and p.frames == frames
+    )
     if code is not None and code[1] == 0 and digit_bits("u1", wire.largest, size) >= 2:
         wire = replace(wire, name=code[0], dtype="u1")
     k = b.flat(wire)
@@ -144,11 +158,11 @@ def tally_node(
     spikes = weighted_sums(b, magnitude, columns.matrix(), wire.largest)
     fires = graph.emits(name) == "count"
     if unit_spikes or wire.largest == 1:
-        return NodeTally(name, total, reads, fires, spikes, None)
+        return NodeTally(name, total, reads, fires, spikes, None, frames)
     one = b.constant(1, wire.dtype)
     fired = b.op("Min", [magnitude, one], wire.dtype)
     events = weighted_sums(b, fired, columns.matrix(), 1)
-    return NodeTally(name, total, reads, fires, spikes, events)
+    return NodeTally(name, total, reads, fires, spikes, events, frames)
 
 
 def _reads(graph: Graph, p: Projection, columns: Columns) -> Reads:

@@ -106,7 +106,7 @@ class DenseSession:
     ) -> Iterator[tuple[Any, dict[str, Array]]]:
         """Chunks of samples; where membranes live across frames, frame after frame."""
         n_samples, n_frames = next(iter(read.values())).shape[:2]
-        has_state = any(p.model.has_state for p in self.graph.populations)
+        has_state = any(p.model.has_state for p in self.graph.populations) or self.program.states
         size = self._batch() if has_state else max(1, self._batch() // n_frames)
         for first in range(0, n_samples, size):
             chunk = slice(first, min(first + size, n_samples))

@@ -61,8 +61,13 @@ def compile_graph(
             tallies.append(tally_product(c.builder, node, operands, largest))
         elif not isinstance(node, Output):
             raise NotExecutable(f"the dense engine does not know {node.kind} nodes", where=name)
+    c.remember()
     for name, wire in c.wires.items():
         unit_spikes = settings.code == "burst" and graph.emits(name) == "count"
         code = c.bytes.get(name)
         tallies.append(tally_node(c.builder, graph, name, wire, code, unit_spikes))
+    for (name, frames), wire in c.past.items():
+        unit_spikes = settings.code == "burst" and graph.emits(name) == "count"
+        if any(p.frames == frames for p in graph.outgoing(name)):
+            tallies.append(tally_node(c.builder, graph, name, wire, None, unit_spikes, frames))
     return Program(c.builder, c.wires, c.states, tuple(c.foreign), tuple(tallies))

@@ -113,12 +113,12 @@ def byte_pool(c: Compiler, node: Population, p: Projection) -> str | None:
 
 def _suits(c: Compiler, node: Population, p: Projection, lo: int, hi: int) -> bool:
     """Is this one convolution with a bias by channel and counts that fit a byte?"""
-    shape = c.wires[p.source].shape
     return (
         c.quantised
+        and not p.frames
         and isinstance(p.map, Conv)
         and p.gather is None
-        and shape == p.map.in_shape
+        and c.wires[p.source].shape == p.map.in_shape
         and folds(p, node)
         and node.bias.ndim <= 1
         and lo <= 0

@@ -201,6 +201,8 @@ class Compiler:
         row["gap"] = 1 + self.schedule.delay[p.name]
         row["route"], row["list"] = -1, self.nodes[source]["list"]
         lay_in = self.layouts[p.source]
+        if p.frames:
+            self._add_past(row, p, self.nodes[source])
         wanted = self._routed_layout(p, lay_in)
         if wanted is not None:
             lay_in = self._add_route(row, p, wanted)
@@ -209,6 +211,12 @@ class Compiler:
         target_layout = self._port_layout(p)
         lower = LOWERED.get(type(p.map), lower_listed) if self._fits(p) else lower_listed
         lower(row, p, self.pools, _Ends(lay_in, target_layout, by_position))
+
+    def _add_past(self, row: Any, p: Projection, source: Any) -> None:
+        """Lists for the frames on their way, and one that is delivered."""
+        source["delayed"], row["frames"] = 1, p.frames
+        lists = [self.lists.add(source["size"], source["pixels"]) for _ in range(p.frames + 2)]
+        row["past"], row["list"] = lists[0], lists[-1]
 
     def _fits(self, p: Projection) -> bool:
         """Does the kernel of this map write in the order in which the target lies?"""

@@ -17,6 +17,7 @@ from snnc.backends.event.jit import entry, inlined, kernel
 from snnc.backends.event.latch import latch
 from snnc.backends.event.lists import (
     add_counts,
+    copy_list,
     count_node,
     count_synapses,
     read_feed,
@@ -69,11 +70,13 @@ def run_frames(
                 if program.nodes[i].kind == SOURCE:
                     _read(program, state, data, i, at)
                 else:
-                    _integrate(program, state, i)
+                    _integrate(program, state, i, at % n_frames)
                     if program.nodes[i].kind == FOREIGN:
                         return at, i
                     latch(program, state, i, program.nodes[i].list)
             _finish(program, state, data, i, at)
+            if program.nodes[i].delayed:
+                _keep(program, state, i, at % n_frames)
         first_node = 0
         at += 1
     return at, 0
@@ -88,14 +91,21 @@ def _read(program: Program, state: State, data: Data, i: int, at: int) -> None:
 
 
 @inlined
-def _integrate(program: Program, state: State, i: int) -> None:
-    """Deliver everything that one frame brings to a node."""
+def _integrate(program: Program, state: State, i: int, frame: int) -> None:
+    """Deliver everything that one frame of a sample brings to a node."""
     node = program.nodes[i]
     for p in range(node.first, node.last):
         projection = program.projections[p]
         source, room = program.nodes[projection.source], program.rooms[projection.list]
+        if projection.frames > frame:
+            continue
+        old = program.rooms[source.list]
+        if projection.frames > 0:
+            before = (frame - projection.frames) % (projection.frames + 1)
+            old = program.rooms[projection.past + before]
+            if projection.route < 0:
+                copy_list(old, room, state.lists)
         if projection.route >= 0:
-            old = program.rooms[source.list]
             regroup(projection, old, room, state.lists, program.targets, state.scratch)
         deliver(program, state, p)
         trains = program.unit_spikes == 1 and source.counted == 1
@@ -105,6 +115,17 @@ def _integrate(program: Program, state: State, i: int) -> None:
         add_counts(projection, done, state.counters[p], target)
     if node.seen >= 0:
         settle_maximum(node, state.best, state.seen, program.inputs, state.acc64)
+
+
+@kernel
+def _keep(program: Program, state: State, i: int, frame: int) -> None:
+    """Keep a node's events for the projections that deliver them frames later."""
+    room = program.rooms[program.nodes[i].list]
+    for p in range(len(program.projections)):
+        projection = program.projections[p]
+        if projection.source == i and projection.frames > 0:
+            at = projection.past + frame % (projection.frames + 1)
+            copy_list(room, program.rooms[at], state.lists)
 
 
 @inlined

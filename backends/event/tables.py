@@ -39,6 +39,7 @@ NODE = np.dtype(
             "first",  # its projections: first … last - 1
             "last",
             "list",  # event list that it fills when it latches
+            "delayed",  # 1: a projection delivers it frames later
             "theta",  # thresholds (lookup: counts): offset in the pool of the membrane's width
             "levels",  # lookup: entries of the table
             "theta_pitch",  # between levels
@@ -82,6 +83,8 @@ PROJECTION = np.dtype(
             "indptr",  # sparse: offset in `indptr`
             "fan_out",  # offset in `fan_out`; effective fan-out in `effective`, the same offset
             "gap",  # tick mode: ticks from emission to delivery
+            "frames",  # how many frames ago its source emitted what it delivers
+            "past",  # frame mode: first of the `frames` + 1 lists that hold its source's frames
         )
     ],
 )

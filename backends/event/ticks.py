@@ -127,7 +127,7 @@ def _arrive(program: Program, state: State, clock: Clock, tick: int) -> None:
         source, room = program.nodes[projection.source], program.rooms[projection.list]
         emitted = tick - projection.gap
         ring = emitting(source, clock, emitted)
-        if ring >= 0:
+        if ring >= 0 and _arrives(projection, source, clock, emitted):
             trains = program.unit_spikes == 1 and source.counted == 1
             since, old = emitted - source.start, program.rooms[ring]
             if projection.route >= 0 and since % clock.period == 0:
@@ -152,6 +152,13 @@ def _arrive(program: Program, state: State, clock: Clock, tick: int) -> None:
                 _add_bias(node, state.acc64, program.bias64)
             else:
                 _add_bias(node, state.acc32, program.bias32)
+
+
+@inlined
+def _arrives(projection: Any, source: Any, clock: Clock, emitted: int) -> bool:
+    """Is there a frame in the sample that takes what was emitted at a tick?"""
+    frame = (emitted - source.start) // clock.period
+    return projection.frames == 0 or frame + projection.frames < clock.n_frames
 
 
 @inlined

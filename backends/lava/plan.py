@@ -9,7 +9,7 @@ from typing import Literal
 from snnc.backends.lava.limits import LOIHI1, LOIHI2
 from snnc.ir.arrays import Array
 from snnc.ir.codes import RunSettings
-from snnc.ir.errors import NotExecutable, UnknownBackend
+from snnc.ir.errors import NotExecutable, UnknownBackend, UnsupportedByTarget
 from snnc.ir.fit import check_fit
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.limits import Limits
@@ -62,6 +62,17 @@ class Plan:
         return f'w["{key}"]'
 
 
+def _check_frames(graph: Graph) -> None:
+    for p in graph.projections.values():
+        if p.frames:
+            raise UnsupportedByTarget(
+                f"brings what `{p.source}` emitted {p.frames} frames ago: bundles have no "
+                "projections across frames",
+                where=f"projection {p.name}",
+                hint="run it on the event or the dense engine",
+            )
+
+
 def make_plan(
     graph: Graph,
     settings: RunSettings,
@@ -87,6 +98,7 @@ def make_plan(
     if graph.form != "integer":
         raise NotExecutable("Lava runs the integer form", where=graph.name)
     graph.validate()
+    _check_frames(graph)
     limits = TARGETS[target]
     ranges = analyse(graph, settings, n_frames)
     check_width(graph, ranges, limits)

@@ -31,12 +31,13 @@ class EventCounter:
             events=int(np.count_nonzero(payload)),
             spikes=int(np.abs(payload).sum()) if fires else 0,
         )
-        for p in self.graph.outgoing(name):
-            if takes_max(self.graph, p):
-                reached = int(((payload != 0) @ p.fan_out(payload.shape[1])).sum())
-                self.by_node[p.target] += NodeCounters(max_pool_inputs=reached)
-            elif self.graph.is_event(p):
-                self.by_projection[p.name] += projection_counters(p, payload)
+
+    def on_synapses(self, projection: Projection, payload: IntArray) -> None:
+        if takes_max(self.graph, projection):
+            reached = int(((payload != 0) @ projection.fan_out(payload.shape[1])).sum())
+            self.by_node[projection.target] += NodeCounters(max_pool_inputs=reached)
+        else:
+            self.by_projection[projection.name] += projection_counters(projection, payload)
 
     def finish(self, machine: Machine) -> tuple[dict[str, Counters], dict[str, NodeCounters]]:
         """All counters of a run, those included that no event touches."""

@@ -14,7 +14,7 @@ from snnc.backends.oracle.machine import Machine
 from snnc.ir.arrays import IntArray
 from snnc.ir.codes import CODES, RunSettings
 from snnc.ir.errors import DataError
-from snnc.ir.graph import Graph
+from snnc.ir.graph import Graph, Projection
 
 
 class OracleEngine:
@@ -85,6 +85,9 @@ class Recorder:
         neuron = np.flatnonzero(payload[0])
         at = np.full((2, len(neuron)), [[tick], [self.names.index(name)]])
         self.rows.append(np.vstack([at, neuron, payload[0, neuron]]))
+
+    def on_synapses(self, projection: Projection, payload: IntArray) -> None:
+        """Only events are kept."""
 
     def trace(self, membranes: bool) -> Trace:
         """What was seen; ticks and nodes come in order, so the events are sorted."""

@@ -20,6 +20,9 @@ class Observer(Protocol):
     def on_events(self, tick: int, name: str, payload: IntArray) -> None:
         """A node emits; payload (N, size), 0 where a neuron is silent."""
 
+    def on_synapses(self, projection: Projection, payload: IntArray) -> None:
+        """What a node emits is sent along a projection."""
+
     def on_tick(self, tick: int, name: str, cell: Cell) -> None:
         """A node has integrated a tick; it may latch next."""
 
@@ -56,7 +59,7 @@ class Machine:
                 payload = self._emit(tick, name, cell)
                 if payload.any():
                     observer.on_events(tick, name, payload)
-                    self._send(tick, name, payload)
+                    self._send(tick, name, payload, observer)
 
     def counts(self, name: str) -> IntArray:
         """Latched counts or values of a node, (N, T, *shape)."""
@@ -80,6 +83,10 @@ class Machine:
             return np.sign(value) * (np.abs(value) > slot)
         return value if slot == 0 else np.zeros_like(value)
 
-    def _send(self, tick: int, name: str, payload: IntArray) -> None:
+    def _send(self, tick: int, name: str, payload: IntArray, observer: Observer) -> None:
+        frame = (tick - self.schedule.start[name]) // self.schedule.period
         for p in self.outgoing[name]:
+            if p.frames and frame + p.frames >= self.n_frames:
+                continue  # the sample ends before the frame in which it would arrive
+            observer.on_synapses(p, payload)
             self._due[tick + 1 + self.schedule.delay[p.name]].append((p, payload))
