@@ -16,7 +16,7 @@ import snnc
 from snnc.backends.base import Target
 from snnc.backends.registry import get_target
 from snnc.converter.convert import Converted, convert_source
-from snnc.converter.sources import SourceOptions, load_source
+from snnc.converter.sources import SourceModel, SourceOptions, load_source
 from snnc.ir import file as snnc_file
 from snnc.ir.arrays import Array, Shape
 from snnc.ir.codes import RunSettings
@@ -111,7 +111,7 @@ class Conversion:
 
 
 def convert(
-    source: str | os.PathLike[str] | torch.nn.Module,
+    source: SourceModel | torch.nn.Module | str | os.PathLike[str],
     example_inputs: Any = None,
     *,
     output: str | os.PathLike[str] | None = None,
@@ -134,7 +134,8 @@ def convert(
     """Convert a trained integer-activation model.
 
     Args:
-        source: a model file, or a `torch.nn.Module`.
+        source: a model file, a `torch.nn.Module`, or what `load_source` made of either: it knows
+            its options already, none but the conversion's own may be given.
         example_inputs: for a module: what its forward takes, samples first.
         output: `.snnc` to write; None: nothing is written.
         target: `sim`, `loihi` or another target; a chip gets a bundle beside `output`.
@@ -181,7 +182,7 @@ def convert(
         trust_pickle=trust_pickle,
     )
     tell("convert", 0, _STAGES)
-    loaded = load_source(source, options, example_inputs)
+    loaded = _loaded(source, options, example_inputs)
     tell("convert", 1, _STAGES)
     bits = _weight_bits(weight_bits, chip)
     converted = convert_source(
@@ -211,6 +212,15 @@ def convert(
         output=paths.output,
         bundle=paths.bundle,
     )
+
+
+def _loaded(source: Any, options: SourceOptions, example_inputs: Any) -> SourceModel:
+    if not isinstance(source, SourceModel):
+        return load_source(source, options, example_inputs)
+    given = (example_inputs, *vars(options).values())
+    if any(value is not None and value is not False for value in given):
+        raise WrongUsage("a loaded source has its inputs and options already")
+    return source
 
 
 def _weight_bits(asked: int | None, chip: Target) -> int:
