@@ -91,7 +91,7 @@ class Tokens(nn.Module):
         self.inner = inner
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.inner(x.flatten(2)).unflatten(2, x.shape[2:])
+        return self.inner(x.flatten(2)).reshape(x.shape)
 
 
 class SeparableConv(nn.Sequential):
@@ -131,7 +131,8 @@ def mlp(dim: int, spike: type[Spike] | partial[Spike]) -> nn.Module:
 
 def heads(x: Tensor) -> Tensor:
     """(N, C, tokens) as (N, heads, tokens, C / heads)."""
-    return x.unflatten(1, (HEADS, -1)).transpose(-1, -2)
+    n, c, tokens = x.shape
+    return x.reshape(n, HEADS, c // HEADS, tokens).transpose(-1, -2)
 
 
 class BaseAttention(nn.Module):
@@ -340,11 +341,11 @@ def calibrate(model: nn.Module, x: Tensor, *, lower: float, seed: int = 0) -> nn
         for module in model.modules():
             if isinstance(module, Residual):
                 last = norms(module)[-1]
-                last.weight *= 0.3
-                last.bias -= 0.45
+                last.weight.mul_(0.3)
+                last.bias.sub_(0.45)
             if isinstance(module, BaseAttention | LargeAttention):
                 for operand in (module.q, module.k):
-                    norms(operand)[-1].bias -= lower
+                    norms(operand)[-1].bias.sub_(lower)
     measure(model, x)
     return model
 
