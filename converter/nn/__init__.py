@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from snnc.ir.errors import MissingExtra
 
 if TYPE_CHECKING:
     from snnc.converter.nn.activation import IntegerActivation as IntegerActivation
+    from snnc.converter.nn.spiking import IF as IF
+    from snnc.converter.nn.spiking import ILIF as ILIF
+    from snnc.converter.nn.spiking import LIF as LIF
 
-__all__ = ["IntegerActivation"]
+_HOME = {
+    "IF": "spiking",
+    "ILIF": "spiking",
+    "IntegerActivation": "activation",
+    "LIF": "spiking",
+}
+
+__all__ = ["IF", "ILIF", "LIF", "IntegerActivation"]
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        from snnc.converter.nn import activation
+        module = importlib.import_module(f"snnc.converter.nn.{_HOME[name]}")
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
@@ -25,4 +36,4 @@ def __getattr__(name: str) -> Any:
             where=f"snnc.nn.{name}",
             hint="pip install 'snnc[torch]'",
         ) from error
-    return getattr(activation, name)
+    return getattr(module, name)

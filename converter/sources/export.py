@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from snnc.converter.sources.normalise import MIN_OPSET, normalise, silence
 from snnc.converter.sources.shapes import fix_input_shapes
-from snnc.ir.arrays import Array, Shape
-from snnc.ir.errors import CannotLoad, ExportFailed, ShapeMismatch
+from snnc.ir.arrays import Shape
+from snnc.ir.errors import CannotLoad, ExportFailed, ShapeMismatch, SnncError
 
 if TYPE_CHECKING:
     import onnx
@@ -31,20 +29,36 @@ def export_module(
 ) -> ExportedProgram:
     """Trace a module in evaluation mode, batch 1; the module's own mode comes back.
 
+    Spiking modules are traced as `snnc` operators, after they were compared with what they were
+    read as.
+
     Raises:
         ExportFailed: PyTorch cannot trace the module.
         ShapeMismatch: the module refuses the example's shape.
+        UnsupportedOperator: a spiking module has no event form.
     """
     import torch
+
+    from snnc.converter.sources.spiking.agree import require_agreement
+    from snnc.converter.sources.spiking.replace import (
+        as_operators,
+        fresh_state,
+        input_shapes,
+        spiking_modules,
+    )
 
     training = {m: m.training for m in module.modules()}
     module.eval()
     try:
-        with torch.no_grad():
-            _try_forward(module, example_inputs, where)
-            with silence():
+        spiking = spiking_modules(module)
+        neurons = {path: m for path, (m, _) in spiking.items()}
+        with torch.no_grad(), fresh_state(neurons):
+            with input_shapes(neurons) as shapes:
+                _try_forward(module, example_inputs, where)
+            require_agreement(spiking, shapes)
+            with as_operators(spiking), silence():
                 return torch.export.export(module, tuple(example_inputs), strict=False)
-    except (ExportFailed, ShapeMismatch):
+    except SnncError:
         raise
     except Exception as error:  # torch.export raises whatever the user's code raises
         raise ExportFailed(
@@ -108,10 +122,18 @@ def program_to_onnx(
     """
     import torch
 
+    from snnc.converter.sources.spiking.torchop import translations
+
     try:
         with silence(), torch.no_grad():
             result: Any = torch.onnx.export(
-                program, (), dynamo=True, optimize=False, opset_version=MIN_OPSET, verbose=False
+                program,
+                (),
+                dynamo=True,
+                optimize=False,
+                opset_version=MIN_OPSET,
+                verbose=False,
+                custom_translation_table=translations(),
             )
     except Exception as error:
         raise ExportFailed(
@@ -164,89 +186,6 @@ def path_from_name(name: str) -> str:
             path = f"{path}.{part}" if path else part
         previous = part
     return path or name
-
-
-class ProgramEager:
-    """An exported program in PyTorch, every value of it readable by its ONNX name.
-
-    Args:
-        program: the program that the exporter translated.
-        original: what the user has: a module or the program as it was loaded.
-        input_names: names of the ONNX model's inputs in order.
-        tensors: names of all tensors in the normalised ONNX.
-    """
-
-    def __init__(
-        self,
-        program: ExportedProgram,
-        original: torch.nn.Module,
-        input_names: Sequence[str],
-        tensors: Collection[str],
-    ) -> None:
-        self._program = program
-        self._original = original
-        self._input_names = tuple(input_names)
-        self._tensors = frozenset(n.name for n in program.graph.nodes) & frozenset(tensors)
-
-    @property
-    def tensors(self) -> frozenset[str]:
-        """Names in the normalised ONNX that are values of the program."""
-        return self._tensors
-
-    def run(self, inputs: Mapping[str, Array], tensors: Collection[str]) -> dict[str, Array]:
-        """Values of `tensors` for one sample with its batch axis of 1."""
-        import torch
-
-        wanted = frozenset(tensors)
-        kept: dict[str, Array] = {}
-
-        class Recorder(torch.fx.Interpreter):
-            def run_node(self, n: torch.fx.Node) -> Any:
-                value = super().run_node(n)
-                if n.name in wanted:
-                    kept[n.name] = value.detach().numpy().copy()
-                return value
-
-        with torch.no_grad(), silence():
-            Recorder(self._program.graph_module).run(*self._arguments(inputs))
-        return kept
-
-    def outputs(self, inputs: Mapping[str, Array]) -> list[Array]:
-        """Outputs of the original model for one sample with its batch axis of 1."""
-        import torch
-        from torch.utils import _pytree as pytree
-
-        training = {m: m.training for m in self._original.modules()}
-        try:
-            for m in training:
-                m.training = False
-            with torch.no_grad(), silence():
-                result = self._original(*self._tensors_of(inputs))
-        finally:
-            for m, mode in training.items():
-                m.training = mode
-        leaves = pytree.tree_leaves(result)
-        return [leaf.detach().numpy() for leaf in leaves if isinstance(leaf, torch.Tensor)]
-
-    def _tensors_of(self, inputs: Mapping[str, Array]) -> list[torch.Tensor]:
-        import torch
-
-        return [torch.from_numpy(np.array(inputs[name])) for name in self._input_names]
-
-    def _arguments(self, inputs: Mapping[str, Array]) -> list[Any]:
-        """Parameters, buffers, constants and inputs in the order of the graph's placeholders."""
-        from torch.export.graph_signature import InputKind
-
-        users = iter(self._tensors_of(inputs))
-        state, constants = self._program.state_dict, self._program.constants
-        arguments: list[Any] = []
-        for spec in self._program.graph_signature.input_specs:
-            if spec.kind == InputKind.USER_INPUT:
-                arguments.append(next(users))
-            else:
-                target = str(spec.target)
-                arguments.append(state[target] if target in state else constants[target])
-        return arguments
 
 
 def example_from_program(program: ExportedProgram, where: str) -> list[Shape]:

@@ -210,8 +210,10 @@ def _from_program(
     options: SourceOptions,
     where: str,
     loader: str,
+    spiking: Any = None,
 ) -> _Loaded:
-    from snnc.converter.sources.export import ProgramEager, example_from_program, program_to_onnx
+    from snnc.converter.sources.eager import ProgramEager
+    from snnc.converter.sources.export import example_from_program, program_to_onnx
 
     shapes = example_from_program(program, where)
     if options.input_shape is not None and [options.input_shape] != shapes:
@@ -226,6 +228,7 @@ def _from_program(
         original,
         [i.name for i in model.graph.input],
         [name for node in model.graph.node for name in node.output],
+        spiking,
     )
     return _Loaded(model, loader, eager)
 
@@ -236,6 +239,7 @@ def _load_module(module: Any, example_inputs: Any, options: SourceOptions) -> _L
 
     from snnc.converter.sources.export import export_module, plain_module
     from snnc.converter.sources.save import first_samples
+    from snnc.converter.sources.spiking.replace import spiking_modules
 
     if not isinstance(module, torch.nn.Module):
         raise CannotLoad(f"a source is a path or a torch.nn.Module, not a {type(module).__name__}")
@@ -250,7 +254,8 @@ def _load_module(module: Any, example_inputs: Any, options: SourceOptions) -> _L
     if example_inputs is None:
         example_inputs = _example(options.input_shape, where)
     program = export_module(module, first_samples(example_inputs, where), where)
-    loaded = _from_program(program, module, SourceOptions(), where, "module")
+    spiking = spiking_modules(module)
+    loaded = _from_program(program, module, SourceOptions(), where, "module", spiking)
     loaded.name = where
     return loaded
 

@@ -8,9 +8,9 @@ computes are untouched.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from snnc.converter.sources.grids import InputGrid
 from snnc.ir.arrays import Array, Shape
@@ -59,6 +59,10 @@ class InputDeclaration:
     grid: InputGrid | None
 
 
+Calls: TypeAlias = Sequence[Mapping[str, Array]]
+"""What forward() takes, by input name, in one call after another."""
+
+
 class EagerModel(Protocol):
     """The source as PyTorch runs it, beside its exported ONNX."""
 
@@ -67,12 +71,15 @@ class EagerModel(Protocol):
         """Names in the normalised ONNX whose values `run` can give; may be empty."""
         ...
 
-    def run(self, inputs: Mapping[str, Array], tensors: Collection[str]) -> dict[str, Array]:
-        """Run one sample, given with its batch axis of 1; values of `tensors`, likewise."""
+    def run(self, calls: Calls, tensors: Collection[str]) -> list[dict[str, Array]]:
+        """Values of `tensors` in each call of forward(), for one sample with a batch axis of 1.
+
+        State starts anew with the first call and stays from call to call.
+        """
         ...
 
-    def outputs(self, inputs: Mapping[str, Array]) -> list[Array]:
-        """Run one sample through the model as it was before any export, outputs in order."""
+    def outputs(self, calls: Calls) -> list[list[Array]]:
+        """Outputs of the model as it was before any export, call by call, likewise."""
         ...
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from snnc.converter.sources.spiking.expand import expand
 from snnc.ir.arrays import Array
 from snnc.ir.errors import CannotLoad, DataError
 
@@ -73,6 +74,41 @@ class OnnxRunner:
 
     def outputs_of(self, values: Mapping[str, Array]) -> list[Array]:
         """The model's outputs, in order, among the values of a run."""
+        return [values[name] for name in self._outputs]
+
+
+class FrameRunner:
+    """Runs a normalised ONNX model of one frame, frame by frame; neurons keep their state.
+
+    Args:
+        model: the model, `snnc` operators included.
+        tensors: names to give beside the outputs.
+
+    Raises:
+        CannotLoad: ONNX Runtime refuses the model.
+    """
+
+    def __init__(self, model: onnx.ModelProto, tensors: Collection[str] = ()) -> None:
+        expanded = expand(model)
+        self._outputs = [o.name for o in model.graph.output]
+        self._states, self._initial = expanded.states, expanded.initial
+        self._runner = OnnxRunner(expanded.model, tensors)
+
+    def run(self, calls: Sequence[Mapping[str, Array]]) -> list[dict[str, Array]]:
+        """Values of all outputs and chosen tensors in each frame of one sample."""
+        state, found = self._initial, []
+        for call in calls:
+            values = self._runner.run({**call, **state})
+            state = {name: values[after] for name, after in self._states.items()}
+            found.append(values)
+        return found
+
+    def outputs(self, calls: Sequence[Mapping[str, Array]]) -> list[list[Array]]:
+        """The model's outputs, in order, in each frame."""
+        return [self.outputs_of(values) for values in self.run(calls)]
+
+    def outputs_of(self, values: Mapping[str, Array]) -> list[Array]:
+        """The model's outputs, in order, among the values of a frame."""
         return [values[name] for name in self._outputs]
 
 

@@ -30,6 +30,8 @@ def load_program(data: bytes, where: str, *, trust: bool = False) -> ExportedPro
     """
     import torch
 
+    import snnc.converter.sources.spiking.torchop  # noqa: F401  (its operators may be called)
+
     with open_archive(data, where) as archive:
         if any(name.endswith("serialized_exported_program.json") for name in archive.namelist()):
             raise CannotLoad(

@@ -11,6 +11,7 @@ import numpy as np
 
 from snnc.converter.sources.archive import open_archive, read_member
 from snnc.converter.sources.export import first_lines
+from snnc.converter.sources.model import Calls
 from snnc.converter.sources.normalise import MIN_OPSET, normalise, silence
 from snnc.ir.arrays import Array, Shape
 from snnc.ir.errors import CannotLoad, ExportFailed, ShapeMismatch, UnsafePickle
@@ -117,12 +118,15 @@ class ScriptEager:
         """None: values inside a script module cannot be reached."""
         return frozenset()
 
-    def run(self, inputs: Mapping[str, Array], tensors: Collection[str]) -> dict[str, Array]:
+    def run(self, calls: Calls, tensors: Collection[str]) -> list[dict[str, Array]]:
         """Nothing, see `tensors`."""
-        return {}
+        return [{} for _ in calls]
 
-    def outputs(self, inputs: Mapping[str, Array]) -> list[Array]:
-        """Outputs for one sample with its batch axis of 1."""
+    def outputs(self, calls: Calls) -> list[list[Array]]:
+        """Outputs in each call, for one sample with its batch axis of 1."""
+        return [self._outputs(call) for call in calls]
+
+    def _outputs(self, inputs: Mapping[str, Array]) -> list[Array]:
         import torch
 
         arguments = [torch.from_numpy(np.array(inputs[name])) for name in self._input_names]

@@ -181,7 +181,7 @@ class _Work:
         counts = self.engines.add(feeds, first)
         if self.runner is None:
             return
-        frames = x.reshape(-1, *self.feeder.shape)
+        frames = x.reshape(len(x), self.n_frames, *self.feeder.shape)
         on_grid = self._on_grid(feeds, frames)
         values = self.runner.run(on_grid)
         self.lowering.add(self._inputs(feeds), values, first * self.n_frames)
@@ -192,11 +192,11 @@ class _Work:
             self.rounding.add(raw.reference, raw.original, counts)
 
     def _on_grid(self, feeds: dict[str, IntArray], frames: Array) -> Array:
-        """What the source is fed: the values that the counts stand for, shape (N·T, *shape)."""
+        """What the source is fed: the values that the counts stand for, shape (N, T, *shape)."""
         node = self.feeder.input
         if not node.grid:
             return frames
-        counts = feeds[node.name].reshape(-1, *node.shape)
+        counts = feeds[node.name]
         if np.dtype(node.dtype).kind in "bui":
             return (counts + node.zero_point).astype(node.dtype)
         return (counts * node.step).astype(node.dtype)

@@ -9,7 +9,8 @@ import numpy as np
 
 from snnc.converter.lower.rewrite import rewrite
 from snnc.converter.sources import SourceModel
-from snnc.converter.sources.onnxrun import OnnxRunner
+from snnc.converter.sources.model import Calls
+from snnc.converter.sources.onnxrun import FrameRunner
 from snnc.ir.arrays import Array, FloatArray
 from snnc.ir.errors import DataError
 from snnc.ir.graph import Graph
@@ -68,10 +69,10 @@ class SourceRunner:
         self._require_known(graph)
         inner = self._inner_tensors()
         shown = frozenset() if source.eager is None else source.eager.tensors
-        self._ort = OnnxRunner(self._model, inner)
+        self._ort = FrameRunner(self._model, inner)
         self._by_eager = bool(shown)
         self._between = Between(self._model, inner - shown, shown) if shown else None
-        self._unmoved = None if source.eager else OnnxRunner(source.onnx)
+        self._unmoved = None if source.eager else FrameRunner(source.onnx)
         quantised = not self._by_eager and is_quantised(self._model)
         self._exact = ExactRunner(self._model, inner) if quantised else None
         self.reference = EAGER if self._by_eager else EXACT if quantised else ORT
@@ -87,37 +88,41 @@ class SourceRunner:
         return self._source.eager is not None
 
     def run(self, x: Array) -> SourceValues:
-        """Run B frames, one by one: shape (B, *input shape)."""
-        name = self._source.inputs[0].name
-        frames = [self._run_one({name: frame[None]}) for frame in x.astype(self.input_dtype)]
-        exported = [f.exported for f in frames if f.exported is not None]
+        """Run N samples of T frames, one by one: shape (N, T, *input shape)."""
+        samples = [self._run_one(sample) for sample in x.astype(self.input_dtype)]
+        exported = [s.exported for s in samples if s.exported is not None]
         return SourceValues(
-            reference=_stacked([f.reference for f in frames]),
+            reference=_stacked([s.reference for s in samples]),
             exported=_stacked(exported) if exported else None,
-            outputs=_columns([f.outputs for f in frames]),
-            original=_columns([f.original for f in frames]),
+            outputs=_columns([s.outputs for s in samples]),
+            original=_columns([s.original for s in samples]),
         )
 
-    def _run_one(self, inputs: Mapping[str, Array]) -> SourceValues:
-        ort = self._ort.run(inputs)
-        outputs = self._ort.outputs_of(ort)
+    def _run_one(self, frames: Array) -> SourceValues:
+        """One sample, frame after frame."""
+        name = self._source.inputs[0].name
+        calls = [{name: frame[None]} for frame in frames]
+        ort = self._ort.run(calls)
+        outputs = _columns([_reals(self._ort.outputs_of(values)) for values in ort])
         eager = self._source.eager
         first_form = eager or self._unmoved
         assert first_form is not None
-        original = _reals(first_form.outputs(inputs))
-        exported = self._by_node({**inputs, **ort})
+        original = _columns([_reals(values) for values in first_form.outputs(calls)])
+        exported = self._by_frame(calls, ort)
         if self._exact is not None:
-            exact = self._exact.run(inputs)
-            reference = self._by_node({**inputs, **exact})
-            return SourceValues(
-                reference, exported, _reals(self._exact.outputs_of(exact)), original
-            )
+            exact = [self._exact.run(call) for call in calls]
+            outputs = _columns([_reals(self._exact.outputs_of(values)) for values in exact])
+            return SourceValues(self._by_frame(calls, exact), exported, outputs, original)
         if eager is None or self._between is None:
-            return SourceValues(exported, None, _reals(outputs), original)
-        shown = eager.run(inputs, self._between.needed | self._inner_tensors())
-        shown |= self._between.run({**inputs, **shown})
-        reference = self._by_node({**inputs, **shown})
-        return SourceValues(reference, exported, _reals(outputs), original)
+            return SourceValues(exported, None, outputs, original)
+        shown = eager.run(calls, self._between.needed | self._inner_tensors())
+        for call, values in zip(calls, shown, strict=True):
+            values |= self._between.run({**call, **values})
+        return SourceValues(self._by_frame(calls, shown), exported, outputs, original)
+
+    def _by_frame(self, calls: Calls, values: list[dict[str, Array]]) -> dict[str, FloatArray]:
+        both = zip(calls, values, strict=True)
+        return _stacked([self._by_node({**call, **found}) for call, found in both])
 
     def _by_node(self, tensors: Mapping[str, Array]) -> dict[str, FloatArray]:
         return {

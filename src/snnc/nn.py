@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from snnc.converter.nn import IF as IF
+    from snnc.converter.nn import ILIF as ILIF
+    from snnc.converter.nn import LIF as LIF
     from snnc.converter.nn import IntegerActivation as IntegerActivation
 
-__all__ = ["IntegerActivation"]
+__all__ = ["IF", "ILIF", "LIF", "IntegerActivation"]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from snnc.converter.sources import load_source
+from snnc.converter.sources.eager import ProgramEager
 from snnc.converter.sources.export import (
-    ProgramEager,
     export_module,
     module_paths,
     path_from_name,
@@ -73,8 +73,8 @@ def test_values_of_every_kind_of_constant() -> None:
     relu = next(n.output[0] for n in model.graph.node if n.op_type == "Relu")
     assert relu in eager.tensors
     x = {"x": np.array([[1.0, -4.0]], np.float32)}
-    assert eager.run(x, [relu])[relu].tolist() == [[3.5, 0.0]]
-    assert eager.outputs(x)[0].tolist() == [[35.0, 0.0]]
+    assert eager.run([x], [relu])[0][relu].tolist() == [[3.5, 0.0]]
+    assert eager.outputs([x])[0][0].tolist() == [[35.0, 0.0]]
 
 
 def test_the_example_must_fit() -> None:

@@ -59,7 +59,7 @@ def assert_same_function(source: SourceModel, net: ConvNet) -> None:
     feed = {source.inputs[0].name: x}
     assert np.allclose(OnnxRunner(source.onnx).outputs(feed)[0], expected, atol=1e-5)
     if source.eager is not None:
-        assert np.array_equal(source.eager.outputs(feed)[0], expected)
+        assert np.array_equal(source.eager.outputs([feed])[0][0], expected)
 
 
 def test_saved_model_loads_with_its_grid_and_module_paths(net: ConvNet, saved: Path) -> None:
@@ -89,7 +89,7 @@ def test_every_tensor_of_the_program_can_be_read_in_pytorch(saved: Path) -> None
     rounds = [n.output[0] for n in source.onnx.graph.node if n.op_type == "Round"]
     assert len(rounds) == 2
     feed = {source.inputs[0].name: image()}
-    eager = source.eager.run(feed, rounds)
+    (eager,) = source.eager.run([feed], rounds)
     onnx_values = OnnxRunner(source.onnx, rounds).run(feed)
     for name in rounds:
         assert np.array_equal(eager[name], onnx_values[name])

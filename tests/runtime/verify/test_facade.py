@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from rich.console import Console
 from snnc.backends.base import EngineResult, Feeds
 from snnc.backends.registry import get_engine
 from snnc.converter.sources import EagerModel, SourceOptions, load_source
+from snnc.converter.sources.model import Calls
 from snnc.ir.arrays import Array
 from snnc.ir.errors import DataError, NotExecutable
 from snnc.ir.limits import Limits
@@ -294,15 +295,18 @@ class _BadEager:
     def tensors(self) -> frozenset[str]:
         return self._eager.tensors
 
-    def run(self, inputs: Mapping[str, Array], tensors: Collection[str]) -> dict[str, Array]:
-        values = self._eager.run(inputs, tensors)
+    def run(self, calls: Calls, tensors: Collection[str]) -> list[dict[str, Array]]:
+        values = self._eager.run(calls, tensors)
         if self._tensor is not None:
-            values[self._tensor] = values[self._tensor] + np.float32(0.25)
+            for value in values:
+                value[self._tensor] = value[self._tensor] + np.float32(0.25)
         return values
 
-    def outputs(self, inputs: Mapping[str, Array]) -> list[Array]:
-        values = self._eager.outputs(inputs)
-        return values if self._tensor is not None else [v + np.float32(0.5) for v in values]
+    def outputs(self, calls: Calls) -> list[list[Array]]:
+        found = self._eager.outputs(calls)
+        if self._tensor is not None:
+            return found
+        return [[v + np.float32(0.5) for v in values] for values in found]
 
 
 def test_an_export_bug_cannot_hide(case: Case) -> None:
