@@ -43,6 +43,13 @@ from snnc.cli.terminal import Terminal
     help="Where the first layer runs.  [default: chip where the input has a grid]",
 )
 @click.option(
+    "--product-order",
+    type=click.Choice(["source", "fewest"]),
+    default="fewest",
+    show_default=True,
+    help="Order of products of three operands: the model's, or with fewest multiplications.",
+)
+@click.option(
     "--lava-conv",
     type=click.Choice(["sparse", "conv"]),
     help="How a bundle writes convolutions.  [default: sparse]",

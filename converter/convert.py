@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from snnc.converter.integer import integer_form
 from snnc.converter.lower import FirstLayer, lower
@@ -13,6 +13,11 @@ from snnc.ir.codes import RunSettings
 from snnc.ir.fit import check_fit
 from snnc.ir.graph import Graph
 from snnc.ir.limits import SIM, Limits
+from snnc.ir.passes import AssociateProducts
+from snnc.ir.passes.associate_products import triples
+
+ProductOrder: TypeAlias = Literal["source", "fewest"]
+"""Order of products of three operands: the source's, or the one with fewer multiplications."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,6 +44,7 @@ def convert_source(
     *,
     weight_bits: int = 8,
     first_layer: FirstLayer | None = None,
+    product_order: ProductOrder = "fewest",
     limits: Limits = SIM,
     settings: RunSettings | None = None,
 ) -> Converted:
@@ -48,6 +54,7 @@ def convert_source(
         source: the trained model.
         weight_bits: two's complement width of integer weights, 2 to 16.
         first_layer: `host` or `chip`; None: on chip where the input has a grid.
+        product_order: of products of three operands (attention).
         limits: of the target.
         settings: the code and schedule for which widths are checked.
 
@@ -61,14 +68,34 @@ def convert_source(
         UnsupportedByTarget: it needs graded spikes or delays that the target does not have.
     """
     lowered = lower(source, first_layer=first_layer)
-    form = integer_form(lowered.graph, weight_bits=weight_bits, limits=limits, settings=settings)
+    graph = lowered.graph if product_order == "source" else AssociateProducts()(lowered.graph)
+    form = integer_form(graph, weight_bits=weight_bits, limits=limits, settings=settings)
     check_fit(form.graph, settings or RunSettings(), limits)
     return Converted(
-        float_graph=lowered.graph,
+        float_graph=graph,
         integer_graph=form.graph,
         onnx=lowered.onnx,
-        notes=(*lowered.notes, *_several_inputs(source)),
+        notes=(*lowered.notes, *_orders(lowered.graph, graph), *_several_inputs(source)),
         rounding=form.rounding.to_json(),
+    )
+
+
+def _orders(source: Graph, taken: Graph) -> tuple[str, ...]:
+    """What both orders of products of three operands would take, and which is taken."""
+    found = list(triples(source))
+    if not found:
+        return ()
+    left = sum(t.pairs if t.order == "left" else t.other_pairs for t in found)
+    right = sum(t.other_pairs if t.order == "left" else t.pairs for t in found)
+    choice = (
+        "the model's order is kept"
+        if taken is source
+        else "the order with fewer is taken, which gives the same integers "
+        "(--product-order source keeps the model's)"
+    )
+    return (
+        f"{len(found)} products of three operands: (A B) C takes {left:,} multiplications per "
+        f"sample, A (B C) {right:,}; {choice}",
     )
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import snnc
 from snnc.backends.base import Target
 from snnc.backends.registry import get_target
-from snnc.converter.convert import Converted, convert_source
+from snnc.converter.convert import Converted, ProductOrder, convert_source
 from snnc.converter.sources import SourceModel, SourceOptions, load_source
 from snnc.ir import file as snnc_file
 from snnc.ir.arrays import Array, Shape
@@ -120,6 +120,7 @@ def convert(
     code: str | None = None,
     schedule: str | None = None,
     first_layer: FirstLayer | None = None,
+    product_order: ProductOrder = "fewest",
     lava_conv: ConvStyle | None = None,
     factory: str | None = None,
     input_shape: Shape | None = None,
@@ -143,6 +144,7 @@ def convert(
         code: default event code of runs; None: the target's.
         schedule: default schedule of runs; None: the target's.
         first_layer: `host` or `chip`; None: on chip where the input has a grid.
+        product_order: of products of three operands: `source`, or `fewest` multiplications.
         lava_conv: how a bundle writes convolutions, `sparse` or `conv`; None: sparse.
         factory: `package.module:callable` that builds the module of a checkpoint.
         input_shape: with a batch axis of 1, where the source does not say it.
@@ -161,6 +163,7 @@ def convert(
     start = time.perf_counter()
     tell = progress or silent
     _check_word("first_layer", first_layer, (None, *get_args(FirstLayer)))
+    _check_word("product_order", product_order, get_args(ProductOrder))
     _check_word("lava_conv", lava_conv, (None, *get_args(ConvStyle)))
     chip = get_target(target)
     settings = RunSettings(
@@ -186,7 +189,12 @@ def convert(
     tell("convert", 1, _STAGES)
     bits = _weight_bits(weight_bits, chip)
     converted = convert_source(
-        loaded, weight_bits=bits, first_layer=first_layer, limits=chip.limits, settings=settings
+        loaded,
+        weight_bits=bits,
+        first_layer=first_layer,
+        product_order=product_order,
+        limits=chip.limits,
+        settings=settings,
     )
     if weight_bits is not None and bits < weight_bits:
         note = f"{chip.name} has weights of {bits} bits, not {weight_bits}"

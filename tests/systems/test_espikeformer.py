@@ -61,6 +61,8 @@ def test_small(make: type[nn.Module], lower: float) -> None:
         products = [n for n in graph.nodes.values() if isinstance(n, Product)]
         assert len(products) == 2 * sum(n.endswith("spike_out") for n in mean_counts(model, x))
         assert len(graph.host_ops) == (loaded is source)
+        note = next(n for n in conversion.notes if "three operands" in n)
+        assert ("the model's order is kept" in note) == (make is tiny_large)
 
 
 class Reps(nn.Sequential):
