@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from snnc.backends.event.layout import Layout, window_geometry
+from snnc.backends.event.layout import Layout, is_flat_window, window_geometry
 from snnc.backends.event.pools import Pool
 from snnc.backends.event.tables import (
     DENSE,
@@ -58,8 +58,11 @@ def positions(p: Projection, ends: Ends) -> IntArray:
 
 
 def lower_window(row: Any, p: Projection, pools: Mapping[str, Pool], ends: Ends) -> None:
-    """Convolutions and pools."""
+    """Convolutions and pools; over three axes synapse by synapse."""
     assert isinstance(p.map, Conv | SumPool)
+    if not is_flat_window(p.map):
+        lower_listed(row, p, pools, ends)
+        return
     grouped = isinstance(p.map, SumPool) or p.map.groups > 1
     row["kind"] = GROUPED if grouped else WINDOW
     _add_window(row, p, p.map, pools)

@@ -68,9 +68,14 @@ class Layout:
         return (self.is_c_order and other.is_c_order) or self == other
 
 
+def is_flat_window(map_: LinearMap) -> bool:
+    """A convolution or pool over one or two axes: there are no kernels for more."""
+    return isinstance(map_, Conv | SumPool) and len(map_.kernel) <= 2
+
+
 def input_layout(map_: LinearMap) -> Layout | None:
     """The layout in which a map's kernel wants its input; None: any."""
-    if isinstance(map_, Conv | SumPool):
+    if is_flat_window(map_):
         return Layout(prod(map_.in_shape[1:]), map_.in_shape[0], channels_first=True)
     if isinstance(map_, Dense) and map_.lead:
         return Layout(prod(map_.lead), map_.in_shape[-1])
@@ -79,7 +84,7 @@ def input_layout(map_: LinearMap) -> Layout | None:
 
 def output_layout(map_: LinearMap) -> Layout | None:
     """The layout in which a map's kernel writes its output; None: any."""
-    if isinstance(map_, Conv | SumPool):
+    if is_flat_window(map_):
         return Layout(prod(map_.out_shape[1:]), map_.out_shape[0], channels_first=True)
     if isinstance(map_, Dense) and map_.lead:
         return Layout(prod(map_.lead), map_.out_shape[-1])

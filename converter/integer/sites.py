@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from snnc.ir.arrays import IntArray, Shape
+from snnc.ir.arrays import FloatArray, IntArray, Shape
 from snnc.ir.graph import Graph, Projection
-from snnc.ir.maps import LinearMap
+from snnc.ir.maps import LinearMap, Sparse
 from snnc.ir.neurons import Accumulator
 from snnc.ir.nodes import HostOp, Node, Population, Product
 
@@ -85,14 +85,16 @@ def row_targets(graph: Graph, projection: Projection) -> tuple[IntArray, IntArra
 
 
 def row_sources(graph: Graph, projection: Projection) -> tuple[IntArray, IntArray]:
-    """Which channels of its source each row of a channel-wise map (identity, pool) reads."""
+    """Which channels of its source each row of a channel-wise map reads."""
     map_, node = projection.map, graph.nodes[projection.source]
-    rows = neuron_channels(map_.in_shape, map_.channel_axis)
     channels = neuron_channels(node.shape, getattr(node, "channel_axis", 0))
-    if projection.gather is None:
-        return _pairs(rows, channels)
-    taken = projection.gather >= 0
-    return _pairs(rows[taken], channels[projection.gather[taken]])
+    if isinstance(map_, Sparse):
+        rows, at = map_.weight_channels(), np.repeat(np.arange(map_.in_size), np.diff(map_.indptr))
+    else:
+        rows, at = neuron_channels(map_.in_shape, map_.channel_axis), np.arange(map_.in_size)
+    neuron = at if projection.gather is None else projection.gather[at]
+    taken = neuron >= 0
+    return _pairs(rows[taken], channels[neuron[taken]])
 
 
 def first_target(rows: IntArray, channels: IntArray, n_rows: int) -> IntArray:
@@ -110,6 +112,21 @@ def _pairs(rows: IntArray, channels: IntArray) -> tuple[IntArray, IntArray]:
     return both // width, both % width
 
 
+def row_weights(map_: LinearMap) -> FloatArray | None:
+    """The one magnitude of each row of a map, shape (C,); None where a row has several.
+
+    Identities and pools have one, and so have sparse maps that only repeat or sum.
+    """
+    if map_.kind in ("identity", "sum-pool"):
+        return np.abs(np.broadcast_to(map_.weight, (map_.n_channels,)))
+    if not isinstance(map_, Sparse) or not map_.weight.size:
+        return None
+    magnitude, row = np.abs(map_.weight), map_.weight_channels()
+    largest = np.zeros(map_.n_channels)
+    np.maximum.at(largest, row, magnitude)
+    return largest if (magnitude == largest[row]).all() else None
+
+
 def is_channelwise(map_: LinearMap) -> bool:
-    """Identity and pool: each row is one weight."""
-    return map_.kind in ("identity", "sum-pool")
+    """Is each row one weight?"""
+    return row_weights(map_) is not None

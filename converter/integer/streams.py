@@ -21,6 +21,7 @@ from snnc.converter.integer.sites import (
     origin,
     row_sources,
     row_targets,
+    row_weights,
     sites,
     target_site,
 )
@@ -160,7 +161,9 @@ class Streams:
     def _tie_projection(self, p: Projection) -> bool:
         rows, channels = row_sources(self._graph, p)
         target = first_target(*row_targets(self._graph, p), p.map.n_channels)
-        weight = np.abs(np.broadcast_to(p.map.weight, (p.map.n_channels,)))[rows]
+        by_row = row_weights(p.map)
+        assert by_row is not None
+        weight = by_row[rows]
         source_elements = self.elements(p.source, channels)
         target_elements = self.elements(p.target, target[rows])
         for a, b, w in zip(source_elements, target_elements, weight, strict=True):

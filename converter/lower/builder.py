@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from snnc.converter.lower.layout import in_order
+from snnc.converter.lower.layout import in_order, repeats
 from snnc.converter.lower.spread import Spread, matching_axis
 from snnc.converter.lower.values import Affine, Synapses, Term, Wire
 from snnc.ir.arrays import FloatArray, Shape, size_of
@@ -128,6 +128,9 @@ class GraphBuilder:
             return
         size = self.nodes[term.source].size
         gather = in_order(term.gather, size)
+        if repeats(gather):
+            self.connect(term.source, target, listed(term, size, shape, axis), port=port)
+            return
         self.connect(term.source, target, _wire_map(term, shape, axis), port=port, gather=gather)
 
     def place_of(self, value: Affine) -> tuple[Shape, int]:
@@ -179,6 +182,23 @@ def _stored(spread: Spread, shape: Shape, axis: int) -> FloatArray:
     """As (), (C,) or the whole map."""
     values = spread.by_channel(shape, axis)
     return spread.reshape(shape).full().copy() if values is None else values
+
+
+def listed(wire: Wire, n_source: int, shape: Shape, axis: int) -> Sparse:
+    """A wire synapse by synapse, straight from the source's neurons: these may have several."""
+    gather = np.arange(n_source) if wire.gather is None else wire.gather
+    targets = np.argsort(gather, kind="stable")
+    targets = targets[int((gather < 0).sum()) :]
+    indptr = np.zeros(n_source + 1, dtype=np.int64)
+    np.cumsum(np.bincount(gather[targets], minlength=n_source), out=indptr[1:])
+    return Sparse(
+        in_shape=(n_source,),
+        out_shape=shape,
+        indptr=indptr,
+        targets=targets,
+        weight=wire.scale.reshape(shape).full().reshape(-1)[targets],
+        channel_axis=axis,
+    )
 
 
 def _wire_map(wire: Wire, shape: Shape, axis: int) -> LinearMap:

@@ -84,6 +84,14 @@ def in_order(index: IntArray | None, size: int | None = None) -> IntArray | None
     return None if np.array_equal(index, np.arange(len(index))) else index
 
 
+def repeats(index: IntArray | None) -> bool:
+    """Does an index take an element twice?"""
+    if index is None:
+        return False
+    taken = index[index >= 0]
+    return bool(np.bincount(taken).max(initial=0) > 1)
+
+
 def rearranged(value: Affine, index: IntArray | None, shape: Shape, tensor: str | None) -> Affine:
     """A value made of wires in another layout; -1 in `index` leaves an element at 0."""
     if index is None:

@@ -7,17 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-import onnx
-from onnx import numpy_helper
 
 import snnc.converter.lower.operators  # noqa: F401 (registers the rules)
 from snnc.converter.lower.context import Lowering, OperatorFate
+from snnc.converter.lower.evaluate import known_operands, run_node
+from snnc.converter.lower.layout import repeats
 from snnc.converter.lower.registry import RULES, LoweringRule
 from snnc.converter.lower.rewrite import rewrite
 from snnc.converter.lower.source import SourceNode, SourceView
 from snnc.converter.lower.values import Affine, Constant, Host, Unknown, Value, chain_of
 from snnc.converter.sources.model import SourceModel
-from snnc.converter.sources.onnxrun import OnnxRunner
 from snnc.ir.errors import NeedsInputGrid, SnncError, UnsupportedOperator
 from snnc.ir.graph import Graph
 from snnc.ir.maps import Identity
@@ -161,25 +160,10 @@ def _finish(lowering: Lowering, node: SourceNode, values: Sequence[Value]) -> No
 
 def _evaluate(lowering: Lowering, node: SourceNode) -> None:
     """An operator on constants only."""
-    arrays = {n: v.array for n, v in _constants_of(lowering, node).items()}
-    graph = onnx.helper.make_graph(
-        [node.proto],
-        "constant",
-        [],
-        [onnx.ValueInfoProto(name=out) for out in node.outputs],
-        initializer=[numpy_helper.from_array(array, name) for name, array in arrays.items()],
-    )
-    model = onnx.helper.make_model(graph, opset_imports=list(lowering.view.model.opset_import))
-    model.ir_version = lowering.view.model.ir_version
-    results = OnnxRunner(model).outputs({})
+    results = run_node(lowering.view, node, known_operands(lowering, node))
     lowering.mark(node.name, "folded", "a constant")
-    for out, array in zip(node.outputs, results, strict=True):
-        lowering.values[out] = Constant(np.asarray(array))
-
-
-def _constants_of(lowering: Lowering, node: SourceNode) -> dict[str, Constant]:
-    values = {name: lowering.values[name] for name in node.inputs if name}
-    return {name: value for name, value in values.items() if isinstance(value, Constant)}
+    for out, array in zip((out for out in node.outputs if out), results, strict=True):
+        lowering.values[out] = Constant(array)
 
 
 def _pass_unknown(lowering: Lowering, node: SourceNode, rule: LoweringRule | None) -> None:
@@ -222,7 +206,13 @@ def _add_output(lowering: Lowering, tensor: str) -> None:
             hint="a model needs integer activations to become a spiking network",
         )
     assert isinstance(value, Affine)
-    if not value.is_plain or not _has_one_step(lowering, value):
+    if len(value.shape) > 1 and value.shape[0] != 1:
+        raise UnsupportedOperator(
+            f"output `{tensor}` of shape {value.shape} has no batch axis of 1 in front",
+            where=lowering.name_of(tensor),
+            hint="let the model's result have samples as its first axis",
+        )
+    if not _is_readable(lowering, value):
         value = _summed(lowering, replace(value, tensor=tensor))
     wire = value.wires[0]
     shape = value.shape[1:] or (1,)
@@ -238,8 +228,10 @@ def _add_output(lowering: Lowering, tensor: str) -> None:
     builder.connect(wire.source, output.name, Identity(shape=shape), gather=wire.gather)
 
 
-def _has_one_step(lowering: Lowering, value: Affine) -> bool:
-    """Is a count worth the same in every channel (what an output's reader relies on)?"""
+def _is_readable(lowering: Lowering, value: Affine) -> bool:
+    """One node's neurons, each once, a count worth the same in every channel?"""
+    if not value.is_plain or repeats(value.wires[0].gather):
+        return False
     step = np.asarray(getattr(lowering.builder.nodes[value.wires[0].source], "step", 1.0))
     return bool((step == step.flat[0]).all())
 

@@ -10,7 +10,8 @@ from snnc.converter.lower.compose import compose, is_pointwise
 from snnc.converter.lower.context import Lowering
 from snnc.converter.lower.fold import scaled_rows
 from snnc.converter.lower.layout import compose as chained
-from snnc.converter.lower.layout import in_order
+from snnc.converter.lower.layout import in_order, repeats
+from snnc.converter.lower.repeat import join_repeated
 from snnc.converter.lower.spread import Spread
 from snnc.converter.lower.values import Affine, Synapses, Term, Wire
 from snnc.ir.arrays import FloatArray, IntArray, Shape, size_of
@@ -83,17 +84,21 @@ def _joined(
     terms = []
     for term in value.terms:
         size = lowering.builder.nodes[term.source].size
-        joined = _join_wire(term, map_, name) if isinstance(term, Wire) else _chain(term, map_)
+        joined = (
+            _join_wire(term, size, map_, name) if isinstance(term, Wire) else _chain(term, map_)
+        )
         if joined is None:
             return None
         terms.append(_absorbed(joined, size))
     return tuple(terms)
 
 
-def _join_wire(wire: Wire, map_: LinearMap, name: str) -> Synapses | None:
+def _join_wire(wire: Wire, size: int, map_: LinearMap, name: str) -> Synapses | None:
     scaled = scale_inputs(map_, wire.scale)
     if scaled is None:
         return None
+    if wire.gather is not None and repeats(wire.gather):
+        return join_repeated(wire.source, size, wire.gather, scaled, name)
     return Synapses(source=wire.source, map=scaled, gather=wire.gather, name=name)
 
 
@@ -219,7 +224,7 @@ def apply_pointwise(value: Affine, index: IntArray) -> Affine | None:
     )
 
 
-def select_channels(value: Affine, index: IntArray, tensor: str) -> Affine | None:
+def select_channels(value: Affine, index: IntArray, tensor: str | None) -> Affine | None:
     """Some whole output channels of layers: only their weights.
 
     Args:

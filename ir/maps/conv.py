@@ -24,7 +24,7 @@ from snnc.ir.maps.windows import (
 @MAPS.register
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Conv(LinearMap):
-    """Cross-correlation (as PyTorch's) along one or two spatial axes, with zero padding.
+    """Cross-correlation (as PyTorch's) along one to three spatial axes, with zero padding.
 
     y[o, p] = sum over c, k of weight[o, c, k] * x[group(o) + c, stride * p + dilation * k - pad]
 
@@ -60,10 +60,10 @@ class Conv(LinearMap):
 
     def validate(self) -> None:
         n_spatial = len(self.in_shape) - 1
-        if n_spatial not in (1, 2) or self.weight.ndim != n_spatial + 2:
+        if n_spatial not in (1, 2, 3) or self.weight.ndim != n_spatial + 2:
             raise GraphError(
                 f"conv weights {self.weight.shape} do not fit an input of shape {self.in_shape}: "
-                "expected (C_out, C_in / groups, *kernel) over 1 or 2 spatial axes"
+                "expected (C_out, C_in / groups, *kernel) over 1 to 3 spatial axes"
             )
         c_out, c_group = self.weight.shape[:2]
         if c_group * self.groups != self.in_shape[0] or c_out % self.groups:

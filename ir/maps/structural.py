@@ -77,7 +77,7 @@ class SumPool(LinearMap):
     Into a `Max` population it names the windows over which the maximum is taken.
 
     Attributes:
-        in_shape: (C, *spatial), one or two spatial axes.
+        in_shape: (C, *spatial), one to three spatial axes.
         kernel, stride: one entry for each spatial axis.
         padding: (before, after) for each spatial axis; padding has no synapses.
         weight: shape () or (C,).

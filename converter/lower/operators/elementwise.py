@@ -9,22 +9,24 @@ import numpy as np
 from snnc.converter.lower.activation import ROUNDING
 from snnc.converter.lower.context import Lowering
 from snnc.converter.lower.fold import added, scaled
-from snnc.converter.lower.operators.product import product_of
+from snnc.converter.lower.move import expanded
+from snnc.converter.lower.operators.product import multiplied
 from snnc.converter.lower.registry import lowers
 from snnc.converter.lower.source import SourceNode
 from snnc.converter.lower.spread import Spread
 from snnc.converter.lower.values import (
-    Affine,
     Constant,
     Detour,
     ElementOp,
     Pending,
     Value,
     ViewOp,
+    affine,
 )
-from snnc.ir.arrays import Array, Shape, size_of
+from snnc.ir.arrays import Array, size_of
 from snnc.ir.errors import UnsupportedOperator
 
+_MEET = "synapses of several branches meet in one population"
 _OPS = {"Add": "add", "Sub": "sub", "Mul": "mul", "Div": "div"}
 _SWAPPED = {"Add": "add", "Sub": "rsub", "Mul": "mul"}
 _COMPARED = {"Greater": "greater", "GreaterOrEqual": "greater-equal"}
@@ -40,7 +42,7 @@ def arithmetic(lowering: Lowering, node: SourceNode) -> Value:
     if isinstance(a, Constant) and node.op_type in _SWAPPED:
         return with_constant(lowering, node, b, _SWAPPED[node.op_type], a.array)
     if node.op_type == "Mul" and not isinstance(a, Constant):
-        return product_of(lowering, node, "multiply")
+        return multiplied(lowering, node, "multiply", a, b, lowering.view.shape(node.outputs[0]))
     if node.op_type in ("Add", "Sub") and not isinstance(a, Constant):
         return _sum(lowering, node, a, b)
     raise UnsupportedOperator(
@@ -69,17 +71,10 @@ def with_constant(
         constants: the operation's arguments.
         soft: see `ElementOp`.
         inner: a step inside of the operator, whose result no tensor of the source holds.
-
-    Raises:
-        UnsupportedOperator: the constants would repeat the value along an axis.
     """
     shape = np.broadcast_shapes(value.shape, *(c.shape for c in constants))
     if size_of(shape) != size_of(value.shape):
-        raise UnsupportedOperator(
-            f"{node.op_type} repeats a value of shape {value.shape} to {shape}",
-            where=node.where,
-            hint="only constants are repeated along an axis",
-        )
+        value = expanded(lowering, value, shape)
     if shape != value.shape:
         value = lowering.pend(node, value, ViewOp(), shape)
     args = tuple(Spread.of(c, shape) for c in constants)
@@ -91,26 +86,29 @@ def _sum(lowering: Lowering, node: SourceNode, a: Value, b: Value) -> Value:
     straight = _straight_through(lowering, node, a, b)
     if straight is not None:
         return straight
-    x, y = lowering.events(a), lowering.events(b)
-    shape = np.broadcast_shapes(x.shape, y.shape)
-    for value in (x, y):
-        if size_of(shape) != value.size:
-            raise UnsupportedOperator(
-                f"{node.op_type} repeats a value of shape {value.shape} to {shape}",
-                where=node.where,
-                hint="both summands need the same shape",
-            )
+    shape = np.broadcast_shapes(a.shape, b.shape)
+    x, y = (lowering.events(expanded(lowering, v, shape)) for v in (a, b))
     if node.op_type == "Sub":
         negated = scaled(y, Spread.of(-1.0, y.shape))
         assert negated is not None
         y = negated
-    total = added(_as(x, shape), _as(y, shape), shape)
-    lowering.mark(node.name, "event", "synapses of several branches meet in one population")
+    lowering.mark(node.name, "event", _MEET)
+    return replace(added(x, y, shape), tensor=node.outputs[0])
+
+
+@lowers("Sum", "Mean", fate="event", why=_MEET)
+def several(lowering: Lowering, node: SourceNode) -> Value:
+    """The sum or the mean of any number of values."""
+    values = [lowering.values[name] for name in node.inputs]
+    shape = np.broadcast_shapes(*(v.shape for v in values))
+    total = affine((), shape)
+    for value in values:
+        total = added(total, lowering.events(expanded(lowering, value, shape)), shape)
+    if node.op_type == "Mean":
+        mean = scaled(total, Spread.of(1.0 / len(values), shape))
+        assert mean is not None
+        total = mean
     return replace(total, tensor=node.outputs[0])
-
-
-def _as(value: Affine, shape: Shape) -> Affine:
-    return value if value.shape == shape else value.with_shape(shape, value.tensor)
 
 
 def _straight_through(lowering: Lowering, node: SourceNode, a: Value, b: Value) -> Value | None:

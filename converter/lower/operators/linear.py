@@ -5,28 +5,23 @@ from __future__ import annotations
 import numpy as np
 
 from snnc.converter.lower.context import Lowering
-from snnc.converter.lower.operators.product import product_of
-from snnc.converter.lower.operators.window import window_of
+from snnc.converter.lower.layout import in_order, rearranged
+from snnc.converter.lower.operators.window import spread_of, window_of
 from snnc.converter.lower.registry import lowers
 from snnc.converter.lower.source import SourceNode
 from snnc.converter.lower.through import through
-from snnc.converter.lower.values import Affine, Constant, Value
+from snnc.converter.lower.values import Affine, Value
 from snnc.ir.arrays import FloatArray, Shape
 from snnc.ir.errors import UnsupportedOperator
-from snnc.ir.maps import Conv, Dense, LinearMap
+from snnc.ir.maps import Conv, LinearMap
 
 
 @lowers("Conv", fate="event", why="synapses")
 def convolution(lowering: Lowering, node: SourceNode) -> Value:
-    """Convolution over one or two spatial axes."""
+    """Convolution over one to three spatial axes."""
     value = lowering.events(lowering.operand(node, 0))
     weight = np.asarray(lowering.constant(node, 1), dtype=np.float64)
-    if len(value.shape) not in (3, 4) or value.shape[0] != 1:
-        raise UnsupportedOperator(
-            f"a convolution over a value of shape {value.shape}; one or two spatial axes and a "
-            "batch of 1 are supported",
-            where=node.where,
-        )
+    check_spatial(node, value.shape)
     out = lowering.view.shape(node.outputs[0])
     window = window_of(node, value.shape, weight.shape[2:], out)
     map_ = Conv(
@@ -44,65 +39,47 @@ def convolution(lowering: Lowering, node: SourceNode) -> Value:
     )
 
 
-@lowers("Gemm", fate="event", why="synapses")
-def gemm(lowering: Lowering, node: SourceNode) -> Value:
-    """For one row x: y = alpha * x W + beta * b."""
-    value = lowering.events(lowering.operand(node, 0))
+@lowers("ConvTranspose", fate="event", why="synapses")
+def transposed_convolution(lowering: Lowering, node: SourceNode) -> Value:
+    """A convolution over the value with zeros between its elements, its kernel turned around."""
+    value = lowering.wiring(lowering.operand(node, 0))
     weight = np.asarray(lowering.constant(node, 1), dtype=np.float64)
-    bias = lowering.constant(node, 2)
-    if node.get("transA", 0) or len(value.shape) != 2:
-        raise UnsupportedOperator("a matrix product with its input transposed", where=node.where)
-    matrix = weight if node.get("transB", 0) else weight.T
-    map_ = Dense(weight=matrix * node.get("alpha", 1.0), lead=_lead(value.shape))
-    if bias is not None:
-        bias = np.asarray(bias, dtype=np.float64) * node.get("beta", 1.0)
-    return apply_layer(lowering, node, value, map_, (value.shape[0], len(matrix)), bias)
-
-
-@lowers("MatMul", fate="event", why="synapses")
-def matmul(lowering: Lowering, node: SourceNode) -> Value:
-    """With a constant matrix a layer on the last axis (or on the last but one, from the left)."""
-    a, b = lowering.operand(node, 0), lowering.operand(node, 1)
+    check_spatial(node, value.shape)
     out = lowering.view.shape(node.outputs[0])
-    if isinstance(b, Constant) and b.array.ndim == 2:
-        value = lowering.events(a)
-        weight = np.asarray(b.array, dtype=np.float64).T
-        return apply_layer(
-            lowering, node, value, Dense(weight=weight, lead=_lead(value.shape)), out, None
-        )
-    if isinstance(a, Constant) and a.array.ndim == 2:
-        value = lowering.events(b)
-        if all(n == 1 for n in value.shape[:-2]):
-            return _from_the_left(lowering, node, value, a.array, out)
-    if isinstance(a, Constant) or isinstance(b, Constant):
-        raise UnsupportedOperator(
-            "a matrix product with more than one constant matrix",
-            where=node.where,
-            hint="write it as one linear layer for each",
-        )
-    return product_of(lowering, node, "matmul")
-
-
-def _from_the_left(
-    lowering: Lowering, node: SourceNode, value: Affine, matrix: FloatArray, out: Shape
-) -> Value:
-    """W x with x of shape (K, N): a pointwise convolution over K channels."""
+    spread = spread_of(node, value.shape, weight.shape[2:], out)
+    value = rearranged(value, in_order(spread.index.reshape(-1)), spread.index.shape, None)
+    groups = node.get("group", 1)
     map_ = Conv(
-        weight=np.asarray(matrix, dtype=np.float64)[:, :, None],
-        in_shape=value.shape[-2:],
-        stride=(1,),
-        padding=((0, 0),),
-        dilation=(1,),
+        weight=_turned(weight, groups),
+        in_shape=spread.index.shape[1:],
+        stride=(1,) * len(spread.padding),
+        padding=spread.padding,
+        dilation=spread.dilation,
+        groups=groups,
     )
-    return apply_layer(lowering, node, value, map_, out, None)
+    bias = lowering.constant(node, 2)
+    along = (-1,) + (1,) * (len(value.shape) - 2)
+    return apply_layer(
+        lowering, node, value, map_, out, None if bias is None else bias.reshape(along)
+    )
 
 
-def _lead(shape: Shape) -> Shape:
-    """Leading axes of a value that share a layer's weights."""
-    lead = shape[:-1]
-    while lead and lead[0] == 1:
-        lead = lead[1:]
-    return lead
+def _turned(weight: FloatArray, groups: int) -> FloatArray:
+    """(C_in, C_out / groups, *kernel) as a convolution's weights, the kernel turned around."""
+    n_in, n_group = weight.shape[:2]
+    blocks = weight.reshape(groups, n_in // groups, n_group, *weight.shape[2:]).swapaxes(1, 2)
+    turned = np.flip(blocks, axis=tuple(range(3, blocks.ndim)))
+    return np.ascontiguousarray(turned.reshape(groups * n_group, *turned.shape[2:]))
+
+
+def check_spatial(node: SourceNode, shape: Shape) -> None:
+    """Raise `UnsupportedOperator` where a sliding window has no one to three axes to slide on."""
+    if len(shape) not in (3, 4, 5) or shape[0] != 1:
+        raise UnsupportedOperator(
+            f"{node.op_type} over a value of shape {shape}; one to three spatial axes and a batch "
+            "of 1 are supported",
+            where=node.where,
+        )
 
 
 def apply_layer(
@@ -112,7 +89,20 @@ def apply_layer(
     map_: LinearMap,
     shape: Shape,
     bias: FloatArray | None,
+    *,
+    whole: bool = True,
 ) -> Affine:
-    """The layer's output, its synapses under the layer's own name."""
+    """The layer's output, its synapses under the layer's own name.
+
+    Args:
+        lowering: the lowering.
+        node: the layer.
+        value: what it takes.
+        map_: its weights.
+        shape: of the result.
+        bias: broadcasts to `shape`.
+        whole: is that the operator's result, or a step on the way to it?
+    """
     name = node.module_path or node.name
-    return through(lowering, value, map_, name=name, shape=shape, bias=bias, tensor=node.outputs[0])
+    tensor = node.outputs[0] if whole else None
+    return through(lowering, value, map_, name=name, shape=shape, bias=bias, tensor=tensor)

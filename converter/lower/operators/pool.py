@@ -7,77 +7,87 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from snnc.converter.lower.context import Lowering
-from snnc.converter.lower.layout import in_order, rearranged
-from snnc.converter.lower.operators.linear import apply_layer
+from snnc.converter.lower.layout import in_order, rearranged, repeats
+from snnc.converter.lower.operators.linear import apply_layer, check_spatial
 from snnc.converter.lower.operators.window import Window, window_of
 from snnc.converter.lower.registry import lowers
 from snnc.converter.lower.source import SourceNode
 from snnc.converter.lower.spread import Spread
-from snnc.converter.lower.values import Value, Wire, affine
+from snnc.converter.lower.values import Affine, Value, Wire, affine
 from snnc.ir.arrays import FloatArray, IntArray, Shape, along, size_of
 from snnc.ir.errors import UnsupportedOperator
-from snnc.ir.maps import LinearMap, Sparse, SumPool
+from snnc.ir.maps import Conv, LinearMap, Sparse, SumPool
 from snnc.ir.neurons import Max
 from snnc.ir.nodes import Node, Population
 
 
 def _pool_window(lowering: Lowering, node: SourceNode, shape: Shape) -> Window:
-    if len(shape) not in (3, 4) or shape[0] != 1:
-        raise UnsupportedOperator(
-            f"a pool over a value of shape {shape}; one or two spatial axes are supported",
-            where=node.where,
-        )
+    check_spatial(node, shape)
     out = lowering.view.shape(node.outputs[0])
-    window = window_of(node, shape, tuple(node.get("kernel_shape", shape[2:])), out)
-    if set(window.dilation) != {1}:
-        raise UnsupportedOperator("a dilated pool", where=node.where, hint="use dilation 1")
-    return window
+    return window_of(node, shape, tuple(node.get("kernel_shape", shape[2:])), out)
 
 
 @lowers("AveragePool", fate="event", why="a sum-pool; its divisor moves into the step")
 def average_pool(lowering: Lowering, node: SourceNode) -> Value:
-    """Windows that hang over the edge have their own divisors where padding is not counted."""
+    """Windows that hang over the edge have their own divisors."""
     value = lowering.wiring(lowering.operand(node, 0))
     window = _pool_window(lowering, node, value.shape)
-    pool = _sum_pool(value.shape[1:], window, 1.0 / size_of(window.kernel))
-    out = lowering.view.shape(node.outputs[0])
-    map_: LinearMap = pool
-    beyond = any(
-        hi > declared
-        for (_, hi), (_, declared) in zip(window.padding, window.declared, strict=True)
-    )
-    counted = bool(node.get("count_include_pad", 0)) and not beyond
-    if not counted and any(p for sides in window.padding for p in sides):
-        if beyond and node.get("count_include_pad", 0):
-            raise UnsupportedOperator(
-                "ceil_mode together with count_include_pad",
-                where=node.where,
-                hint="pad explicitly or turn one of them off",
-            )
-        map_ = _own_divisors(pool)
-    return apply_layer(lowering, node, value, map_, out, None)
+    map_ = _windows(value.shape[1:], window, 1.0 / size_of(window.kernel))
+    divisors = _divisors(window, value.shape[2:], bool(node.get("count_include_pad", 0)))
+    if (divisors != size_of(window.kernel)).any():
+        map_ = _divided(map_, divisors)
+    return apply_layer(lowering, node, value, map_, lowering.view.shape(node.outputs[0]), None)
 
 
-def _sum_pool(shape: Shape, window: Window, weight: float) -> SumPool:
-    return SumPool(
+def _windows(shape: Shape, window: Window, weight: float) -> LinearMap:
+    """The windows of a pool over `shape`, (C, *spatial)."""
+    if set(window.dilation) == {1}:
+        return SumPool(
+            in_shape=shape,
+            kernel=window.kernel,
+            stride=window.stride,
+            padding=window.padding,
+            weight=np.array(weight),
+        )
+    apart = Conv(
+        weight=np.full((shape[0], 1, *window.kernel), weight),
         in_shape=shape,
-        kernel=window.kernel,
         stride=window.stride,
         padding=window.padding,
-        weight=np.array(weight),
+        dilation=window.dilation,
+        groups=shape[0],
     )
+    return _listed(apart, apart.to_csr()[2])
 
 
-def _own_divisors(pool: SumPool) -> Sparse:
-    """Every window divided by the elements that it really holds."""
-    indptr, targets, _ = pool.to_csr()
-    held = np.bincount(targets, minlength=pool.out_size)
+def _divisors(window: Window, spatial: Shape, counts_padding: bool) -> IntArray:
+    """How many elements each window counts: padding only where the source says so."""
+    total = np.ones((), dtype=np.int64)
+    for n, k, s, d, (lo, hi), (_, declared) in zip(
+        spatial, window.kernel, window.stride, window.dilation, window.padding, window.declared,
+        strict=True,
+    ):  # fmt: skip
+        first, end = (-lo, n + declared) if counts_padding else (0, n)
+        starts = np.arange(0, n + lo + hi - d * (k - 1), s) - lo
+        at = starts[:, None] + d * np.arange(k)
+        total = np.multiply.outer(total, ((at >= first) & (at < end)).sum(axis=1))
+    return total
+
+
+def _divided(map_: LinearMap, divisors: IntArray) -> Sparse:
+    """Every window divided by the elements that it counts."""
+    _, targets, _ = map_.to_csr()
+    return _listed(map_, 1.0 / divisors.reshape(-1)[targets % divisors.size])
+
+
+def _listed(map_: LinearMap, weight: FloatArray) -> Sparse:
+    indptr, targets, _ = map_.to_csr()
     return Sparse(
-        in_shape=pool.in_shape,
-        out_shape=pool.out_shape,
+        in_shape=map_.in_shape,
+        out_shape=map_.out_shape,
         indptr=indptr,
         targets=targets,
-        weight=1.0 / held[targets],
+        weight=weight,
     )
 
 
@@ -91,13 +101,17 @@ def global_average_pool(lowering: Lowering, node: SourceNode) -> Value:
 @lowers("ReduceMean", "ReduceSum", fate="event", why="a sum-pool; a divisor moves into the step")
 def reduce(lowering: Lowering, node: SourceNode) -> Value:
     """Mean or sum over axes."""
-    value = lowering.operand(node, 0)
-    axes = lowering.constant(node, 1)
+    mean = node.op_type == "ReduceMean"
+    return _reduced(lowering, node, _axes(lowering, node), mean=mean)
+
+
+def _axes(lowering: Lowering, node: SourceNode) -> Shape:
+    """The axes that a reduction takes together."""
+    n, axes = len(lowering.operand(node, 0).shape), lowering.constant(node, 1)
     given = node.get("axes") if axes is None else axes.tolist()
-    if given is None:
-        given = [] if node.get("noop_with_empty_axes", 0) else range(len(value.shape))
-    n = len(value.shape)
-    return _reduced(lowering, node, tuple(a % n for a in given), mean=node.op_type == "ReduceMean")
+    if not given:
+        given = [] if node.get("noop_with_empty_axes", 0) else range(n)
+    return tuple(sorted(a % n for a in given))
 
 
 def _reduced(lowering: Lowering, node: SourceNode, axes: Shape, *, mean: bool) -> Value:
@@ -107,21 +121,25 @@ def _reduced(lowering: Lowering, node: SourceNode, axes: Shape, *, mean: bool) -
     if not long:
         lowering.mark(node.name, "folded", "reduces axes of length 1")
         return value.with_shape(out, node.outputs[0])
-    n = size_of(tuple(value.shape[a] for a in long))
-    kept = tuple(a for a in range(len(value.shape)) if a not in long)
-    index = np.arange(value.size).reshape(value.shape).transpose(*kept, *long)
-    moved = in_order(index.reshape(-1))
-    n_kept = size_of(tuple(value.shape[a] for a in kept))
-    window = tuple(value.shape[a] for a in long) if len(long) <= 2 else (n,)
+    moved, extent = _behind(value, long)
     map_ = SumPool(
-        in_shape=(n_kept, *window),
-        kernel=window,
-        stride=window,
-        padding=((0, 0),) * len(window),
-        weight=np.array(1.0 / n if mean else 1.0),
+        in_shape=moved.shape,
+        kernel=extent,
+        stride=extent,
+        padding=((0, 0),) * len(extent),
+        weight=np.array(1.0 / size_of(extent) if mean else 1.0),
     )
-    value = rearranged(value, moved, (n_kept, *window), None)
-    return apply_layer(lowering, node, value, map_, out, None)
+    return apply_layer(lowering, node, moved, map_, out, None)
+
+
+def _behind(value: Affine, axes: Shape) -> tuple[Affine, Shape]:
+    """A value with some axes moved behind the others, these as one; and the extent of the axes."""
+    kept = tuple(a for a in range(len(value.shape)) if a not in axes)
+    index = np.arange(value.size).reshape(value.shape).transpose(*kept, *axes)
+    extent = tuple(value.shape[a] for a in axes)
+    extent = extent if len(extent) <= 2 else (size_of(extent),)
+    shape = (size_of(tuple(value.shape[a] for a in kept)), *extent)
+    return rearranged(value, in_order(index.reshape(-1)), shape, None), extent
 
 
 @lowers("MaxPool", "GlobalMaxPool", fate="event", why="a population of maxima")
@@ -131,13 +149,35 @@ def max_pool(lowering: Lowering, node: SourceNode) -> Value:
     window = _pool_window(lowering, node, value.shape)
     if len(node.outputs) > 1 and lowering.view.uses[node.outputs[1]]:
         raise UnsupportedOperator("the indices of a max-pool are used", where=node.where)
+    return _maxima(lowering, node, value, window, lowering.view.shape(node.outputs[0]))
+
+
+@lowers("ReduceMax", fate="event", why="a population of maxima")
+def reduce_max(lowering: Lowering, node: SourceNode) -> Value:
+    """The maximum over axes."""
+    value = lowering.wiring(lowering.operand(node, 0))
+    out = lowering.view.shape(node.outputs[0])
+    long = tuple(a for a in _axes(lowering, node) if value.shape[a] > 1)
+    if not long:
+        lowering.mark(node.name, "folded", "reduces axes of length 1")
+        return value.with_shape(out, node.outputs[0])
+    moved, extent = _behind(value, long)
+    ones, none = (1,) * len(extent), ((0, 0),) * len(extent)
+    window = Window(extent, extent, none, ones, none)
+    moved = moved.with_shape((1, *moved.shape), None)
+    top = _maxima(lowering, node, moved, window, (1, moved.shape[1], *ones))
+    return top.with_shape(out, node.outputs[0])
+
+
+def _maxima(
+    lowering: Lowering, node: SourceNode, value: Affine, window: Window, out: Shape
+) -> Affine:
     offset = value.offset.by_channel(value.shape, 1)
     parts = [_part(lowering, wire, value.shape) for wire in value.wires]
     if offset is None or any(part is None for part in parts):
-        value = lowering.collect(replace(value, tensor=node.inputs[0]))
+        value = lowering.collect(replace(value, tensor=value.tensor and node.inputs[0]))
         offset = np.array(0.0)
         parts = [_part(lowering, value.wires[0], value.shape)]
-    out = lowering.view.shape(node.outputs[0])
     terms = [
         _maximum(lowering, node, part, window, out, plain=value.is_plain)
         for part in parts
@@ -170,7 +210,7 @@ class _Part:
 def _part(lowering: Lowering, wire: Wire, shape: Shape) -> _Part | None:
     """None where scale or wiring do not keep the order of values within each channel."""
     scale = wire.scale.by_channel(shape, 1)
-    if scale is None or not (scale > 0).all():
+    if scale is None or not (scale > 0).all() or repeats(wire.gather):
         return None
     size = lowering.builder.nodes[wire.source].size
     gather = np.arange(size) if wire.gather is None else wire.gather
@@ -185,7 +225,7 @@ def _maximum(
     lowering: Lowering, node: SourceNode, part: _Part, window: Window, out: Shape, *, plain: bool
 ) -> Wire:
     """The population of maxima over one part, as a wire to the part's channels."""
-    map_ = _sum_pool((len(part.channels), *part.spatial), window, 1.0)
+    map_ = _windows((len(part.channels), *part.spatial), window, 1.0)
     source = lowering.builder.nodes[part.source]
     path = node.module_path or node.name
     population = lowering.builder.add(

@@ -4,75 +4,96 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
+
 from snnc.converter.lower.builder import neuron_shape
 from snnc.converter.lower.context import Lowering
 from snnc.converter.lower.fold import drop_scale, scaled
+from snnc.converter.lower.move import expanded
 from snnc.converter.lower.source import SourceNode
 from snnc.converter.lower.spread import Spread
-from snnc.converter.lower.values import Affine, wire_to
+from snnc.converter.lower.values import Affine, Value, wire_to
 from snnc.ir.arrays import Shape
-from snnc.ir.errors import UnsupportedOperator
 from snnc.ir.nodes import Product
 
 Kind = Literal["matmul", "multiply"]
 
 
-def product_of(lowering: Lowering, node: SourceNode, op: Kind) -> Affine:
-    """A `Product` node, with the operands' scales taken out in front of it.
+def multiplied(
+    lowering: Lowering,
+    node: SourceNode,
+    op: Kind,
+    a: Value,
+    b: Value,
+    out: Shape,
+    *,
+    whole: bool = True,
+) -> Affine:
+    """A `Product` node of two values, with their scales taken out in front of it.
 
-    Raises:
-        UnsupportedOperator: the operands' shapes repeat one of them.
+    An operand that the product repeats (numpy's broadcasting) reaches its port several times.
+
+    Args:
+        lowering: the lowering.
+        node: the operator.
+        op: which product.
+        a, b: the operands.
+        out: shape of the result.
+        whole: is that the operator's result, or a step on the way to it?
     """
-    a, factor_a = _operand(lowering, node, 0)
-    b, factor_b = _operand(lowering, node, 1)
-    out = lowering.view.shape(node.outputs[0])
-    shapes = _shapes(a.shape, b.shape, out, op)
-    if shapes is None:
-        raise UnsupportedOperator(
-            f"the product of {a.shape} and {b.shape} repeats one of them",
-            where=node.where,
-            hint="products of two activations need operands of the same leading shape",
-        )
-    path = node.module_path or node.name
+    shape_a, shape_b = _shapes(a.shape, b.shape, op)
+    left, factor_a = _operand(lowering, a, shape_a)
+    right, factor_b = _operand(lowering, b, shape_b)
     scale = factor_a * factor_b
+    tensor = node.outputs[0] if whole and scale == 1.0 else None
+    path = node.module_path or node.name
+    port_a, port_b = _trimmed(shape_a, op), _trimmed(shape_b, op)
     product = lowering.builder.add(
         Product(
             name=lowering.builder.unique(path),
-            shape=shapes[2],
+            shape=(*port_a[:-1], port_b[-1]) if op == "matmul" else port_a,
             module_path=path,
-            source_tensor=node.outputs[0] if scale == 1.0 else None,
+            source_tensor=tensor,
             op=op,
-            a_shape=shapes[0],
-            b_shape=shapes[1],
+            a_shape=port_a,
+            b_shape=port_b,
         )
     )
-    for port, value, shape in (("a", a, shapes[0]), ("b", b, shapes[1])):
+    for port, value, shape in (("a", left, port_a), ("b", right, port_b)):
         for term in value.terms:
             lowering.builder.project(term, product.name, shape, 0, port)
     lowering.mark(node.name, "event", "a product of what two populations emit")
-    bare = wire_to(product.name, out, tensor=node.outputs[0] if scale == 1.0 else None)
-    result = scaled(bare, Spread.of(scale, out))
+    result = scaled(wire_to(product.name, out, tensor=tensor), Spread.of(scale, out))
     assert result is not None
     return result
 
 
-def _operand(lowering: Lowering, node: SourceNode, i: int) -> tuple[Affine, float]:
-    value = lowering.wiring(lowering.operand(node, i))
+def _operand(lowering: Lowering, operand: Value, shape: Shape) -> tuple[Affine, float]:
+    """Wires without a scale, in the shape that the product takes; and the scale."""
+    value = lowering.wiring(operand)
     split = drop_scale(value)
     if split is None:
         value = lowering.collect(value)
         split = drop_scale(value)
         assert split is not None
-    return split[0], split[2]
+    return lowering.wiring(expanded(lowering, split[0], shape)), split[2]
 
 
-def _shapes(a: Shape, b: Shape, out: Shape, op: Kind) -> tuple[Shape, Shape, Shape] | None:
-    """Shapes without leading ones; None where an operand would be repeated."""
+def _shapes(a: Shape, b: Shape, op: Kind) -> tuple[Shape, Shape]:
+    """What the operands are repeated to; a vector is a row on the left, a column on the right."""
     if op == "multiply":
-        return (neuron_shape(a), neuron_shape(b), neuron_shape(out)) if a == b == out else None
-    if len(a) < 2 or a[:-2] != b[:-2]:
-        return None
-    lead = a[:-2]
+        both = np.broadcast_shapes(a, b)
+        return both, both
+    rows, columns = (1, *a) if len(a) == 1 else a, (*b, 1) if len(b) == 1 else b
+    lead = np.broadcast_shapes(rows[:-2], columns[:-2])
+    return (*lead, *rows[-2:]), (*lead, *columns[-2:])
+
+
+def _trimmed(shape: Shape, op: Kind) -> Shape:
+    """Without leading axes that say nothing."""
+    if op == "multiply":
+        return neuron_shape(shape)
+    lead = shape[:-2]
     while lead and lead[0] == 1:
         lead = lead[1:]
-    return (*lead, *a[-2:]), (*lead, *b[-2:]), (*lead, *out[-2:])
+    return (*lead, *shape[-2:])

@@ -8,16 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnc.converter.lower.context import RESHAPES, Lowering
+from snnc.converter.lower.evaluate import elements_after
 from snnc.converter.lower.fold import added
 from snnc.converter.lower.layout import flatten, in_order, rearranged
+from snnc.converter.lower.move import picked, with_fill
 from snnc.converter.lower.registry import lowers
 from snnc.converter.lower.source import SourceNode
 from snnc.converter.lower.spread import Spread
-from snnc.converter.lower.through import apply_pointwise, select_channels
+from snnc.converter.lower.through import apply_pointwise
 from snnc.converter.lower.values import (
     Affine,
     Constant,
-    Host,
     Synapses,
     Value,
     ViewOp,
@@ -25,8 +26,21 @@ from snnc.converter.lower.values import (
     chain_of,
     replay,
 )
-from snnc.ir.arrays import FloatArray, IntArray, Shape, size_of
+from snnc.ir.arrays import IntArray, Shape, size_of
 from snnc.ir.errors import UnsupportedOperator
+
+_PARTS = (
+    "CenterCropPad",
+    "Gather",
+    "GatherElements",
+    "GatherND",
+    "ReverseSequence",
+    "Slice",
+    "Split",
+    "Trilu",
+)
+_REPEATS = ("Expand", "Tile")
+_NO_ELEMENT = np.array(0)
 
 
 @lowers(*RESHAPES, fate="folded", why="the neuron order does not change", waits=True)
@@ -34,20 +48,6 @@ def reshape(lowering: Lowering, node: SourceNode) -> Value:
     """The same elements in C order."""
     value = lowering.operand(node, 0)
     return lowering.pend(node, value, ViewOp(), lowering.view.shape(node.outputs[0]))
-
-
-@lowers("Expand", "Tile", fate="folded", why="repeats nothing", waits=True)
-def expand(lowering: Lowering, node: SourceNode) -> Value:
-    """Only where it repeats nothing."""
-    value = lowering.operand(node, 0)
-    shape = lowering.view.shape(node.outputs[0])
-    if size_of(shape) != size_of(value.shape):
-        raise UnsupportedOperator(
-            f"{node.op_type} repeats a value of shape {value.shape} to {shape}",
-            where=node.where,
-            hint="an event reaches a layer once; let the layer's weights do the repeating",
-        )
-    return lowering.pend(node, value, ViewOp(), shape)
 
 
 @lowers("Transpose", fate="folded", why="a permutation of synapses", waits=True)
@@ -60,90 +60,31 @@ def transpose(lowering: Lowering, node: SourceNode) -> Value:
     return lowering.pend(node, value, ViewOp(in_order(index.reshape(-1))), index.shape)
 
 
-def _picked(lowering: Lowering, node: SourceNode, index: IntArray, tensor: str) -> Value:
-    """Some elements of the first operand; `index` has the result's shape, -1 leaves a 0."""
-    settled = lowering.settle(lowering.operand(node, 0))
-    if isinstance(settled, Host):
-        return Host(shape=index.shape, tensor=tensor)
-    value = lowering.events(settled)
-    if value.synapses:
-        # read once, so no layer is computed twice: parts of a split are different channels
-        part = select_channels(value, index, tensor)
-        if part is not None and lowering.view.uses[node.inputs[0]] == 1:
-            return part
-        value = lowering.collect(value)
-    return rearranged(value, in_order(index.reshape(-1), value.size), index.shape, tensor)
-
-
-def _positions(lowering: Lowering, node: SourceNode) -> IntArray:
-    shape = lowering.operand(node, 0).shape
-    return np.arange(size_of(shape)).reshape(shape)
-
-
-@lowers("Slice", fate="folded", why="synapses from a part of the neurons")
-def slice_(lowering: Lowering, node: SourceNode) -> Value:
-    """A part along some axes."""
-    at = _positions(lowering, node)
-    starts, ends, axes, steps = (lowering.constant(node, i) for i in range(1, 5))
-    assert starts is not None
-    assert ends is not None
-    axes = np.arange(len(starts)) if axes is None else axes
-    steps = np.ones(len(starts), dtype=int) if steps is None else steps
-    cut = [slice(None)] * at.ndim
-    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        n = at.shape[axis]
-        # an end before the first element cannot be written as a Python slice end of -1
-        stop = None if step < 0 and end < -n else int(end)
-        cut[int(axis)] = slice(int(start), stop, int(step))
-    return _picked(lowering, node, at[tuple(cut)], node.outputs[0])
-
-
-@lowers("Split", fate="folded", why="synapses from a part of the neurons")
-def split(lowering: Lowering, node: SourceNode) -> tuple[Value, ...]:
-    """Parts along an axis."""
-    at = _positions(lowering, node)
-    axis = node.get("axis", 0)
-    sizes = [lowering.view.shape(out)[axis] for out in node.outputs]
-    parts = np.split(at, np.cumsum(sizes)[:-1], axis=axis)
+@lowers(*_PARTS, fate="folded", why="synapses from a part of the neurons")
+@lowers(*_REPEATS, fate="folded", why="several synapses from one neuron")
+def moved(lowering: Lowering, node: SourceNode) -> tuple[Value, ...]:
+    """Whatever takes elements by constant index: run on the elements' numbers."""
+    value = lowering.operand(node, 0)
+    shared = lowering.view.uses[node.inputs[0]] > 1
+    indices = elements_after(lowering, node)
+    if in_order(indices[0].reshape(-1), size_of(value.shape)) is None:
+        return (lowering.pend(node, value, ViewOp(), indices[0].shape),)
+    taken = iter(indices)
     return tuple(
-        _picked(lowering, node, part, out) for part, out in zip(parts, node.outputs, strict=True)
+        picked(lowering, value, next(taken), out, shared=shared) if out else Constant(np.zeros(0))
+        for out in node.outputs
     )
 
 
-@lowers("Gather", fate="folded", why="synapses from a part of the neurons")
-def gather(lowering: Lowering, node: SourceNode) -> Value:
-    """Elements by constant index, each at most once."""
-    indices = lowering.constant(node, 1)
-    assert indices is not None
-    at = np.take(_positions(lowering, node), indices, axis=node.get("axis", 0))
-    if len(np.unique(at)) != at.size:
-        raise UnsupportedOperator("Gather takes an element twice", where=node.where)
-    return _picked(lowering, node, at, node.outputs[0])
-
-
-@lowers("Pad", fate="folded", why="synapses that do not exist")
+@lowers("Pad", fate="folded", why="synapses that do not exist, or several from one neuron")
 def pad(lowering: Lowering, node: SourceNode) -> Value:
-    """Zeros (or another constant) around a value."""
-    mode = node.get("mode", "constant")
-    at = _positions(lowering, node)
-    amounts = np.asarray(lowering.constant(node, 1)).astype(int)
-    axes = lowering.constant(node, 3)
-    axes = np.arange(at.ndim) if axes is None else axes % at.ndim
-    if mode != "constant" or amounts.min() < 0:
-        raise UnsupportedOperator(
-            f"padding of mode {mode} with amounts {amounts.tolist()}",
-            where=node.where,
-            hint="pad with a constant",
-        )
-    widths = [(0, 0)] * at.ndim
-    for i, axis in enumerate(axes):
-        widths[int(axis)] = (int(amounts[i]), int(amounts[i + len(axes)]))
-    index = np.pad(at, widths, constant_values=-1)
+    """Zeros, another constant, or the value's own elements around it."""
     fill = lowering.constant(node, 2)
+    (index,) = elements_after(lowering, node, **({} if fill is None else {"input_2": _NO_ELEMENT}))
     value = _padded(lowering, node, index)
     if fill is None or not np.any(fill) or not isinstance(value, Affine):
         return value
-    return _with_fill(value, np.where(index < 0, float(np.asarray(fill).reshape(())), 0.0))
+    return with_fill(value, np.where(index < 0, float(np.asarray(fill).reshape(())), 0.0))
 
 
 def _padded(lowering: Lowering, node: SourceNode, index: IntArray) -> Value:
@@ -153,12 +94,8 @@ def _padded(lowering: Lowering, node: SourceNode, index: IntArray) -> Value:
         moved = apply_pointwise(settled, index)
         if moved is not None:
             return replace(moved, tensor=node.outputs[0])
-    return _picked(lowering, node, index, node.outputs[0])
-
-
-def _with_fill(value: Affine, fill: FloatArray) -> Affine:
-    spread = Spread.of(fill, value.shape)
-    return replace(value, offset=value.offset + spread, magnitude=value.magnitude + abs(spread))
+    shared = lowering.view.uses[node.inputs[0]] > 1
+    return picked(lowering, settled, index, node.outputs[0], shared=shared)
 
 
 @lowers("ScatterND", fate="folded", why="constants at some positions")
@@ -246,5 +183,5 @@ def _placed(lowering: Lowering, value: Value, part: IntArray, shape: Shape) -> A
     if isinstance(value, Constant):
         placed = np.zeros(shape)
         placed.reshape(-1)[part.reshape(-1)] = value.array.reshape(-1)
-        return _with_fill(affine((), shape), placed)
+        return with_fill(affine((), shape), placed)
     return rearranged(lowering.wiring(value), in_order(index), shape, None)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from snnc.converter.lower.source import SourceNode
-from snnc.ir.arrays import Shape
+from snnc.ir.arrays import IntArray, Shape, size_of
 from snnc.ir.errors import UnsupportedOperator
 from snnc.ir.maps.windows import Padding
 
@@ -76,3 +78,63 @@ def _declared(
     ]
     upper = auto == "SAME_UPPER"
     return tuple((t // 2, t - t // 2) if upper else (t - t // 2, t // 2) for t in totals)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How a transposed convolution lays out its input.
+
+    Attributes:
+        index: (1, C, *spatial): the input's element at each place, -1 between them.
+        padding: around it, before and after for each spatial axis.
+        dilation: of the kernel.
+    """
+
+    index: IntArray
+    padding: Padding
+    dilation: Shape
+
+
+def spread_of(node: SourceNode, shape: Shape, kernel: Shape, out: Shape) -> Spread:
+    """The layout of a transposed convolution.
+
+    Args:
+        node: the operator.
+        shape: of its input, (1, C, *spatial).
+        kernel: its extent.
+        out: shape of its output.
+    """
+    n_axes = len(kernel)
+    stride = tuple(node.get("strides", [1] * n_axes))
+    dilation = tuple(node.get("dilations", [1] * n_axes))
+    index = np.arange(size_of(shape)).reshape(shape)
+    padding = []
+    for axis, (n, k, s, d, m) in enumerate(
+        zip(shape[2:], kernel, stride, dilation, out[2:], strict=True)
+    ):
+        reach, extent = d * (k - 1), (n - 1) * s + 1
+        before = reach - _cut_in_front(node, axis, n_axes, extent + reach - m)
+        after = m + reach - extent - before
+        lines = np.full((extent, *np.delete(index.shape, axis + 2)), -1)
+        lines[::s] = np.moveaxis(index, axis + 2, 0)
+        # what is cut off beyond the kernel's reach is cut off the input
+        lines = lines[max(0, -before) : extent - max(0, -after)]
+        index = np.moveaxis(lines, 0, axis + 2)
+        padding.append((max(0, before), max(0, after)))
+    return Spread(index, tuple(padding), dilation)
+
+
+def _cut_in_front(node: SourceNode, axis: int, n_axes: int, total: int) -> int:
+    """How many of the full result's positions are cut off in front, of `total` on both sides."""
+    auto = node.get("auto_pad", "NOTSET")
+    if auto == "VALID":
+        return 0
+    if auto == "NOTSET" and node.get("output_shape") is None:
+        return int(node.get("pads", [0] * (2 * n_axes))[axis])
+    total += _grown(node, axis)
+    return total // 2 if auto == "SAME_UPPER" else total - total // 2
+
+
+def _grown(node: SourceNode, axis: int) -> int:
+    padding = node.get("output_padding")
+    return int(padding[axis]) if padding else 0

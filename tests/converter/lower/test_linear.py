@@ -183,8 +183,9 @@ def test_the_synapses_carry_the_name_of_their_layer() -> None:
     assert population.name == "r"
 
 
-def test_three_spatial_axes_are_refused_by_name() -> None:
-    source = from_text("c = Conv(x, w) y = Round(c)", (2, 5, 6, 4), {"w": weights(3, 2, 3, 3, 3)})
-    with pytest.raises(UnsupportedOperator, match="one or two spatial axes") as caught:
+def test_four_spatial_axes_are_refused_by_name() -> None:
+    shape, w = (2, 5, 6, 4, 3), weights(3, 2, 3, 3, 3, 3)
+    source = from_text("c = Conv(x, w) y = Round(c)", shape, {"w": w})
+    with pytest.raises(UnsupportedOperator, match="one to three spatial axes") as caught:
         lower(source)
     assert caught.value.where == "c (Conv)"

@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from snnc.converter.lower import lower
 from snnc.converter.sources import SourceModel
 from snnc.ir.arrays import Array
-from snnc.ir.errors import UnsupportedOperator
 from snnc.ir.maps import SumPool
 from tests.converter.lower.nets import check, f32, fires, from_text, model_of, ops_of, weights
 
@@ -148,9 +146,3 @@ def test_a_pool_of_a_layer_reads_an_accumulator() -> None:
         "accumulator",
         "accumulator",
     ]
-
-
-def test_a_dilated_pool_is_refused() -> None:
-    source = net("y = MaxPool <kernel_shape: ints = [2,2], dilations: ints = [2,2]> (r0)")
-    with pytest.raises(UnsupportedOperator, match="dilated"):
-        lower(source)

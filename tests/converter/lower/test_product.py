@@ -53,14 +53,6 @@ def test_scales_leave_the_product() -> None:
     assert [float(p.map.weight) for p in into] == [1.0, 1.0]
 
 
-def test_a_product_that_repeats_an_operand_is_refused_by_name() -> None:
-    body = QKV + "g = ReduceMean <keepdims: int = 1> (tk, ax) y = Mul(tq, g)"
-    source = from_text(body, (5, 6), CONSTANTS | {"ax": np.array([3])})
-    with pytest.raises(UnsupportedOperator, match="repeats one of them") as caught:
-        lower(source)
-    assert caught.value.where == "y (Mul)"
-
-
 def test_division_by_data_is_refused() -> None:
     with pytest.raises(UnsupportedOperator, match="depends on the data"):
         lower(from_text(QKV + "y = Div(tq, tk)", (5, 6), CONSTANTS))

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pytest
-
-from snnc.converter.lower import lower
 from snnc.converter.sources import SourceModel
 from snnc.ir.arrays import Array
-from snnc.ir.errors import UnsupportedOperator
 from snnc.ir.maps import Identity
 from tests.converter.lower.nets import check, f32, fires, from_text, weights
 
@@ -95,17 +90,6 @@ def test_subtraction() -> None:
         "a = Clip(s, lo, hi) y = Round(a)"
     )
     check(net(body))
-
-
-def test_a_sum_that_repeats_a_value_is_refused() -> None:
-    body = (
-        "m = ReduceMean <keepdims: int = 1> (r0, axes) s = Add(r0, m) "
-        "a = Clip(s, lo, hi) y = Round(a)"
-    )
-    source = net(body, axes=np.array([2, 3]))
-    with pytest.raises(UnsupportedOperator, match="repeats a value") as caught:
-        lower(source)
-    assert caught.value.where == "s (Add)"
 
 
 def test_an_output_of_counts_is_read_from_its_population() -> None:

@@ -229,25 +229,22 @@ def test_parts_of_a_grouped_convolution_read_an_accumulator() -> None:
     assert [p.model.kind for p in lowered.graph.populations].count("accumulator") == 2
 
 
-REFUSED = {
-    "expand": ("y = Expand(r0, s)", {"s": array([2, 4, 5, 6])}, "repeats"),
-    "gather-twice": ("y = Gather <axis: int = 1> (r0, i)", {"i": array([1, 1])}, "twice"),
-    "reflect": (
-        'y = Pad <mode: string = "reflect"> (r0, pp)',
-        {"pp": array([0, 0, 1, 1, 0, 0, 1, 1])},
-        "reflect",
-    ),
-    "scatter-over-data": (
-        "y = ScatterND(r0, at, new)",
-        {"at": array([[0, 0, 0, 0]]), "new": f32([1.0])},
-        "written over",
-    ),
-}
-
-
-@pytest.mark.parametrize("form", REFUSED)
-def test_refusals_name_the_operator(form: str) -> None:
-    body, more, message = REFUSED[form]
-    with pytest.raises(UnsupportedOperator, match=message) as caught:
-        lower(net(body, **more))
+def test_constants_over_data_are_refused_by_name() -> None:
+    body = "y = ScatterND(r0, at, new)"
+    with pytest.raises(UnsupportedOperator, match="written over") as caught:
+        lower(net(body, at=array([[0, 0, 0, 0]]), new=f32([1.0])))
     assert str(caught.value.where).startswith("y (")
+
+
+def test_a_convolution_behind_an_enlargement_reads_the_small_map() -> None:
+    """Nearest neighbours: taps that meet one pixel add up, and nothing is repeated."""
+    body = (
+        'u = Resize <mode = "nearest", coordinate_transformation_mode = "asymmetric", '
+        'nearest_mode = "floor"> (r0, , s) y = Conv <pads = [1, 1, 1, 1]> (u, v)'
+    )
+    lowered, _ = check(net(body, s=f32([1, 1, 2, 3]), v=weights(3, 4, 3, 3)))
+    assert [p.model.kind for p in lowered.graph.populations] == ["float-fire", "accumulator"]
+    (into,) = lowered.graph.incoming(lowered.graph.populations[-1].name)
+    assert isinstance(into.map, Conv)
+    assert into.map.kernel == (4, 5)
+    assert into.map.out_shape == (3, 10, 18)
