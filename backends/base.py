@@ -6,13 +6,17 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Protocol, Self, TypeAlias, runtime_checkable
 
-from snnc.ir.arrays import IntArray
+from snnc.ir.arrays import Array, FloatArray, IntArray
 from snnc.ir.codes import RunSettings
 from snnc.ir.graph import Graph
 from snnc.ir.limits import Limits
 
 Feeds: TypeAlias = Mapping[str, IntArray]
 """Counts (or host values) of every source node: int64, shape (N, T, *shape)."""
+
+SessionState: TypeAlias = Mapping[str, Mapping[str, Array]]
+"""What passes from frame to frame: by node and name, shape (N, …); names as the node's neuron model
+has them."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,8 @@ class EngineResult:
         node_counters: by node.
         n_samples: samples that were run.
         n_ticks: ticks of one sample.
+        reals: by host operator with a real result: float64, shape (N, T, *shape).
+        state: what the next frames start from; None unless the run was given a state.
     """
 
     counts: Mapping[str, IntArray]
@@ -85,6 +91,8 @@ class EngineResult:
     node_counters: Mapping[str, NodeCounters]
     n_samples: int
     n_ticks: int
+    reals: Mapping[str, FloatArray] = field(default_factory=dict)
+    state: SessionState | None = None
 
 
 @dataclass(frozen=True)
@@ -112,12 +120,20 @@ class Trace:
 class Session(Protocol):
     """A graph made ready to run."""
 
-    def run(self, feeds: Feeds, *, record: Collection[str] | None = None) -> EngineResult:
+    def run(
+        self,
+        feeds: Feeds,
+        *,
+        record: Collection[str] | None = None,
+        state: SessionState | None = None,
+    ) -> EngineResult:
         """Run N samples.
 
         Args:
             feeds: counts of every source node, shape (N, T, *shape).
             record: nodes whose counts are wanted; None: all.
+            state: where the samples go on; nodes that it does not name start from rest. The
+                result's own state continues it. None: samples begin and end here.
         """
 
 

@@ -183,11 +183,11 @@ class Graph:
 
     @property
     def sources(self) -> list[Input | HostOp]:
-        """Nodes that every engine is fed with: inputs on a grid and host operators."""
+        """Nodes that every engine is fed with: inputs on a grid and what the host hands over."""
         return [
             n
             for n in self.nodes.values()
-            if isinstance(n, HostOp) or (isinstance(n, Input) and n.grid)
+            if (isinstance(n, HostOp) and n.result != "real") or (isinstance(n, Input) and n.grid)
         ]
 
     def is_event(self, p: Projection) -> bool:

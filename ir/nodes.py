@@ -13,6 +13,7 @@ from snnc.ir.neurons import Emission, NeuronModel
 from snnc.ir.registry import Registry
 
 Reduction: TypeAlias = Literal["none", "mean", "sum"]
+HostResult: TypeAlias = Literal["count", "value", "real"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -219,29 +220,36 @@ class Product(Node):
 class HostOp(Node):
     """An ONNX subgraph that the host runs once per sample and frame.
 
-    What leaves it is fed to every engine: counts where it ends at an integer activation, else
-    round_half_even(value / step).
+    It may stand anywhere: it reads real values (integer * step) of whatever nodes. What leaves it
+    is fed to every engine: counts where it ends at an integer activation, else
+    round_half_even(value / step). A `real` result stays as it is; only outputs and other host
+    operators read it. Several nodes share a subgraph that gives several tensors.
 
     Attributes:
         onnx: name of the file's member that holds the subgraph.
-        result: `count` or `value`.
+        reads: its ports: the subgraph's inputs, by name; `in` stands for its only one.
+        result: `count`, `value` or `real`.
         lo, hi: bounds of what leaves it, in integers.
         step: real value of integer 1, shape () or (C,).
         channel_axis: the axis of `shape` that is the channel.
         n_macs: multiply-accumulates per sample and frame, counted as host work.
         operators: operator types inside, for reports.
+        states: pairs of a tensor that the subgraph reads and the one that replaces it in the
+            next frame; the first frame reads the subgraph's own initializer.
     """
 
     kind: ClassVar[str] = "host-op"
 
     onnx: str
-    result: Emission = "count"
+    reads: tuple[str, ...] = ("in",)
+    result: HostResult = "count"
     lo: int = 0
     hi: int = 0
     step: FloatArray = field(default_factory=lambda: np.array(1.0))
     channel_axis: int = 0
     n_macs: int = 0
     operators: tuple[str, ...] = ()
+    states: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "step", readonly(self.step, np.float64))
@@ -252,11 +260,11 @@ class HostOp(Node):
 
     @property
     def emits(self) -> Emission:
-        """As `result`: counts are coded, values pass as graded events."""
-        return self.result
+        """Counts are coded, values pass as graded events; a real result emits nothing."""
+        return "count" if self.result == "count" else "value"
 
     def port_shape(self, port: str) -> Shape:
-        # the host takes what the input has; the ONNX subgraph itself checks it
+        # the host takes what the source has; the ONNX subgraph itself checks it
         return ()
 
 

@@ -81,7 +81,7 @@ def bits(lo: int, hi: int) -> int:
 def analyse(
     graph: Graph, settings: RunSettings | None = None, n_frames: int = 1
 ) -> dict[str, NodeRange]:
-    """Bounds of every node of an integer graph but its outputs and raw inputs.
+    """Bounds of every node of an integer graph but its outputs and what stays real.
 
     Args:
         settings: the code decides what one tick can bring; default: graded.
@@ -94,7 +94,7 @@ def analyse(
         raise GraphError("ranges are worst cases of integers: give the integer form")
     known: dict[str, NodeRange] = {}
     for name, node in graph.nodes.items():
-        if isinstance(node, Output) or (isinstance(node, Input) and not node.grid):
+        if isinstance(node, Output) or _is_real(node):
             continue
         known[name] = node_range(graph, node, known, settings or RunSettings(), n_frames)
     return known
@@ -230,6 +230,13 @@ def _check(where: str, what: str, needed: int, width: int | None, target: str) -
 
 def _channels(node: Population) -> int:
     return node.shape[node.channel_axis]
+
+
+def _is_real(node: Node) -> bool:
+    """Does a node give reals that never become integers?"""
+    if isinstance(node, HostOp):
+        return node.result == "real"
+    return isinstance(node, Input) and not node.grid
 
 
 def _source_range(node: Input | HostOp) -> NodeRange:

@@ -30,8 +30,8 @@ class Schedule:
     Attributes:
         window: ticks in which one frame's counts travel.
         period: ticks from one frame to the next.
-        start: by node: tick of its first emission, for frame 0. Absent for outputs and for raw
-            inputs.
+        start: by node: tick of its first emission, for frame 0. Absent for outputs, raw inputs
+            and host operators with a real result.
         delay: by projection: ticks beyond the one that every event takes (the graph's own and
             what balances a pipeline).
     """
@@ -93,8 +93,15 @@ def make_schedule(graph: Graph, settings: RunSettings, max_delay: int | None = N
     for name, node in graph.nodes.items():
         if isinstance(node, Output) or (isinstance(node, Input) and not node.grid):
             continue
+        if isinstance(node, HostOp):  # it takes no tick: it reads what its sources latch
+            read = (start[p.source] for p in graph.incoming(name) if p.source in start)
+            start[name] = max(read, default=0)
+            continue
         arriving = [p for p in graph.incoming(name) if graph.is_event(p) and not p.frames]
         start[name] = max((start[p.source] + p.delay + window for p in arriving), default=0)
+    for host in graph.host_ops:
+        if host.result == "real":
+            del start[host.name]  # it emits nothing
     period = window if settings.schedule == "pipelined" else max(start.values()) + window
     delay = {
         p.name: _delay(p, start[p.target] - start[p.source], window, period, settings)

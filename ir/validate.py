@@ -33,14 +33,15 @@ def validate_graph(graph: Graph) -> None:
 
 def _check_ports(graph: Graph, node: Node) -> None:
     incoming = graph.incoming(node.name)
+    ports = node.reads if isinstance(node, HostOp) else node.ports
     for p in incoming:
-        if p.port not in node.ports:
+        if p.port not in ports:
             raise GraphError(
-                f"a {node.kind} has no port `{p.port}`, only {', '.join(node.ports) or 'none'}",
+                f"a {node.kind} has no port `{p.port}`, only {', '.join(ports) or 'none'}",
                 where=f"projection {p.name}",
             )
     used = Counter(p.port for p in incoming)
-    for port in node.ports:
+    for port in ports:
         if not used[port]:
             raise GraphError(f"nothing arrives at port `{port}`", where=node.name)
     if isinstance(node, Output) and len(incoming) != 1:
@@ -84,7 +85,15 @@ def _check_projection(graph: Graph, p: Projection) -> None:
             where=where,
             hint="declare the input's grid, or leave the first layer on the host",
         )
+    is_real = isinstance(source, HostOp) and source.result == "real"
+    if is_real and not isinstance(target, HostOp | Output):
+        raise GraphError(
+            f"`{target.name}` reads `{source.name}`, whose real values are for the host and for "
+            "outputs only",
+            where=where,
+        )
     if isinstance(target, HostOp):
+        _check_host_reading(p, source, where)
         return
     _check_sizes(p, source, target, where)
     if graph.form == "integer" and p.map.weight.dtype.kind == "f":
@@ -127,6 +136,12 @@ def _is_reading(p: Projection) -> bool:
     return isinstance(p.map, Identity) and bool((p.map.weight == 1).all()) and not p.exponent
 
 
+def _check_host_reading(p: Projection, source: Node, where: str) -> None:
+    if not _is_reading(p):
+        raise GraphError("the host reads through an identity with weight 1", where=where)
+    _check_gather(p, source, where)
+
+
 def _check_sizes(p: Projection, source: Node, target: Node, where: str) -> None:
     arriving = size_of(target.port_shape(p.port))
     if p.map.out_size != arriving:
@@ -135,10 +150,14 @@ def _check_sizes(p: Projection, source: Node, target: Node, where: str) -> None:
             f"{target.port_shape(p.port)}",
             where=where,
         )
+    _check_gather(p, source, where)
+
+
+def _check_gather(p: Projection, source: Node, where: str) -> None:
     if p.gather is None:
         if p.map.in_size != source.size:
             raise GraphError(
-                f"{source.name} -> {target.name}: {source.shape} into a map of {p.map.in_shape}",
+                f"{source.name} -> {p.target}: {source.shape} into a map of {p.map.in_shape}",
                 where=where,
             )
         return

@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 import os
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,13 @@ class DataSet:
         name: for messages: the file or the name of the set.
         x: shape (N, …), what the source's forward takes, samples first; may be memory-mapped.
         y: class labels, shape (N,).
+        inputs: of a model with several inputs: every one by its name, shape (N, …); x is the first.
     """
 
     name: str
     x: Array
     y: IntArray | None = None
+    inputs: Mapping[str, Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.x.ndim < 2:
@@ -45,6 +47,13 @@ class DataSet:
             raise DataError("the data set is empty", where=self.name)
         if self.x.dtype.kind not in _REAL_KINDS:
             raise DataError(f"x holds {self.x.dtype}, not numbers", where=self.name)
+        for name, array in self.inputs.items():
+            if array.dtype.kind not in _REAL_KINDS:
+                raise DataError(f"{name} holds {array.dtype}, not numbers", where=self.name)
+            if len(array) != len(self.x):
+                raise DataError(
+                    f"{name} holds {len(array)} samples, x holds {len(self.x)}", where=self.name
+                )
         if self.y is not None:
             object.__setattr__(self, "y", _labels(self.y, len(self.x), self.name))
 
@@ -60,22 +69,37 @@ class DataSet:
     def take(self, samples: slice) -> DataSet:
         """Some samples."""
         y = None if self.y is None else self.y[samples]
-        return replace(self, x=self.x[samples], y=y)
+        inputs = {name: array[samples] for name, array in self.inputs.items()}
+        return replace(self, x=self.x[samples], y=y, inputs=inputs)
 
-    def batches(self, size: int) -> Iterator[Array]:
-        """Pieces of x with at most `size` samples."""
+    @property
+    def samples(self) -> Array | Mapping[str, Array]:
+        """What a model takes: x, or every input by name."""
+        return self.inputs or self.x
+
+    def batches(self, size: int) -> Iterator[Array | Mapping[str, Array]]:
+        """Pieces of `samples` with at most `size` samples."""
         for first in range(0, len(self), size):
-            yield np.asarray(self.x[first : first + size])
+            part = slice(first, first + size)
+            if self.inputs:
+                yield {name: np.asarray(array[part]) for name, array in self.inputs.items()}
+            else:
+                yield np.asarray(self.x[part])
 
 
 def load_data(
-    spec: str | os.PathLike[str] | Array | DataSet, shape: Shape | None = None
+    spec: str | os.PathLike[str] | Array | Mapping[str, Array] | DataSet,
+    shape: Shape | None = None,
+    names: Sequence[str] = (),
 ) -> DataSet:
     """Find a data set.
 
     Args:
-        spec: an `.npz` with `x` (and `y`), an `.npy`, the name of a data set, or an array.
+        spec: an `.npz` with `x` (and `y`), an `.npy`, the name of a data set, an array, or
+            several by name.
         shape: of one sample of the model's input; a named set is reshaped to it.
+        names: of the model's inputs; where there are several, the `.npz` holds one array for
+            each under its name, or the first one as `x`.
 
     Raises:
         BadInputFile: there is no such file, or it cannot be read.
@@ -86,6 +110,8 @@ def load_data(
         return spec
     if isinstance(spec, np.ndarray):
         return DataSet(name="data", x=spec)
+    if isinstance(spec, Mapping):
+        return _of_arrays(spec, "data", names, tuple(spec))
     name = os.fspath(spec)
     if name in NAMED:
         return _digits(name, shape)
@@ -96,28 +122,55 @@ def load_data(
         near = difflib.get_close_matches(name, NAMED, n=1)
         hint = f"did you mean `{near[0]}`?" if near else f"data sets by name: {', '.join(NAMED)}"
         raise BadInputFile("no such file or data set", where=name, hint=hint)
-    return _from_file(path)
+    return _from_file(path, names)
 
 
-def _from_file(path: Path) -> DataSet:
+def _from_file(path: Path, names: Sequence[str]) -> DataSet:
     where = str(path)
+    wanted = ("x", "y", *names)
     try:
         content = _open(path)
         if isinstance(content, np.ndarray):
-            arrays, held = {"x": content}, "x"
+            arrays, held = {"x": content}, ["x"]
         else:
             with content:
-                arrays = {name: _member(content, name) for name in ("x", "y") if name in content}
-                held = ", ".join(content.files) or "nothing"
+                held = content.files
+                arrays = {n: _member(content, n) for n in dict.fromkeys(wanted) if n in content}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
         raise BadInputFile(
             f"not a readable .npz or .npy file: {error}",
             where=where,
             hint='write it with `np.savez("data.npz", x=x, y=y)`',
         ) from error
-    if "x" not in arrays:
-        raise DataError(f"there is no array `x`, only {held}", where=where)
-    return DataSet(name=where, x=arrays["x"], y=arrays.get("y"))
+    return _of_arrays(arrays, where, names, held)
+
+
+def _of_arrays(
+    arrays: Mapping[str, Array], where: str, names: Sequence[str], held: Collection[str]
+) -> DataSet:
+    """One array for each input, or `x` for the first."""
+    listed = ", ".join(held) or "nothing"
+    labels = None if "y" in names else arrays.get("y")
+    inputs = {n: arrays[n] for n in names if n in arrays}
+    if names and names[0] not in inputs and "x" in arrays:
+        inputs[names[0]] = arrays["x"]
+    if len(names) < 2:
+        x = next(iter(inputs.values()), arrays.get("x"))
+        if x is None:
+            raise DataError(f"there is no array `x`, only {listed}", where=where)
+        return DataSet(name=where, x=x, y=labels)
+    missing = [name for name in names if name not in inputs]
+    if missing:
+        raise DataError(
+            f"the model has {len(names)} inputs ({', '.join(names)}), the data has no array "
+            f"`{missing[0]}`, only {listed}",
+            where=where,
+            hint="write every input under its name: np.savez(path, "
+            + ", ".join(f"{name}=…" for name in names)
+            + ")",
+        )
+    inputs = {name: inputs[name] for name in names}
+    return DataSet(name=where, x=inputs[names[0]], y=labels, inputs=inputs)
 
 
 def _open(path: Path) -> Any:

@@ -8,7 +8,10 @@ from snnc.backends.base import Engine, Session
 from snnc.backends.registry import get_engine
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import NotExecutable
+from snnc.ir.graph import Graph
+from snnc.ir.stages import crosses_host
 from snnc.runtime.model import Model
+from snnc.runtime.staged import StagedSession
 
 LAVA = "lava"
 
@@ -52,8 +55,24 @@ def open_engine(
         )
     if name == LAVA:
         engine = _lava_engine(engine, model, time_limit)
-    session = engine.prepare(model.integer_graph, settings, n_frames=n_frames)
+    session = open_session(engine, model, settings, n_frames)
     return OpenEngine(engine.name, session, engine.counts_synapses)
+
+
+def open_session(engine: Engine, model: Model, settings: RunSettings, n_frames: int) -> Session:
+    """A session of a model on an engine, host operators included.
+
+    Raises:
+        NotExecutable: the engine cannot run this graph.
+    """
+    graph = model.integer_graph
+    if not crosses_host(graph) or engine.name == LAVA:  # Lava refuses crossings by name
+        return engine.prepare(graph, settings, n_frames=n_frames)
+
+    def prepare(part: Graph) -> Session:
+        return engine.prepare(part, settings, n_frames=n_frames)
+
+    return StagedSession(model.file, prepare, settings, n_frames)
 
 
 def _lava_engine(engine: Engine, model: Model, time_limit: float | None) -> Engine:

@@ -1,8 +1,10 @@
-"""From data to feeds: counts of every input and host operator, the same for every engine."""
+"""From data to feeds: counts of every input and of what the host makes of inputs alone."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -10,7 +12,11 @@ from snnc.ir.arrays import Array, IntArray, Shape, size_of
 from snnc.ir.errors import DataError, ShapeMismatch
 from snnc.ir.file import SnncFile
 from snnc.ir.nodes import Input
-from snnc.runtime.host import host_runners
+from snnc.ir.stages import crosses_host
+from snnc.runtime.host import host_parts, to_integers
+
+Samples: TypeAlias = Array | Mapping[str, Array]
+"""What a model takes, samples first: its first input, or every input by name."""
 
 
 @dataclass
@@ -37,50 +43,63 @@ class InputLoss:
 class Feeder:
     """Turns data into feeds.
 
+    Host operators that read inputs alone are computed here, the same for every engine; where the
+    host works on events too, a run computes what it needs (`snnc.runtime.staged`).
+
     Args:
         file: the model; its integer graph says what the inputs are.
-
-    Raises:
-        DataError: the model has more than one input (DATA carries one array).
     """
 
     def __init__(self, file: SnncFile) -> None:
         graph = file.integer_graph
-        if len(graph.inputs) != 1:
-            names = ", ".join(node.name for node in graph.inputs)
-            raise DataError(
-                f"the model has {len(graph.inputs)} inputs ({names}), DATA carries one array `x`"
-            )
-        self.input = graph.inputs[0]
+        self.inputs = graph.inputs
         self.loss = InputLoss()
-        self._hosts = host_runners(file, graph)
+        self._parts = () if crosses_host(graph) else host_parts(file, graph)
+
+    @property
+    def input(self) -> Input:
+        """The first input: the one that DATA's `x` is for."""
+        return self.inputs[0]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the inputs, in order."""
+        return tuple(node.name for node in self.inputs)
 
     @property
     def shape(self) -> Shape:
-        """Shape of one frame of one sample."""
+        """Shape of one frame of one sample of the first input."""
         return self.input.shape
 
-    def n_frames(self, x: Array, where: str | None = None) -> int:
-        """Frames in each sample of `x`, shape (N, *shape) or (N, T, *shape).
+    def n_frames(self, x: Samples, where: str | None = None) -> int:
+        """Frames in each sample, each input (N, *shape) or (N, T, *shape).
 
         Args:
             x: samples.
             where: name of the data set, for messages.
 
         Raises:
-            ShapeMismatch: `x` has neither shape.
+            ShapeMismatch: an array has neither shape.
+            DataError: an input is missing, or inputs differ in their frames.
         """
-        if x.shape[1:] == self.shape:
-            return 1
-        if x.shape[2:] == self.shape and x.ndim == len(self.shape) + 2 and x.shape[1]:
-            return int(x.shape[1])
-        raise _wrong_shape(x.shape, self.input, where)
+        found = {n.name: _n_frames(x, n, where) for n, x in self._by_input(x, where)}
+        if len(set(found.values())) > 1:
+            listed = ", ".join(f"{name} {n}" for name, n in found.items())
+            raise DataError(f"the inputs differ in their frames: {listed}", where=where)
+        return next(iter(found.values()))
 
-    def feeds(self, x: Array, *, first: int = 0, where: str | None = None) -> dict[str, IntArray]:
+    def frames(self, x: Samples, where: str | None = None) -> dict[str, Array]:
+        """Raw data by input, shape (N, T, *shape)."""
+        n = self.n_frames(x, where)
+        return {i.name: x.reshape(len(x), n, *i.shape) for i, x in self._by_input(x, where)}
+
+    def feeds(self, x: Samples, *, first: int = 0, where: str | None = None) -> dict[str, Array]:
         """Counts (or host values) of every source node, shape (N, T, *shape).
 
+        Analog inputs that a run's host operators read are among them, as they are.
+
         Args:
-            x: samples, shape (N, *shape) or (N, T, *shape).
+            x: samples, each input of shape (N, *shape) or (N, T, *shape).
             first: index of the first sample, for messages.
             where: name of the data set, for messages.
 
@@ -89,17 +108,35 @@ class Feeder:
             DataError: NaN, infinite or (integer input) out of range.
         """
         n_frames = self.n_frames(x, where)
-        _check_finite(x, first, where)
-        frames = x.reshape(len(x) * n_frames, *self.shape)
-        found: dict[str, IntArray] = {}
-        if self.input.grid:
-            found[self.input.name] = self._count(frames, where)
-        for name, host in self._hosts.items():
-            found[name] = host.run({self.input.name: frames})
-        return {k: v.reshape(len(x), n_frames, *v.shape[1:]) for k, v in found.items()}
+        for _, array in self._by_input(x, where):
+            _check_finite(array, first, where)
+        raw = {i.name: x.reshape(-1, *i.shape) for i, x in self._by_input(x, where)}
+        found: dict[str, Array] = {}
+        for node in self.inputs:
+            if node.grid:
+                found[node.name] = self._count(raw[node.name], node, where)
+            elif not self._parts:
+                found[node.name] = raw[node.name]
+        n_rows = len(next(iter(raw.values())))
+        for part in self._parts:
+            result = part.run(n_rows, raw, {})
+            for host in part.nodes:
+                found[host.name] = to_integers(host, result.values[host.name])
+        return {k: v.reshape(-1, n_frames, *v.shape[1:]) for k, v in found.items()}
 
-    def _count(self, x: Array, where: str | None) -> IntArray:
-        node = self.input
+    def _by_input(self, x: Samples, where: str | None) -> list[tuple[Input, Array]]:
+        given = x if isinstance(x, Mapping) else {self.input.name: x}
+        missing = [name for name in self.names if name not in given]
+        if missing:
+            raise DataError(
+                f"the model has {len(self.inputs)} inputs ({', '.join(self.names)}), the data has "
+                f"no array `{missing[0]}`",
+                where=where,
+                hint="DATA is an .npz with one array for each input, under its name",
+            )
+        return [(node, given[node.name]) for node in self.inputs]
+
+    def _count(self, x: Array, node: Input, where: str | None) -> IntArray:
         if np.dtype(node.dtype).kind in "bui":
             return _integer_counts(x, node, where)
         return self._grid_counts(x, node)
@@ -121,6 +158,14 @@ class Feeder:
         as_source = (counts * node.step).astype(node.dtype) != values.astype(node.dtype)
         loss.n_rounded += int(np.count_nonzero(as_source))
         loss.largest = max(loss.largest, float(off.max(initial=0.0)))
+
+
+def _n_frames(x: Array, node: Input, where: str | None) -> int:
+    if x.shape[1:] == node.shape:
+        return 1
+    if x.shape[2:] == node.shape and x.ndim == len(node.shape) + 2 and x.shape[1]:
+        return int(x.shape[1])
+    raise _wrong_shape(x.shape, node, where)
 
 
 def _integer_counts(x: Array, node: Input, where: str | None) -> IntArray:

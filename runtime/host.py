@@ -2,124 +2,205 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from snnc.ir.arrays import Array, IntArray
+from snnc.ir.arrays import Array, FloatArray, IntArray
 from snnc.ir.errors import DamagedFile, DataError, GraphError
 from snnc.ir.file import SnncFile
-from snnc.ir.graph import Graph
+from snnc.ir.graph import Graph, Projection
 from snnc.ir.nodes import HostOp
 
 _TOLERANCE = 1e-4
 """How far count * step / step may lie from the count: float32 rounding, nothing else."""
 
 
-class HostRunner:
-    """One host operator, ready to run.
+@dataclass(frozen=True)
+class HostResult:
+    """What a part gave for M frames.
 
-    What leaves it is integer: a count where the subgraph ends at an integer activation, else
-    round_half_even(value / step), both computed in float64.
-
-    Args:
-        node: the host operator.
-        graph: that it stands in.
-        model: its ONNX subgraph.
+    Attributes:
+        values: by node, float64, shape (M, *shape).
+        tensors: by name: every tensor that the part computes, shape (M, …) as ONNX has them.
     """
 
-    def __init__(self, node: HostOp, graph: Graph, model: bytes) -> None:
-        self.node = node
-        self._session = _session(model, node.name)
-        self._inputs = self._session.get_inputs()
-        given = [graph.nodes[p.source] for p in graph.incoming(node.name)]
-        by_tensor = {g.source_tensor or g.name: g.name for g in given}
-        missing = [taken.name for taken in self._inputs if taken.name not in by_tensor]
-        if missing:
-            raise GraphError(
-                f"the host operator takes `{missing[0]}`, the graph gives "
-                f"{', '.join(by_tensor) or 'nothing'}",
-                where=node.name,
-            )
-        self._sources = [by_tensor[taken.name] for taken in self._inputs]
+    values: dict[str, FloatArray] = field(default_factory=dict)
+    tensors: dict[str, Array] = field(default_factory=dict)
 
-    def run(self, data: Mapping[str, Array]) -> IntArray:
-        """Integers of shape (M, *shape) from raw data (M, …) by input node name."""
-        values = self.values(data) / self.node.step_map()
-        rounded = np.rint(values)
-        if self.node.result == "count" and np.abs(values - rounded).max(initial=0.0) > _TOLERANCE:
-            raise GraphError(
-                "the host part does not end at an integer activation", where=self.node.name
-            )
-        self._check_range(rounded)
-        return rounded.astype(np.int64)
 
-    def _check_range(self, integers: Array) -> None:
-        """Widths were checked for lo..hi: anything beyond could overflow unseen."""
-        node = self.node
-        lowest, highest = integers.min(), integers.max()
-        if lowest < node.lo or highest > node.hi:
-            raise DataError(
-                f"what leaves the host runs from {lowest:.0f} to {highest:.0f}, "
-                f"widths were checked for {node.lo} to {node.hi}",
-                where=node.module_path or node.name,
-                hint="bring the data into the range that the model was trained on",
-            )
+class HostPart:
+    """One ONNX subgraph and the host operators that it computes, ready to run.
 
-    def values(self, data: Mapping[str, Array]) -> Array:
-        """Real values, float64, shape (M, *shape)."""
-        feeds = {
-            taken.name: _cast(data[source], taken.type)
-            for taken, source in zip(self._inputs, self._sources, strict=True)
+    Args:
+        nodes: the host operators; all read the same.
+        graph: that they stand in.
+        model: the ONNX subgraph.
+    """
+
+    def __init__(self, nodes: Sequence[HostOp], graph: Graph, model: bytes) -> None:
+        self.nodes = tuple(nodes)
+        self.states = tuple(dict.fromkeys(pair for node in nodes for pair in node.states))
+        """Pairs of a tensor that is read and the one that it becomes in the next frame."""
+        first = self.nodes[0]
+        self._session = _session(model, first.name)
+        self._inputs = {taken.name: taken for taken in self._session.get_inputs()}
+        self._inputs |= {t.name: t for t in self._session.get_overridable_initializers()}
+        self._outputs = [given.name for given in self._session.get_outputs()]
+        self._tensor_of = {node.name: self._tensor(node) for node in self.nodes}
+        self.reads: dict[str, list[Projection]] = {}
+        """What arrives at each input of the subgraph."""
+        for p in graph.incoming(first.name):
+            self.reads.setdefault(self._input_of(p), []).append(p)
+        for taken in self._session.get_inputs():
+            if taken.name not in self.reads:
+                raise GraphError(
+                    f"the host operator takes `{taken.name}`, the graph gives "
+                    f"{', '.join(self.reads) or 'nothing'}",
+                    where=first.name,
+                )
+
+    @property
+    def sources(self) -> list[str]:
+        """Nodes that are read."""
+        return [p.source for arriving in self.reads.values() for p in arriving]
+
+    def run(
+        self, n_frames: int, reals: Mapping[str, Array], states: Mapping[str, Array]
+    ) -> HostResult:
+        """Compute M frames, one by one.
+
+        Args:
+            n_frames: M.
+            reals: by source node: raw data or real values, shape (M, *shape).
+            states: by input: the values to go on from, shape (M, …); others begin.
+        """
+        given = {name: self._arriving(name, reals) for name in self.reads}
+        given |= {name: self._cast(name, states[name]) for name, _ in self.states if name in states}
+        whole = bool(given) and all(self._takes_many(name) for name in given)
+        rows = [slice(None)] if whole else [slice(i, i + 1) for i in range(n_frames)]
+        parts = [self._call({name: x[row] for name, x in given.items()}, whole) for row in rows]
+        fetched = {
+            name: np.concatenate([part[i] for part in parts]) if whole else _stack(parts, i)
+            for i, name in enumerate(self._outputs)
         }
-        if self._takes_one():
-            n = len(next(iter(feeds.values())))
-            parts = [self._call({k: v[i : i + 1] for k, v in feeds.items()}) for i in range(n)]
-            result = np.concatenate(parts)
-        else:
-            result = self._call(feeds)
-        return result.astype(np.float64).reshape(len(result), *self.node.shape)
+        values = {
+            node.name: fetched[self._tensor_of[node.name]]
+            .astype(np.float64)
+            .reshape(n_frames, *node.shape)
+            for node in self.nodes
+        }
+        return HostResult(values, fetched)
 
-    def _takes_one(self) -> bool:
-        return any(taken.shape[0] == 1 for taken in self._inputs)
+    def _arriving(self, name: str, reals: Mapping[str, Array]) -> Array:
+        first, *rest = self.reads[name]
+        source = reals[first.source]
+        total = first.arrange(source.reshape(len(source), -1))
+        for p in rest:
+            total = total + p.arrange(reals[p.source].reshape(len(source), -1))
+        return self._cast(name, total.reshape(source.shape) if self._takes_many(name) else total)
 
-    def _call(self, feeds: Mapping[str, Array]) -> Array:
-        result: Array = self._session.run(None, dict(feeds))[0]
+    def _takes_many(self, name: str) -> bool:
+        shape = self._inputs[name].shape
+        return bool(shape) and not isinstance(shape[0], int)
+
+    def _call(self, feeds: Mapping[str, Array], whole: bool) -> list[Array]:
+        if not whole:
+            feeds = {n: x.reshape(self._inputs[n].shape) for n, x in feeds.items()}
+        result: list[Array] = self._session.run(self._outputs, dict(feeds))
         return result
 
+    def _cast(self, name: str, x: Array) -> Array:
+        dtype = _NUMPY_TYPES.get(self._inputs[name].type, x.dtype)
+        return np.ascontiguousarray(x, dtype=dtype)
 
-def host_runners(file: SnncFile, graph: Graph) -> dict[str, HostRunner]:
-    """Every host operator of `graph` by node name."""
-    runners = {}
+    def _input_of(self, p: Projection) -> str:
+        if p.port != "in" or "in" in self._inputs:
+            return p.port
+        names = [taken.name for taken in self._session.get_inputs()]
+        return names[0] if len(names) == 1 else p.port
+
+    def _tensor(self, node: HostOp) -> str:
+        if node.source_tensor in self._outputs:
+            return str(node.source_tensor)
+        if len(self._outputs) == 1:
+            return self._outputs[0]
+        raise GraphError(
+            f"the host part gives no `{node.source_tensor}`, only {', '.join(self._outputs)}",
+            where=node.name,
+        )
+
+
+def to_integers(node: HostOp, real: FloatArray) -> IntArray:
+    """What leaves a host operator, as integers in units of its step.
+
+    A count where the subgraph ends at an integer activation, else round_half_even(value / step),
+    both in float64.
+
+    Raises:
+        GraphError: what should be a count is none.
+        DataError: an integer beyond what widths were checked for.
+    """
+    values = real / node.step_map()
+    if not np.isfinite(values).all():
+        raise DataError(
+            "what leaves the host holds NaN or infinite values", where=node.module_path or node.name
+        )
+    rounded = np.rint(values)
+    if node.result == "count" and np.abs(values - rounded).max(initial=0.0) > _TOLERANCE:
+        raise GraphError("the host part does not end at an integer activation", where=node.name)
+    if rounded.size and (rounded.min() < node.lo or rounded.max() > node.hi):
+        raise DataError(
+            f"what leaves the host runs from {rounded.min():.0f} to {rounded.max():.0f}, "
+            f"widths were checked for {node.lo} to {node.hi}",
+            where=node.module_path or node.name,
+            hint="bring the data into the range that the model was trained on",
+        )
+    return rounded.astype(np.int64)
+
+
+def host_parts(file: SnncFile, graph: Graph) -> tuple[HostPart, ...]:
+    """Every subgraph of the host, in the order in which they run.
+
+    Raises:
+        DamagedFile: one is missing or cannot be loaded.
+    """
+    by_member: dict[str, list[HostOp]] = {}
     for node in graph.host_ops:
-        if node.onnx not in file.onnx:
-            raise DamagedFile(f"host part `{node.onnx}` is missing", where=node.name)
-        runners[node.name] = HostRunner(node, graph, file.onnx[node.onnx])
-    return runners
+        by_member.setdefault(node.onnx, []).append(node)
+    for member, nodes in by_member.items():
+        if member not in file.onnx:
+            raise DamagedFile(f"host part `{member}` is missing", where=nodes[0].name)
+    return tuple(HostPart(nodes, graph, file.onnx[m]) for m, nodes in by_member.items())
 
 
 _NUMPY_TYPES = {
-    "tensor(float)": np.float32,
-    "tensor(double)": np.float64,
-    "tensor(float16)": np.float16,
-    "tensor(uint8)": np.uint8,
-    "tensor(int8)": np.int8,
-    "tensor(int32)": np.int32,
-    "tensor(int64)": np.int64,
+    f"tensor({onnx_name})": np.dtype(numpy_name)
+    for onnx_name, numpy_name in (
+        ("float", "float32"),
+        ("double", "float64"),
+        ("float16", "float16"),
+        ("bool", "bool"),
+        *((name, name) for name in ("uint8", "uint16", "uint32", "uint64")),
+        *((name, name) for name in ("int8", "int16", "int32", "int64")),
+    )
 }
 
 
-def _cast(x: Array, onnx_type: str) -> Array:
-    return np.ascontiguousarray(x, dtype=_NUMPY_TYPES.get(onnx_type, x.dtype))
+def _stack(parts: Sequence[list[Array]], i: int) -> Array:
+    return np.stack([part[i] for part in parts])
 
 
 def _session(model: bytes, where: str) -> Any:
     import onnxruntime as ort
 
     options = ort.SessionOptions()
-    # as written: a fused or reordered kernel would round differently from the source
+    # as written: a fused or reordered kernel would round differently from the source; on one
+    # thread, so that a result never depends on the machine's number of cores
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
         return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from snnc.backends.base import EngineResult
 from snnc.ir.arrays import Array, FloatArray, IntArray
-from snnc.ir.errors import GraphError
 from snnc.ir.graph import Graph
-from snnc.ir.nodes import HostOp, Input, Output, Population, Product
+from snnc.ir.nodes import HostOp, Output
+from snnc.runtime.reals import step_map
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,11 +19,17 @@ class Reading:
 
     Attributes:
         real: float64, integer * step, the source's output shape, samples first.
-        integers: int64, same shape (a mean over frames keeps the sum).
+        integers: int64, same shape (a mean over frames keeps the sum); None where the host
+            computes the output.
     """
 
     real: FloatArray
-    integers: IntArray
+    integers: IntArray | None
+
+    @property
+    def scores(self) -> Array:
+        """What classes are compared by: integers where there are any."""
+        return self.real if self.integers is None else self.integers
 
 
 class OutputReader:
@@ -42,17 +48,29 @@ class OutputReader:
         """Nodes whose counts an engine has to give."""
         return frozenset(p.source for p in self._read.values())
 
-    def read(self, counts: Mapping[str, IntArray]) -> dict[str, Reading]:
-        """Outputs by name from counts (N, T, *shape) of the recorded nodes."""
-        return {
-            node.name: self._read_one(node, counts[self._read[node.name].source])
-            for node in self._graph.outputs
-        }
+    def read(self, result: EngineResult) -> dict[str, Reading]:
+        """Outputs by name from a run that recorded what they read."""
+        return {node.name: self._reading(node, result) for node in self._graph.outputs}
+
+    def _reading(self, node: Output, result: EngineResult) -> Reading:
+        source = self._graph.nodes[self._read[node.name].source]
+        if isinstance(source, HostOp) and source.result == "real":
+            return self._read_real(node, result.reals[source.name])
+        return self._read_one(node, result.counts[source.name])
+
+    def _read_real(self, node: Output, real: FloatArray) -> Reading:
+        n, n_frames = real.shape[:2]
+        p = self._read[node.name]
+        values = p.arrange(real.reshape(n * n_frames, -1)).reshape(n, n_frames, *node.shape)
+        if node.reduction == "none" and n_frames > 1:
+            return Reading(values, None)
+        total = values.sum(axis=1)
+        return Reading(total / (n_frames if node.reduction == "mean" else 1), None)
 
     def _read_one(self, node: Output, counts: IntArray) -> Reading:
         p = self._read[node.name]
         n, n_frames = counts.shape[:2]
-        step = self._step(p.source, counts.shape[2:])
+        step = step_map(self._graph.nodes[p.source])
         flat = counts.reshape(n * n_frames, -1)
         steps = np.broadcast_to(step, counts.shape[2:]).reshape(1, -1)
         shape = (n, n_frames, *node.shape)
@@ -64,17 +82,8 @@ class OutputReader:
         divisor = n_frames if node.reduction == "mean" else 1
         return Reading(total * steps / divisor, total)
 
-    def _step(self, name: str, shape: tuple[int, ...]) -> Array:
-        node = self._graph.nodes[name]
-        if isinstance(node, Population | HostOp):
-            return node.step_map()
-        if isinstance(node, Input | Product):
-            step = np.asarray(node.step, dtype=np.float64)
-            return step if step.ndim == 0 else step.reshape(-1, *(1,) * (len(shape) - 1))
-        raise GraphError("an output cannot read an output", where=name)
 
-
-def predictions(integers: IntArray) -> IntArray | None:
+def predictions(integers: Array) -> IntArray | None:
     """The class of each sample, shape (N,); None where outputs are no class scores.
 
     Class scores have shape (N, C, 1, …); ties go to the lowest class.

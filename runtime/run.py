@@ -43,7 +43,7 @@ class RunResult:
         seconds: of the run, without loading and compiling.
         prepare_seconds: of compiling.
         outputs: float64 = integer * step, the source's output shape, samples first.
-        outputs_int: int64.
+        outputs_int: int64; None where the host computes the output.
         predictions: class of each sample, None where the output is no class score.
         extra_outputs: further outputs of the model by name.
         counts: by node, shape (N, T, *shape); only where asked for and not written to a file.
@@ -67,7 +67,7 @@ class RunResult:
     seconds: float
     prepare_seconds: float
     outputs: FloatArray
-    outputs_int: IntArray
+    outputs_int: IntArray | None
     predictions: IntArray | None
     extra_outputs: Mapping[str, FloatArray] = field(default_factory=dict)
     counts: Mapping[str, IntArray] | None = None
@@ -123,7 +123,7 @@ class RunResult:
 
 def run(
     model: Model | str | os.PathLike[str],
-    data: DataSet | Array | str | os.PathLike[str],
+    data: DataSet | Array | Mapping[str, Array] | str | os.PathLike[str],
     *,
     engine: str | None = None,
     code: str | None = None,
@@ -139,7 +139,7 @@ def run(
 
     Args:
         model: a loaded model, a `.snnc` file or a bundle folder.
-        data: samples (and labels): `.npz`, `.npy`, a name, or an array.
+        data: samples (and labels): `.npz`, `.npy`, a name, an array, or one for each input.
         engine: `event`, `dense`, `oracle`, `lava`; None: event, for a bundle lava.
         code: `burst` or `graded`; None: the model's.
         schedule: `sequential` or `pipelined`; None: the model's.
@@ -156,8 +156,8 @@ def run(
     model = model if isinstance(model, Model) else load(model)
     settings = model.run_settings(code, schedule)
     feeder = Feeder(model.file)
-    samples = load_data(data, feeder.shape).limit(limit)
-    n_frames = feeder.n_frames(samples.x, samples.name)
+    samples = load_data(data, feeder.shape, feeder.names).limit(limit)
+    n_frames = feeder.n_frames(samples.samples, samples.name)
     target = None if output is None else Path(output)
     clock = _Clock(time_limit)
     with _rows(target, len(samples), force) as rows:
@@ -172,7 +172,7 @@ def run(
             clock.check(done, len(samples))
             feeds = feeder.feeds(x, first=done, where=samples.name)
             collector.add(opened.session.run(feeds, record=collector.record), rows)
-            done += len(x)
+            done = min(done + (opened.batch or size), len(samples))
             tell("run", done, len(samples))
         gathered = collector.finish(rows)
     return RunResult(
@@ -224,7 +224,7 @@ class _Done:
     """Everything that a collector has gathered."""
 
     outputs: FloatArray
-    outputs_int: IntArray
+    outputs_int: IntArray | None
     predictions: IntArray | None
     extra: Mapping[str, FloatArray]
     counts: Mapping[str, IntArray] | None
@@ -272,22 +272,23 @@ class _Collector:
         in_memory = self._keep_counts and rows is None
         return _Done(
             outputs=whole["outputs"],
-            outputs_int=whole["outputs_int"],
+            outputs_int=whole.get("outputs_int"),
             predictions=whole.get("predictions"),
             extra={k.removeprefix("outputs/"): v for k, v in whole.items() if k[:8] == "outputs/"},
             counts={n: whole[f"counts/{n}"] for n in self._counted} if in_memory else None,
         )
 
     def _arrays(self, result: EngineResult) -> dict[str, Array]:
-        readings = self._reader.read(result.counts)
-        first = readings.pop(self._first)
-        arrays: dict[str, Array] = {"outputs": first.real, "outputs_int": first.integers}
-        found = predictions(first.integers)
+        readings = self._reader.read(result)
+        arrays: dict[str, Array] = {}
+        for name, reading in readings.items():
+            suffix = "" if name == self._first else f"/{name}"
+            arrays[f"outputs{suffix}"] = reading.real
+            if reading.integers is not None:
+                arrays[f"outputs_int{suffix}"] = reading.integers
+        found = predictions(readings[self._first].scores)
         if found is not None:
             arrays["predictions"] = found
-        for name, reading in readings.items():
-            arrays[f"outputs/{name}"] = reading.real
-            arrays[f"outputs_int/{name}"] = reading.integers
         return arrays
 
     def _counted_now(self) -> list[str]:

@@ -16,7 +16,9 @@ from snnc.ir.arrays import Array, IntArray
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import DataError, NotExecutable
 from snnc.ir.file import check_output
+from snnc.ir.stages import crosses_host
 from snnc.runtime.data import DataSet, load_data
+from snnc.runtime.engines import open_session
 from snnc.runtime.feeds import Feeder
 from snnc.runtime.jsonable import jsonable
 from snnc.runtime.model import Model, load
@@ -106,7 +108,7 @@ class TraceResult:
 
 def trace(
     model: Model | str | os.PathLike[str],
-    data: DataSet | Array | str | os.PathLike[str],
+    data: DataSet | Array | Mapping[str, Array] | str | os.PathLike[str],
     *,
     sample: int,
     membranes: bool = False,
@@ -136,17 +138,19 @@ def trace(
     settings = model.run_settings(code, schedule)
     _check_files(output, plot, force=force)
     feeder = Feeder(model.file)
-    samples = load_data(data, feeder.shape)
+    samples = load_data(data, feeder.shape, feeder.names)
     if not 0 <= sample < len(samples):
         raise DataError(
             f"there is no sample {sample}, only 0 to {len(samples) - 1}", where=samples.name
         )
-    x = np.asarray(samples.x[sample : sample + 1])
+    x = samples.take(slice(sample, sample + 1)).samples
     feeds = feeder.feeds(x, first=sample, where=samples.name)
     engine = get_engine("event")
-    session = engine.prepare(
-        model.integer_graph, settings, n_frames=feeder.n_frames(x, samples.name)
-    )
+    n_frames = feeder.n_frames(x, samples.name)
+    if crosses_host(model.integer_graph):
+        # a first run stage by stage tells what the host hands over; the clock then runs through
+        feeds = dict(open_session(engine, model, settings, n_frames).run(feeds).counts)
+    session = engine.prepare(model.integer_graph, settings, n_frames=n_frames)
     if not isinstance(session, TracingSession):
         raise NotExecutable("engine `event` gives no traces")
     found = session.trace(feeds, membranes=membranes)

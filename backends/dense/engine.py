@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from snnc.backends.base import Counters, EngineResult, Feeds, NodeCounters
-from snnc.backends.dense.execute import Executor, has_cuda
+from snnc.backends.base import Counters, EngineResult, Feeds, NodeCounters, SessionState
+from snnc.backends.dense.execute import Executor, Memory, has_cuda
 from snnc.backends.feeds import read_feeds
 from snnc.ir.arrays import Array, IntArray
 from snnc.ir.codes import CODES, RunSettings
@@ -75,7 +75,13 @@ class DenseSession:
         """As `Engine.kernels`; with a foreign model also numpy's, which runs its latch."""
         return DenseEngine.kernels | ({"numpy"} if self.program.foreign else set())
 
-    def run(self, feeds: Feeds, *, record: Collection[str] | None = None) -> EngineResult:
+    def run(
+        self,
+        feeds: Feeds,
+        *,
+        record: Collection[str] | None = None,
+        state: SessionState | None = None,
+    ) -> EngineResult:
         """Run N samples; see `Session.run`."""
         read = read_feeds(self.graph, feeds, self.n_frames)
         n_samples, n_frames = next(iter(read.values())).shape[:2]
@@ -86,7 +92,8 @@ class DenseSession:
         }
         counters: dict[str, Counters] = defaultdict(Counters)
         nodes: dict[str, NodeCounters] = defaultdict(NodeCounters)
-        for at, fetched in self._frames(read, names):
+        ends: list[Memory] = []
+        for at, fetched in self._frames(read, names, state or {}, ends):
             for name in names:
                 got = counts[name][at]
                 got[...] = fetched[self.program.wires[name].name].reshape(got.shape)
@@ -99,12 +106,22 @@ class DenseSession:
             node_counters=self._all_nodes(nodes, n_samples * n_frames, n_samples * n_ticks),
             n_samples=n_samples,
             n_ticks=n_ticks,
+            state=None if state is None else self.executor.to_state(ends),
         )
 
     def _frames(
-        self, read: dict[str, IntArray], names: list[str]
+        self,
+        read: dict[str, IntArray],
+        names: list[str],
+        state: SessionState,
+        ends: list[Memory],
     ) -> Iterator[tuple[Any, dict[str, Array]]]:
-        """Chunks of samples; where membranes live across frames, frame after frame."""
+        """Chunks of samples; where membranes live across frames, frame after frame.
+
+        Args:
+            state: where samples go on.
+            ends: takes the memory at the end of each chunk.
+        """
         n_samples, n_frames = next(iter(read.values())).shape[:2]
         has_state = any(p.model.has_state for p in self.graph.populations) or self.program.states
         size = self._batch() if has_state else max(1, self._batch() // n_frames)
@@ -115,11 +132,12 @@ class DenseSession:
                 memory = self.executor.fresh((chunk.stop - first) * n_frames)
                 yield chunk, self.executor.frame(rows, memory, names)[0]
                 continue
-            memory = self.executor.fresh(chunk.stop - first)
+            memory = self.executor.from_state(state, chunk)
             for frame in range(n_frames):
                 rows = {n: feed[chunk, frame] for n, feed in read.items()}
                 fetched, memory = self.executor.frame(rows, memory, names)
                 yield (chunk, frame), fetched
+            ends.append(memory)
 
     def _batch(self) -> int:
         largest = max(node.size for node in self.graph.nodes.values())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from snnc.backends.base import SessionState
 from snnc.ir.arrays import Array, IntArray
 from snnc.ir.neurons import State
 
@@ -63,6 +64,38 @@ class Executor:
         }
         return Memory(membranes, foreign)
 
+    def from_state(self, state: SessionState, samples: slice) -> Memory:
+        """The memory from which some samples go on; what `state` does not name is at rest."""
+        fresh = self.fresh(samples.stop - samples.start)
+        membranes = dict(fresh.membranes)
+        for name, rest in fresh.membranes.items():
+            node, kept = _address(name)
+            if kept in state.get(node, {}):
+                membranes[name] = state[node][kept][samples].astype(rest.dtype)
+        foreign = {
+            node: {
+                kept: state[node][kept][samples] if kept in state.get(node, {}) else rest
+                for kept, rest in held.items()
+            }
+            for node, held in fresh.foreign.items()
+        }
+        return Memory(membranes, foreign)
+
+    def to_state(self, memories: Sequence[Memory]) -> SessionState:
+        """What samples go on from, those of all chunks one after the other."""
+        state: dict[str, dict[str, Array]] = {}
+        if not memories:
+            return state
+        for name in memories[0].membranes:
+            node, kept = _address(name)
+            array = np.concatenate([m.membranes[name] for m in memories])
+            state.setdefault(node, {})[kept] = array.astype(np.int64)
+        for node, held in memories[0].foreign.items():
+            for kept in held:
+                array = np.concatenate([m.foreign[node][kept] for m in memories])
+                state.setdefault(node, {})[kept] = array
+        return state
+
     def frame(
         self, feeds: dict[str, IntArray], memory: Memory, names: list[str]
     ) -> tuple[dict[str, Array], Memory]:
@@ -111,6 +144,12 @@ class Executor:
             return on_gpu
         logger.warning("the GPU does not give the CPU's integers; running on the CPU")
         return session
+
+
+def _address(tensor: str) -> tuple[str, str]:
+    """Node and name of the state that a graph input `state:NODE:NAME` holds."""
+    node, _, kept = tensor.removeprefix("state:").rpartition(":")
+    return node, kept
 
 
 def compute(

@@ -63,7 +63,7 @@ def _integrating(c: Compiler, node: Population, model: IF | LIF, dtype: DType) -
     b, r = c.builder, c.ranges[node.name]
     spread = 2 ** getattr(model, "leak_shift", 0)
     dtype = dtype_for(max(-r.membrane_lo, r.membrane_hi, 2**25) * spread)
-    state = b.input(f"state:{node.name}", dtype, node.shape)
+    state = b.input(f"state:{node.name}:v", dtype, node.shape)
     incoming = c.graph.incoming(node.name)
     i = add_bias(b, summed(c, incoming, node.shape, dtype), node, node.bias)
     v = b.op("Add", [_leaked(c, state, model), i], dtype)

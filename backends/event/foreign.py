@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from snnc.backends.event.compile import Compiled
@@ -16,27 +18,35 @@ class ForeignModels:
 
     Args:
         program: the tables that `state` belongs to.
+        initial: what samples start from, by node; others start from rest.
     """
 
-    def __init__(self, compiled: Compiled, state: State, program: Program) -> None:
+    def __init__(
+        self,
+        compiled: Compiled,
+        state: State,
+        program: Program,
+        initial: Mapping[int, ModelState] | None = None,
+    ) -> None:
         self.compiled = compiled
         self.state = state
         self.program = program
-        self._model_state: dict[int, ModelState] = {}
+        self._initial = initial or {}
+        self.model_state: dict[int, ModelState] = {}
 
     def start_sample(self) -> None:
         """Forget every membrane that lives across frames."""
-        self._model_state.clear()
+        self.model_state = dict(self._initial)
 
     def latch(self, i: int, to: int) -> None:
         """Fill list `to` with what node `i` emits; as the compiled `latch`."""
         node, order = self._node(i), self.compiled.layouts[i].order()
         membrane = np.empty(node.size, dtype=np.int64)
         membrane[order] = self._take(i)
-        if i not in self._model_state:
-            self._model_state[i] = node.model.initial_state((1, *node.shape))
-        k, self._model_state[i] = node.model.latch(
-            membrane.reshape(1, *node.shape), self._model_state[i], node.channel_axis
+        if i not in self.model_state:
+            self.model_state[i] = node.model.initial_state((1, *node.shape))
+        k, self.model_state[i] = node.model.latch(
+            membrane.reshape(1, *node.shape), self.model_state[i], node.channel_axis
         )
         self._fill(i, to, np.asarray(k).reshape(-1)[order])
 

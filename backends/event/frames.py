@@ -63,7 +63,7 @@ def run_frames(
     n_nodes = len(program.nodes)
     while at < last:
         if first_node == 0 and at % n_frames == 0:
-            state.state[:] = 0
+            state.state[:] = state.initial
         for i in range(first_node, n_nodes):
             # the first node of all is a source, so 0 is never a node to go on with
             if i > first_node or first_node == 0:

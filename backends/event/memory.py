@@ -36,6 +36,7 @@ def make_state(compiled: Compiled, program: Program, *, ticks: bool = False) -> 
         best=np.zeros(n_maxima, dtype=np.int64),
         seen=np.zeros(n_maxima, dtype=np.int32),
         state=np.zeros(max(compiled.n_state, 1), dtype=np.int64),
+        initial=np.zeros(max(compiled.n_state, 1), dtype=np.int64),
         remaining=np.zeros(n_events if ticks else 1, dtype=np.int64),
         scratch=np.zeros(compiled.n_scratch, dtype=np.int64),
         counters=np.zeros((max(len(compiled.counter_names), 1), 4), dtype=np.int64),

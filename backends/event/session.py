@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from snnc.backends.base import Counters, EngineResult, Feeds, NodeCounters, Trace
+from snnc.backends.base import Counters, EngineResult, Feeds, NodeCounters, SessionState, Trace
+from snnc.backends.event.carry import Carrier, joined
 from snnc.backends.event.compile import Compiled
 from snnc.backends.event.foreign import ForeignModels
 from snnc.backends.event.frames import run_frames
@@ -20,7 +22,7 @@ from snnc.backends.event.tables import State
 from snnc.backends.event.ticks import run_ticks
 from snnc.backends.feeds import read_feeds
 from snnc.ir.arrays import IntArray
-from snnc.ir.errors import DataError
+from snnc.ir.errors import DataError, NotExecutable
 from snnc.ir.nodes import Population, Product
 
 _LOG = logging.getLogger("snnc.backends.event")
@@ -54,11 +56,19 @@ class EventSession:
         self._simulations: list[Simulation] = []
         self._compile()
 
-    def run(self, feeds: Feeds, *, record: Collection[str] | None = None) -> EngineResult:
+    def run(
+        self,
+        feeds: Feeds,
+        *,
+        record: Collection[str] | None = None,
+        state: SessionState | None = None,
+    ) -> EngineResult:
         """Run N samples; see `Session.run`."""
         read = read_feeds(self.compiled.graph, feeds, self.n_frames)
         names = self.compiled.names
         buffers = Buffers(self.compiled, read, names if record is None else record)
+        if state is not None:
+            return self._run_on(buffers, state)
         chunks = _chunks(buffers.n_samples, self.jobs)
         if len(chunks) > 1:
             with ThreadPoolExecutor(self.jobs) as pool:
@@ -69,6 +79,21 @@ class EventSession:
         counters = sum((d[0] for d in done), np.zeros(shape, dtype=np.int64))
         node_counters = sum((d[1] for d in done), np.zeros((len(names), 3), dtype=np.int64))
         return self._result(buffers, counters, node_counters)
+
+    def _run_on(self, buffers: Buffers, state: SessionState) -> EngineResult:
+        """Go on from a state, sample by sample."""
+        if self.tick_by_tick:
+            raise NotExecutable("a run on the clock does not go on from an earlier one")
+        memory = make_state(self.compiled, self.compiled.program)
+        carrier = Carrier(self.compiled)
+        ends: list[SessionState] = []
+        for sample in range(buffers.n_samples):
+            initial = carrier.put(state, sample, memory)
+            foreign = ForeignModels(self.compiled, memory, self.compiled.program, initial)
+            self._run_frames(memory, buffers, sample, sample + 1, foreign)
+            ends.append(carrier.take(memory, foreign.model_state))
+        result = self._result(buffers, memory.counters, memory.node_counters)
+        return replace(result, state=joined(ends) if ends else {})
 
     def trace(self, feeds: Feeds, *, membranes: bool = False) -> Trace:
         """Every event of one sample; see `TracingSession.trace`."""
@@ -112,14 +137,16 @@ class EventSession:
             state = make_state(self.compiled, program)
         state.counters[:] = 0
         state.node_counters[:] = 0
-        self._run_frames(state, buffers, first, last)
+        foreign = ForeignModels(self.compiled, state, program)
+        self._run_frames(state, buffers, first, last, foreign)
         counters = state.counters.copy(), state.node_counters.copy()
         self._states.append(state)
         return counters
 
-    def _run_frames(self, state: State, buffers: Buffers, first: int, last: int) -> None:
+    def _run_frames(
+        self, state: State, buffers: Buffers, first: int, last: int, foreign: ForeignModels
+    ) -> None:
         program, n_frames = self.compiled.program, buffers.n_frames
-        foreign = ForeignModels(self.compiled, state, program)
         at, node = first * n_frames, 0
         while at < last * n_frames:
             at, node = run_frames(program, state, buffers.data, at, last * n_frames, n_frames, node)

@@ -156,6 +156,8 @@ class State(NamedTuple):
     seen: Array
     """Maxima: inputs that were present."""
     state: IntArray
+    initial: IntArray
+    """What `state` is at a sample's start."""
     remaining: IntArray
     """Tick mode: spikes that are still to come of each event, this one included."""
     scratch: IntArray

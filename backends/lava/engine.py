@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from snnc.backends.base import EngineResult, Feeds, Trace
+from snnc.backends.base import EngineResult, Feeds, SessionState, Trace
 from snnc.backends.feeds import read_feeds
 from snnc.backends.lava.bundle import BundleInfo, bundle_files, check_same
 from snnc.backends.lava.child import Finished, run_child
@@ -95,13 +95,25 @@ class LavaSession:
     n_frames: int
     time_limit: float
 
-    def run(self, feeds: Feeds, *, record: Collection[str] | None = None) -> EngineResult:
+    def run(
+        self,
+        feeds: Feeds,
+        *,
+        record: Collection[str] | None = None,
+        state: SessionState | None = None,
+    ) -> EngineResult:
         """Run N samples, all of them in one start of Lava; see `Session.run`.
 
         Raises:
+            NotExecutable: it shall go on from an earlier run.
             TimeLimit: it took longer than the engine's time limit.
             ChildFailed: a process of the network failed.
         """
+        if state is not None:
+            raise NotExecutable(
+                "Lava starts every run from rest; it cannot go on from an earlier one",
+                hint="stream on the event or the dense engine",
+            )
         recorded = self._record(feeds)
         wanted = recorded.counts if record is None else [n for n in recorded.counts if n in record]
         return EngineResult(

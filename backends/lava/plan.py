@@ -17,6 +17,7 @@ from snnc.ir.nodes import HostOp, Input, Node, Population, Product
 from snnc.ir.ranges import NodeRange, analyse, check_width
 from snnc.ir.registry import did_you_mean
 from snnc.ir.schedule import Schedule, make_schedule
+from snnc.ir.stages import crosses_host
 
 ConvStyle = Literal["sparse", "conv"]
 CONV_STYLES: tuple[ConvStyle, ...] = ("sparse", "conv")
@@ -99,6 +100,7 @@ def make_plan(
         raise NotExecutable("Lava runs the integer form", where=graph.name)
     graph.validate()
     _check_frames(graph)
+    _refuse_host_crossings(graph, target)
     limits = TARGETS[target]
     ranges = analyse(graph, settings, n_frames)
     check_width(graph, ranges, limits)
@@ -106,6 +108,17 @@ def make_plan(
     schedule = make_schedule(graph, settings, limits.max_delay)
     nodes = tuple(node for node in graph.nodes.values() if _takes_part(graph, node))
     return Plan(graph, settings, limits, conv, schedule, ranges, nodes)
+
+
+def _refuse_host_crossings(graph: Graph, target: str) -> None:
+    for host in graph.host_ops:
+        if host.result == "real" or crosses_host(graph):
+            raise UnsupportedByTarget(
+                f"the host computes {', '.join(host.operators) or 'it'} behind events; a run on "
+                f"{target} cannot leave the chip half-way",
+                where=host.module_path or host.name,
+                hint="convert for `sim`, or cut the model there and convert its parts",
+            )
 
 
 def _takes_part(graph: Graph, node: Node) -> bool:

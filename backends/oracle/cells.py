@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 import numpy as np
 
-from snnc.ir.arrays import IntArray
+from snnc.backends.base import SessionState
+from snnc.ir.arrays import Array, IntArray
 from snnc.ir.errors import NotExecutable
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.nodes import HostOp, Input, Node, Population, Product
@@ -51,10 +53,10 @@ class SourceCell(Cell):
 class PopulationCell(Cell):
     """Neurons: sum (or maximum) of the input, then the model's own latch."""
 
-    def __init__(self, node: Population, n_samples: int) -> None:
+    def __init__(self, node: Population, n_samples: int, state: Mapping[str, Array]) -> None:
         self.node = node
         self.v = np.zeros((n_samples, *node.shape), dtype=np.int64)
-        self.state = node.model.initial_state(self.v.shape)
+        self.state = {**node.model.initial_state(self.v.shape), **state}
 
     def receive(self, projection: Projection, payload: IntArray) -> None:
         takes_max = self.node.model.combine == "max"
@@ -122,11 +124,11 @@ def strongest(projection: Projection, payload: IntArray) -> IntArray:
     return np.where(out == lowest, 0, out).T
 
 
-def make_cells(graph: Graph, feeds: dict[str, IntArray]) -> dict[str, Cell]:
+def make_cells(graph: Graph, feeds: dict[str, IntArray], state: SessionState) -> dict[str, Cell]:
     """A cell for every node that emits, in topological order."""
     n_samples = len(next(iter(feeds.values())))
     return {
-        name: _cell(node, feeds, n_samples)
+        name: _cell(node, feeds, n_samples, state.get(name, {}))
         for name, node in graph.nodes.items()
         if _takes_part(node)
     }
@@ -135,12 +137,16 @@ def make_cells(graph: Graph, feeds: dict[str, IntArray]) -> dict[str, Cell]:
 def _takes_part(node: Node) -> bool:
     if isinstance(node, Input):
         return node.grid
-    return isinstance(node, Population | Product | HostOp)
+    if isinstance(node, HostOp):
+        return node.result != "real"
+    return isinstance(node, Population | Product)
 
 
-def _cell(node: Node, feeds: dict[str, IntArray], n_samples: int) -> Cell:
+def _cell(
+    node: Node, feeds: dict[str, IntArray], n_samples: int, state: Mapping[str, Array]
+) -> Cell:
     if isinstance(node, Population):
-        return PopulationCell(node, n_samples)
+        return PopulationCell(node, n_samples, state)
     if isinstance(node, Product):
         return ProductCell(node, n_samples)
     if node.name in feeds:

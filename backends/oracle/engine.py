@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from snnc.backends.base import EngineResult, Feeds, Trace
+from snnc.backends.base import EngineResult, Feeds, SessionState, Trace
 from snnc.backends.feeds import check_graph, read_feeds
 from snnc.backends.oracle.cells import Cell
 from snnc.backends.oracle.counting import EventCounter
@@ -39,9 +39,15 @@ class OracleSession:
         self.settings = settings
         self.n_frames = n_frames
 
-    def run(self, feeds: Feeds, *, record: Collection[str] | None = None) -> EngineResult:
+    def run(
+        self,
+        feeds: Feeds,
+        *,
+        record: Collection[str] | None = None,
+        state: SessionState | None = None,
+    ) -> EngineResult:
         """Run N samples; see `Session.run`."""
-        machine = self._machine(feeds)
+        machine = self._machine(feeds, state)
         counter = EventCounter(self.graph)
         machine.run(counter)
         counters, node_counters = counter.finish(machine)
@@ -52,6 +58,7 @@ class OracleSession:
             node_counters=node_counters,
             n_samples=machine.n_samples,
             n_ticks=machine.n_ticks,
+            state=None if state is None else machine.state(),
         )
 
     def trace(self, feeds: Feeds, *, membranes: bool = False) -> Trace:
@@ -63,8 +70,9 @@ class OracleSession:
         machine.run(recorder)
         return recorder.trace(membranes)
 
-    def _machine(self, feeds: Feeds) -> Machine:
-        return Machine(self.graph, self.settings, read_feeds(self.graph, feeds, self.n_frames))
+    def _machine(self, feeds: Feeds, state: SessionState | None = None) -> Machine:
+        read = read_feeds(self.graph, feeds, self.n_frames)
+        return Machine(self.graph, self.settings, read, state or {})
 
 
 class Recorder:

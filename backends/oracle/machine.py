@@ -7,7 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from snnc.backends.oracle.cells import Cell, make_cells
+from snnc.backends.base import SessionState
+from snnc.backends.oracle.cells import Cell, PopulationCell, make_cells
 from snnc.ir.arrays import IntArray
 from snnc.ir.codes import RunSettings
 from snnc.ir.graph import Graph, Projection
@@ -33,14 +34,21 @@ class Machine:
     Args:
         graph: integer form.
         feeds: (N, T, *shape) by source node.
+        state: where samples go on.
     """
 
-    def __init__(self, graph: Graph, settings: RunSettings, feeds: dict[str, IntArray]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        settings: RunSettings,
+        feeds: dict[str, IntArray],
+        state: SessionState,
+    ) -> None:
         self.settings = settings
         self.schedule = make_schedule(graph, settings)
         self.n_samples, self.n_frames = next(iter(feeds.values())).shape[:2]
         self.n_ticks = self.schedule.n_ticks(self.n_frames)
-        self.cells = make_cells(graph, feeds)
+        self.cells = make_cells(graph, feeds, state)
         self.is_coded = {name: graph.emits(name) == "count" for name in self.cells}
         self.outgoing = {
             name: [p for p in graph.outgoing(name) if graph.is_event(p)] for name in self.cells
@@ -64,6 +72,11 @@ class Machine:
     def counts(self, name: str) -> IntArray:
         """Latched counts or values of a node, (N, T, *shape)."""
         return np.stack(self.latched[name], axis=1)
+
+    def state(self) -> SessionState:
+        """What the next frames start from."""
+        cells = {n: c for n, c in self.cells.items() if isinstance(c, PopulationCell) and c.state}
+        return {name: cell.state for name, cell in cells.items()}
 
     def _integrate(self, tick: int, name: str, cell: Cell) -> None:
         window_start = self.schedule.start[name] - self.schedule.window + 1

@@ -55,9 +55,7 @@ seconds = time.perf_counter() - start
 
 if a.trace:
     results = [session.run(feeder.feeds(x), record=reader.record)]
-found = np.concatenate(
-    [predictions(reader.read(r.counts)[graph.outputs[0].name].integers) for r in results]
-)
+found = np.concatenate([predictions(reader.read(r)[graph.outputs[0].name].scores) for r in results])
 spikes = sum(c.unit_spike_operations for r in results for c in r.counters.values())
 mean_count = {
     node.name: sum(r.node_counters[node.name].spikes for r in results) / len(x) / node.size

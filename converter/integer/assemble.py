@@ -17,7 +17,7 @@ from snnc.ir.codes import RunSettings
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import LinearMap, Sparse
 from snnc.ir.neurons import IF, LIF, FloatFire, NeuronModel
-from snnc.ir.nodes import HostOp, Input, Node, Population, Product
+from snnc.ir.nodes import HostOp, Node, Population, Product
 from snnc.ir.ranges import Arriving, NodeRange, arriving_range, node_range, population_range
 
 _EXACT = 2.0**-19
@@ -102,7 +102,7 @@ class _Assembler:
         if isinstance(node, HostOp) and node.name in self.plan.step:
             node = _host_values(node, self.plan.step[node.name])
         self.nodes.append(node)
-        if isinstance(node, HostOp) or (isinstance(node, Input) and node.grid):
+        if node in self.graph.sources:
             self.known[node.name] = self._range(self.graph, node)
 
     def _add_product(self, node: Product) -> None:

@@ -28,7 +28,7 @@ DEFAULT_HARDWARE = ("45nm", "45nm-int8", "loihi1")
 
 def report(
     model: Model | str | os.PathLike[str],
-    data: DataSet | Array | str | os.PathLike[str],
+    data: DataSet | Array | Mapping[str, Array] | str | os.PathLike[str],
     *,
     hardware: Sequence[str | os.PathLike[str]] = (),
     engine: str | None = None,
@@ -44,7 +44,7 @@ def report(
 
     Args:
         model: a loaded model, a `.snnc` file or a bundle folder.
-        data: samples (and labels): `.npz`, `.npy`, a name, or an array.
+        data: samples (and labels): `.npz`, `.npy`, a name, an array, or one for each input.
         hardware: names of shipped hardware files or paths of own ones; none: 45nm,
             45nm-int8 and loihi1.
         engine, code, schedule, limit: as of `snnc.run`.
@@ -63,7 +63,8 @@ def report(
     verified = _read_verification(verification)
     _check_outputs(output, force)
     model = model if isinstance(model, Model) else load(model)
-    samples = load_data(data, Feeder(model.file).shape)
+    feeder = Feeder(model.file)
+    samples = load_data(data, feeder.shape, feeder.names)
     result = run(
         model,
         samples,

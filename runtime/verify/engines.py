@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from snnc.backends.base import Engine, Feeds
+from snnc.backends.base import Engine, EngineResult, Feeds
 from snnc.backends.registry import get_engine
 from snnc.ir.arrays import IntArray
 from snnc.ir.codes import RunSettings
@@ -81,19 +81,32 @@ class EngineCheck:
             Comparison(engine=name, against=_partner(name, kernels)) for name in opened
         ]
 
-    def add(self, feeds: Feeds, first: int) -> dict[str, IntArray]:
-        """Compare one batch; counts of the first engine, by node, shape (N, T, *shape).
+    def add(self, feeds: Feeds, first: int) -> EngineResult:
+        """Compare one batch; the result of the first engine.
+
+        What the host makes of events is computed once, from the first engine's integers, and fed
+        to every engine.
 
         Args:
             feeds: counts of every source node.
             first: index of the first sample.
         """
-        counts = {name: engine.session.run(feeds).counts for name, engine in self._opened.items()}
+        results: dict[str, EngineResult] = {}
+        for name, engine in self._opened.items():
+            results[name] = engine.session.run(feeds)
+            if len(results) == 1:
+                feeds = self._with_host(feeds, results[name])
+        counts = {name: result.counts for name, result in results.items()}
         for comparison in _once(self.comparisons):
             assert comparison.against is not None
             self._compare(comparison, counts[comparison.engine], counts[comparison.against], first)
         self._mirror()
-        return dict(counts[next(iter(self._opened))])
+        return next(iter(results.values()))
+
+    def _with_host(self, feeds: Feeds, result: EngineResult) -> Feeds:
+        fed = [host for host in self.graph.host_ops if host in self.graph.sources]
+        given: dict[str, Any] = {host.name: result.counts[host.name] for host in fed}
+        return {**given, **result.reals, **feeds}
 
     def _compare(
         self,

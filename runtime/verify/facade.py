@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from snnc.backends.base import EngineResult
 from snnc.converter.sources import SourceModel, SourceOptions, load_source
-from snnc.ir.arrays import Array, FloatArray, IntArray, Shape
+from snnc.ir.arrays import Array, FloatArray, Shape
 from snnc.ir.codes import RunSettings
-from snnc.ir.nodes import HostOp, Input
 from snnc.runtime.data import DataSet, load_data
-from snnc.runtime.feeds import Feeder
+from snnc.runtime.feeds import Feeder, Samples
+from snnc.runtime.host import host_parts
 from snnc.runtime.model import Model, load
 from snnc.runtime.progress import Progress, silent
+from snnc.runtime.reals import real_values, step_map
 from snnc.runtime.run import batch_size
 from snnc.runtime.verify.derivation import check_derivation
 from snnc.runtime.verify.difference import Tally
@@ -38,7 +40,7 @@ _COPIES = 4
 def verify(
     source: SourceModel | torch.nn.Module | str | os.PathLike[str] | None,
     model: Model | str | os.PathLike[str],
-    data: DataSet | Array | str | os.PathLike[str],
+    data: DataSet | Array | Mapping[str, Array] | str | os.PathLike[str],
     *,
     engine: str | Sequence[str] = (),
     limit: int | None = None,
@@ -60,7 +62,7 @@ def verify(
         source: what the model was converted from; None for a graph that was read as it is (NIR,
             `.net`): then engines and widths alone are checked.
         model: a loaded model, a `.snnc` file or a bundle folder.
-        data: samples (and labels): `.npz`, `.npy`, a name, or an array.
+        data: samples (and labels): `.npz`, `.npy`, a name, an array, or one for each input.
         engine: engines to compare; empty: event and dense, for a bundle also lava.
         limit: take the first samples only.
         max_changed: fail where rounding changes a larger share of a population's counts.
@@ -82,7 +84,7 @@ def verify(
     start = time.perf_counter()
     model = model if isinstance(model, Model) else load(model)
     feeder = Feeder(model.file)
-    samples = load_data(data, feeder.shape).limit(limit)
+    samples = load_data(data, feeder.shape, feeder.names).limit(limit)
     options = SourceOptions(
         factory=factory,
         input_shape=input_shape,
@@ -96,12 +98,13 @@ def verify(
     settings = model.run_settings(code, schedule)
     asked = (engine,) if isinstance(engine, str) else tuple(engine)
     work = _Work.prepare(
-        model, feeder, loaded, settings, feeder.n_frames(samples.x, samples.name), asked
+        model, feeder, loaded, settings, feeder.n_frames(samples.samples, samples.name), asked
     )
     tell = progress or silent
-    for first, x in _batches(samples, work.batch):
-        work.add(x, first, samples.name)
-        tell("verify", first + len(x), len(samples))
+    for first, x in enumerate(samples.batches(work.batch)):
+        done = first * work.batch
+        work.add(x, done, samples.name)
+        tell("verify", min(done + work.batch, len(samples)), len(samples))
     return work.finish(samples, max_changed, time.perf_counter() - start)
 
 
@@ -112,14 +115,8 @@ def _loaded(source: Any, options: SourceOptions, feeder: Feeder) -> SourceModel 
         return load_source(source, options)
     if options.input_shape is not None:
         return load_source(source, options)
-    return load_source(source, options, np.zeros((1, *feeder.shape), dtype=feeder.input.dtype))
-
-
-def _batches(samples: DataSet, size: int) -> Iterator[tuple[int, Array]]:
-    first = 0
-    for x in samples.batches(size):
-        yield first, x
-        first += len(x)
+    examples = tuple(np.zeros((1, *n.shape), dtype=n.dtype) for n in feeder.inputs)
+    return load_source(source, options, examples[0] if len(examples) == 1 else examples)
 
 
 @dataclass
@@ -163,6 +160,7 @@ class _Work:
                 model.float_graph,
                 n_frames,
                 emulated=runner is not None and runner.reference == EXACT,
+                parts=host_parts(model.file, model.float_graph),
             ),
             engines=EngineCheck(model.integer_graph, opened, n_frames),
             rounding=RoundingCheck(model.float_graph, model.integer_graph),
@@ -175,42 +173,45 @@ class _Work:
         n_values = sum(node.size for node in self.model.integer_graph.nodes.values())
         return batch_size(n_values * _COPIES, self.n_frames)
 
-    def add(self, x: Array, first: int, where: str) -> None:
+    def add(self, x: Samples, first: int, where: str) -> None:
         """Check one batch of samples, shape (N, …)."""
         feeds = self.feeder.feeds(x, first=first, where=where)
-        counts = self.engines.add(feeds, first)
+        result = self.engines.add(feeds, first)
         if self.runner is None:
             return
-        frames = x.reshape(len(x), self.n_frames, *self.feeder.shape)
+        frames = self.feeder.frames(x, where)
         on_grid = self._on_grid(feeds, frames)
         values = self.runner.run(on_grid)
-        self.lowering.add(self._inputs(feeds), values, first * self.n_frames)
-        if np.array_equal(on_grid, frames):
-            self.rounding.add(values.reference, values.original, counts)
+        inputs = self._inputs(feeds, result) | {
+            n.name: frames[n.name].reshape(-1, *n.shape) for n in self.feeder.inputs if not n.grid
+        }
+        self.lowering.add(inputs, values, first * self.n_frames)
+        if all(np.array_equal(on_grid[name], frames[name]) for name in frames):
+            self.rounding.add(values.reference, values.original, result)
         else:
             raw = self.runner.run(frames)
-            self.rounding.add(raw.reference, raw.original, counts)
+            self.rounding.add(raw.reference, raw.original, result)
 
-    def _on_grid(self, feeds: dict[str, IntArray], frames: Array) -> Array:
+    def _on_grid(self, feeds: Mapping[str, Array], frames: Mapping[str, Array]) -> dict[str, Array]:
         """What the source is fed: the values that the counts stand for, shape (N, T, *shape)."""
-        node = self.feeder.input
-        if not node.grid:
-            return frames
-        counts = feeds[node.name]
-        if np.dtype(node.dtype).kind in "bui":
-            return (counts + node.zero_point).astype(node.dtype)
-        return (counts * node.step).astype(node.dtype)
-
-    def _inputs(self, feeds: dict[str, IntArray]) -> dict[str, FloatArray]:
-        """Real values of inputs and host operators, shape (N·T, *shape)."""
         graph = self.model.integer_graph
-        found: dict[str, FloatArray] = {}
-        for name, feed in feeds.items():
-            node = graph.nodes[name]
-            assert isinstance(node, Input | HostOp)
-            step = node.step_map() if isinstance(node, HostOp) else node.step
-            found[name] = feed.reshape(-1, *node.shape).astype(np.float64) * step
+        found = dict(frames)
+        for node in self.feeder.inputs:
+            if node.grid:
+                real = real_values(graph, node.name, feeds[node.name])
+                found[node.name] = real.astype(node.dtype)
         return found
+
+    def _inputs(self, feeds: Mapping[str, Array], result: EngineResult) -> dict[str, FloatArray]:
+        """Real values of inputs and host operators as the engines got them, (N·T, *shape)."""
+        graph = self.model.integer_graph
+        return {
+            node.name: (
+                (feeds[node.name] if node.name in feeds else result.counts[node.name])
+                * step_map(node)
+            ).reshape(-1, *node.shape)
+            for node in graph.sources
+        }
 
     def finish(self, samples: DataSet, max_changed: float | None, seconds: float) -> Verification:
         """Put the findings together."""

@@ -7,7 +7,7 @@ such a difference in the same frame.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
@@ -16,6 +16,7 @@ import numpy as np
 from snnc.ir.arrays import Array, BoolArray, FloatArray
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import HostOp, Input, Node, Output, Population, Product
+from snnc.runtime.host import HostPart
 from snnc.runtime.verify.difference import Difference, NearThreshold, Tally, first_of
 from snnc.runtime.verify.floatform import (
     SPARE_OPERATIONS,
@@ -55,14 +56,25 @@ class LoweringCheck:
         n_frames: frames of each sample, to name them.
         emulated: ONNX Runtime emulates quantised operators in float32: near-threshold
             differences of the export are its own and no sign of a fault.
+        parts: what the host computes; fed with the source's own values it has to give the
+            source's.
     """
 
-    def __init__(self, graph: Graph, n_frames: int = 1, *, emulated: bool = False) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        n_frames: int = 1,
+        *,
+        emulated: bool = False,
+        parts: Sequence[HostPart] = (),
+    ) -> None:
         self.form = FloatForm(graph)
         self.n_frames = n_frames
+        self._parts = parts
         names = [node.name for node in self.form.checked]
-        self.forced = {name: Tally() for name in names}
         hosts = [node.name for node in graph.host_ops]
+        self.forced = {name: Tally(limited=not emulated) for name in hosts}
+        self.forced |= {name: Tally() for name in names}
         self.export = {name: Tally(limited=not emulated) for name in (*hosts, *names)}
         self.free = {name: Tally() for name in names}
         self.unseen: set[str] = set()
@@ -81,6 +93,8 @@ class LoweringCheck:
         frames = _Frames(first, self._forced_inputs(inputs, values))
         for node in self.form.checked:
             self._compare_forced(node, frames, values)
+        for part in self._parts:
+            self._compare_part(part, frames, inputs, values)
         if values.exported is not None:
             self._compare_export(frames, values.exported)
         self._compare_outputs(frames, values.outputs, values.original)
@@ -127,6 +141,24 @@ class LoweringCheck:
             self._note_largest(tally, off, bound)
             self._note(tally, node, frames, computed, counts, (off > bound) | ~fits)
         frames.reals[node.name] = real
+
+    def _compare_part(
+        self, part: HostPart, frames: _Frames, inputs: Reals, values: SourceValues
+    ) -> None:
+        """The host, fed with the source's own values, has to give the source's."""
+        known = {**inputs, **frames.reals, **values.reference}
+        given = {name: known[name] for name in part.sources}
+        result = part.run(len(next(iter(known.values()))), given, {})
+        for node in part.nodes:
+            if node.name not in values.reference:
+                self.unseen.add(node.name)
+                continue
+            _, got, fits = self._on_grid(node, result.values[node.name])
+            _, expected, _ = self._on_grid(node, values.reference[node.name])
+            tally = self.forced[node.name]
+            tally.n_values += got.size
+            wrong = self._judge_host(node, tally, got, expected)
+            self._note(tally, node, frames, got, expected, wrong | ~fits)
 
     def _pass_on(self, node: Population | Product, frames: _Frames, computed: FloatArray) -> None:
         """Take the graph's own value where the source shows none."""
@@ -276,6 +308,8 @@ class LoweringCheck:
         own = np.abs(expected) * (SPARE_OPERATIONS * UNIT_ROUNDOFF)
         p = self.form.graph.incoming(node.name)[0]
         read = self.form.graph.nodes[p.source]
+        if isinstance(read, HostOp):
+            return np.full_like(expected, HOST_TOLERANCE * np.abs(expected).max(initial=0.0))
         if not isinstance(read, Population | Product) or self.form.is_count(read):
             return own
         bound = p.apply(self._bound(read, frames)).reshape(len(expected), -1)

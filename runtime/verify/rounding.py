@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from snnc.backends.base import EngineResult
 from snnc.ir.arrays import Array, FloatArray, IntArray
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import HostOp, Output, Population
@@ -68,15 +69,16 @@ class RoundingCheck:
         self,
         source: Mapping[str, FloatArray],
         outputs: list[FloatArray],
-        counts: Mapping[str, IntArray],
+        result: EngineResult,
     ) -> None:
         """Compare one batch of N samples of T frames.
 
         Args:
             source: real values by node, shape (N·T, *shape).
             outputs: of the source, each (N·T, …).
-            counts: of the integer graph by node, shape (N, T, *shape).
+            result: of the integer graph.
         """
+        counts = result.counts
         for name, changed in self.changed.items():
             if name not in source or name not in counts:
                 continue
@@ -85,17 +87,17 @@ class RoundingCheck:
             changed.n_values += got.size
             changed.n_changed += int(np.count_nonzero(got != expected))
         if outputs and self._outputs:
-            self._compare_outputs(outputs[0], counts)
+            self._compare_outputs(outputs[0], result)
 
-    def _compare_outputs(self, expected: FloatArray, counts: Mapping[str, IntArray]) -> None:
+    def _compare_outputs(self, expected: FloatArray, result: EngineResult) -> None:
         node = self._outputs[0]
-        reading = self.reader.read(counts)[node.name]
-        n = len(reading.integers)
+        reading = self.reader.read(result)[node.name]
+        n = len(reading.real)
         frames = expected.reshape(n, -1, *expected.shape[1:])
         reduced = {"none": frames, "sum": frames.sum(axis=1), "mean": frames.mean(axis=1)}
         wanted: Array = reduced[node.reduction].reshape(reading.real.shape)
         self._largest = max(self._largest, float(np.abs(reading.real - wanted).max(initial=0.0)))
-        ours = predictions(reading.integers)
+        ours = predictions(reading.scores)
         theirs = predictions(wanted)
         if ours is None or theirs is None:
             self._predicted.known = False

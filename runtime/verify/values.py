@@ -78,18 +78,15 @@ class SourceRunner:
         self.reference = EAGER if self._by_eager else EXACT if quantised else ORT
 
     @property
-    def input_dtype(self) -> str:
-        """Numpy dtype name of what the source takes."""
-        return self._source.inputs[0].dtype
-
-    @property
     def has_original(self) -> bool:
         """Is there a PyTorch model to compare the export with?"""
         return self._source.eager is not None
 
-    def run(self, x: Array) -> SourceValues:
-        """Run N samples of T frames, one by one: shape (N, T, *input shape)."""
-        samples = [self._run_one(sample) for sample in x.astype(self.input_dtype)]
+    def run(self, x: Mapping[str, Array]) -> SourceValues:
+        """Run N samples of T frames, one by one: every input by name, shape (N, T, *shape)."""
+        given = {d.name: x[d.name].astype(d.dtype, copy=False) for d in self._source.inputs}
+        n_samples = len(next(iter(given.values())))
+        samples = [self._run_one({n: x[i] for n, x in given.items()}) for i in range(n_samples)]
         exported = [s.exported for s in samples if s.exported is not None]
         return SourceValues(
             reference=_stacked([s.reference for s in samples]),
@@ -98,10 +95,14 @@ class SourceRunner:
             original=_columns([s.original for s in samples]),
         )
 
-    def _run_one(self, frames: Array) -> SourceValues:
+    def _run_one(self, sample: Mapping[str, Array]) -> SourceValues:
         """One sample, frame after frame."""
-        name = self._source.inputs[0].name
-        calls = [{name: frame[None]} for frame in frames]
+        n_frames = len(next(iter(sample.values())))
+        shapes = {d.name: (1, *d.shape) for d in self._source.inputs}
+        calls = [
+            {name: frames[t].reshape(shapes[name]) for name, frames in sample.items()}
+            for t in range(n_frames)
+        ]
         ort = self._ort.run(calls)
         outputs = _columns([_reals(self._ort.outputs_of(values)) for values in ort])
         eager = self._source.eager

@@ -32,7 +32,8 @@ def test_npy_is_mapped_and_comes_in_batches(tmp_path: Path) -> None:
     data = load_data(path)
     assert isinstance(data.x, np.memmap)
     assert data.y is None
-    assert [b.tolist() for b in data.batches(2)] == [[[0, 1], [2, 3]], [[4, 5], [6, 7]], [[8, 9]]]
+    batches = [np.asarray(b).tolist() for b in data.batches(2)]
+    assert batches == [[[0, 1], [2, 3]], [[4, 5], [6, 7]], [[8, 9]]]
 
 
 def test_arrays_and_data_sets_pass() -> None:

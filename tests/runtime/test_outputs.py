@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from snnc.backends.base import EngineResult
 from snnc.ir.nodes import Output
 from snnc.runtime.outputs import OutputReader, predictions
 from tests.runtime.models import N_OUT, make_file
@@ -21,6 +22,12 @@ def reader(reduction: str) -> OutputReader:
     return OutputReader(graph.replace(nodes=nodes))
 
 
+def ran(counts: np.ndarray) -> EngineResult:
+    return EngineResult(
+        counts={"scores": counts}, counters={}, node_counters={}, n_samples=2, n_ticks=1
+    )
+
+
 @pytest.mark.parametrize(
     ("reduction", "integers", "divisor"),
     [
@@ -30,13 +37,15 @@ def reader(reduction: str) -> OutputReader:
     ],
 )
 def test_reductions(reduction: str, integers: np.ndarray, divisor: int) -> None:
-    found = reader(reduction).read({"scores": COUNTS})["y"]
+    found = reader(reduction).read(ran(COUNTS))["y"]
+    assert found.integers is not None
     assert found.integers.tolist() == integers.tolist()
     assert found.real.tolist() == (integers * 0.25 / divisor).tolist()
 
 
 def test_one_frame_has_no_frame_axis() -> None:
-    found = reader("none").read({"scores": COUNTS[:, :1]})["y"]
+    found = reader("none").read(ran(COUNTS[:, :1]))["y"]
+    assert found.integers is not None
     assert found.integers.tolist() == [[1, 2, 3], [0, -3, 1]]
 
 

@@ -172,8 +172,8 @@ class _Flipping:
     population: str
     kernels: frozenset[str] = frozenset({"wrong"})
 
-    def run(self, feeds: Feeds, *, record: Collection[str] | None = None) -> EngineResult:
-        result = self.session.run(feeds, record=record)
+    def run(self, feeds: Feeds, **options: Any) -> EngineResult:
+        result = self.session.run(feeds, **options)
         counts = {name: values.copy() for name, values in result.counts.items()}
         if len(counts[self.population]) > 3:
             counts[self.population][3, 0].flat[17] += 1
@@ -220,8 +220,8 @@ def test_an_engine_that_gives_no_counts_is_no_proof(
         session: Any
         kernels: frozenset[str] = frozenset({"silent"})
 
-        def run(self, feeds: Feeds, *, record: Collection[str] | None = None) -> EngineResult:
-            return replace(self.session.run(feeds, record=record), counts={})
+        def run(self, feeds: Feeds, **options: Any) -> EngineResult:
+            return replace(self.session.run(feeds, **options), counts={})
 
     def opening(model: Any, engine: str, settings: Any, n_frames: int) -> OpenEngine:
         opened = plain(model, engine, settings, n_frames)

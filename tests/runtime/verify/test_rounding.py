@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from snnc.backends.base import EngineResult
 from snnc.ir.neurons import Accumulator, IntegerFire
 from snnc.ir.nodes import Population
 from snnc.runtime.verify.rounding import RoundingCheck
@@ -33,6 +34,10 @@ def integer_form() -> RoundingCheck:
     return RoundingCheck(FLOAT, FLOAT.replace(nodes=nodes, projections=projections, form="integer"))
 
 
+def ran(counts: dict[str, np.ndarray]) -> EngineResult:
+    return EngineResult(counts=counts, counters={}, node_counters={}, n_samples=2, n_ticks=1)
+
+
 def test_changed_counts_agreement_and_accuracy() -> None:
     check = integer_form()
     counts = {
@@ -41,7 +46,7 @@ def test_changed_counts_agreement_and_accuracy() -> None:
     }
     source = {"hidden": np.array([[0.25, 0.5, 0.75], [0.25, 0.0, 0.75]])}
     outputs = [np.array([[1.25, 0.5], [1.0, 0.75]])]
-    check.add(source, outputs, counts)
+    check.add(source, outputs, ran(counts))
     assert (check.changed["hidden"].n_values, check.changed["hidden"].n_changed) == (6, 2)
     assert check.largest_fraction == pytest.approx(1 / 3)
     found = check.to_json(np.array([0, 1]))
@@ -54,7 +59,7 @@ def test_changed_counts_agreement_and_accuracy() -> None:
 
 def test_without_labels_there_is_no_accuracy() -> None:
     check = integer_form()
-    check.add({}, [np.array([[1.0, 0.0]])], {"logits": np.array([[[4, 0]]])})
+    check.add({}, [np.array([[1.0, 0.0]])], ran({"logits": np.array([[[4, 0]]])}))
     found = check.to_json(None)
     assert found["predictions_agree"] == 1.0
     assert found["accuracy"] is None
