@@ -84,6 +84,7 @@ def _kernel(first: Conv, second: Conv, kernel: Shape, dilation: Shape, groups: i
             )
             into, left, right = _taps(at), w2[_taps(b)], w1[_taps(a)]
             out[into] += np.matmul(left, right)
+    out.flags.writeable = False  # nobody else's: the map may keep it without a copy
     return out.reshape(groups * out.shape[1], *out.shape[2:])
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from snnc.converter.lower.spread import Spread
 from snnc.converter.lower.values import Affine, ElementOp, Synapses, Term, Wire
 from snnc.ir.arrays import FloatArray, Shape
-from snnc.ir.maps import LinearMap
+from snnc.ir.maps import LinearMap, Sparse
 
 LINEAR = frozenset({"add", "sub", "rsub", "mul", "div", "neg"})
 """Rule operations that fold into an affine map."""
@@ -92,13 +92,15 @@ def _scaled_term(term: Term, by: Spread) -> Term | None:
 
 
 def scaled_rows(map_: LinearMap, factor: FloatArray, weight: FloatArray) -> FloatArray:
-    """Weights times a factor of shape () or (C_out,) by output channel."""
-    if factor.ndim == 0:
-        return np.asarray(weight * factor, dtype=np.float64)
-    if weight.ndim == 0:
-        return weight * factor
-    by_weight = factor[map_.weight_channels()].reshape(weight.shape)
-    return np.asarray(weight * by_weight, dtype=np.float64)
+    """Weights times a factor of shape () or (C_out,) by output channel; read-only."""
+    if isinstance(map_, Sparse) and factor.ndim:
+        factor = factor[map_.weight_channels()]
+    elif weight.ndim:
+        factor = factor.reshape(factor.shape + (1,) * (weight.ndim - factor.ndim))
+    result = np.asarray(weight * factor, dtype=np.float64)
+    # the array is nobody else's: maps may keep it without a copy
+    result.flags.writeable = False
+    return result
 
 
 def added(a: Affine, b: Affine, shape: Shape) -> Affine:
