@@ -45,7 +45,7 @@ def read_feeds(graph: Graph, feeds: Feeds, n_frames: int) -> dict[str, IntArray]
     if len(leading) != 1:
         raise DataError(f"feeds differ in samples and frames: {sorted(leading)}")
     n_given = next(iter(leading))[1]
-    stateful = [p.name for p in graph.populations if p.model.has_state]
+    stateful = [p.name for p in graph.populations if not p.model.forgets]
     if stateful and n_given > n_frames:
         raise WidthExceeded(
             f"its membrane was bounded for {n_frames} frames, the data has {n_given}",

@@ -18,6 +18,7 @@ class Limits:
         weight_bits: two's complement width of a weight.
         max_exponent: largest power of two on weights.
         max_delay: longest delay in ticks.
+        leak_bits: fraction bits of a leak's multiplier.
     """
 
     target: str
@@ -27,6 +28,7 @@ class Limits:
     weight_bits: int | None = None
     max_exponent: int | None = None
     max_delay: int | None = None
+    leak_bits: int | None = None
 
 
 SIM = Limits(target="sim", membrane_bits=63, current_bits=63, payload_bits=63)

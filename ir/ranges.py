@@ -7,18 +7,17 @@ can take a term away, the term's interval includes 0.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from snnc.ir.arrays import Array, IntArray, along
+from snnc.ir.arrays import Array, IntArray, along, bits
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import GraphError, WidthExceeded
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.limits import Limits
 from snnc.ir.maps import Conv, Dense, LinearMap, Sparse
-from snnc.ir.neurons import IF, LIF
 from snnc.ir.nodes import HostOp, Input, Node, Output, Population, Product
 
 _WIDEST = 2.0**62
@@ -71,11 +70,6 @@ class Arriving:
     partial_hi: IntArray
     tick_lo: IntArray
     tick_hi: IntArray
-
-
-def bits(lo: int, hi: int) -> int:
-    """Two's complement width that holds every integer from `lo` to `hi`."""
-    return max(int(lo) if lo >= 0 else ~int(lo), int(hi) if hi >= 0 else ~int(hi)).bit_length() + 1
 
 
 def analyse(
@@ -176,22 +170,42 @@ def population_range(node: Population, into: Arriving, n_frames: int = 1) -> Nod
     i_lo, i_hi = into.lo + bias_lo, into.hi + bias_hi
     low = (into.partial_lo + np.minimum(bias_lo, 0)).min()
     high = (into.partial_hi + np.maximum(bias_hi, 0)).max()
-    factor = _frames_kept(node, n_frames)
     # every axis but the channel's has length 1, so that models see arrays of the node's rank
     spread = tuple(-1 if a == node.channel_axis else 1 for a in range(len(node.shape)))
-    out_lo, out_hi = node.model.out_range(
-        i_lo.reshape(spread), i_hi.reshape(spread), node.channel_axis
+    worst = node.model.bounds(
+        i_lo.reshape(spread), i_hi.reshape(spread), node.channel_axis, n_frames
     )
+    kept_lo, kept_hi = int(np.min(worst.state_lo)), int(np.max(worst.state_hi))
+    _check_arithmetic(node, kept_lo, kept_hi)
     return NodeRange(
         i_lo=i_lo,
         i_hi=i_hi,
-        membrane_lo=int(low) * factor,
-        membrane_hi=int(high) * factor,
+        membrane_lo=min(int(low), kept_lo),
+        membrane_hi=max(int(high), kept_hi),
         tick_lo=int((into.tick_lo + np.minimum(bias_lo, 0)).min()),
         tick_hi=int((into.tick_hi + np.maximum(bias_hi, 0)).max()),
-        out_lo=np.asarray(out_lo, dtype=np.int64).reshape(-1),
-        out_hi=np.asarray(out_hi, dtype=np.int64).reshape(-1),
+        out_lo=_by_channel(node, worst.out_lo, np.min),
+        out_hi=_by_channel(node, worst.out_hi, np.max),
     )
+
+
+def _check_arithmetic(node: Population, low: int, high: int) -> None:
+    spare = node.model.spare_bits
+    if bits(low, high) + spare > 63:
+        raise WidthExceeded(
+            f"its state can need {bits(low, high)} bits, and its leak {spare} more",
+            where=node.module_path or node.name,
+            hint="fewer weight bits, fewer levels, or a faster leak",
+        )
+
+
+def _by_channel(node: Population, bound: Array, reduce: Callable[..., Array]) -> IntArray:
+    """A bound that broadcasts to the population's shape as one for each channel."""
+    bound = np.asarray(bound, dtype=np.int64)
+    if bound.ndim < len(node.shape):
+        return bound.reshape(-1)
+    axes = tuple(a for a in range(bound.ndim) if a != node.channel_axis)
+    return np.asarray(reduce(bound, axis=axes), dtype=np.int64)
 
 
 def check_width(graph: Graph, ranges: Mapping[str, NodeRange], limits: Limits) -> None:
@@ -340,17 +354,6 @@ def _spread(bound: Array, n_channels: int, reduce: object) -> Array:
     if bound.size == n_channels:
         return bound
     return np.full(n_channels, reduce(bound))  # type: ignore[operator]
-
-
-def _frames_kept(node: Population, n_frames: int) -> int:
-    """By what factor a membrane that lives across frames can pass one frame's bound."""
-    model = node.model
-    if isinstance(model, LIF) and model.leak_multiplier < 2**model.leak_shift:
-        kept = 2**model.leak_shift / (2**model.leak_shift - model.leak_multiplier)
-        return min(n_frames, int(np.ceil(kept)))
-    if isinstance(model, IF | LIF) or model.has_state:
-        return n_frames
-    return 1
 
 
 def _product_range(

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from snnc.ir.arrays import bits
 from snnc.ir.file import SnncFile
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.nodes import HostOp, Input, Node, Output, Population, Product
-from snnc.ir.ranges import bits
 from snnc.ir.schedule import levels
 
 

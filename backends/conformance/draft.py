@@ -13,11 +13,14 @@ from snnc.backends.conformance.recipes import Recipe, make_model
 from snnc.ir.arrays import Array, IntArray, Shape, along, size_of
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Identity, LinearMap
-from snnc.ir.neurons import IF, LIF, NEURONS
+from snnc.ir.neurons import NEURONS, Firing, NeuronModel
 from snnc.ir.nodes import HostOp, Input, Node, Output, Population, Product
 
 LARGEST_VALUE = 2**44
 """Nodes that could exceed it are not drawn: their products and sums would pass 63 bits."""
+
+LARGEST_STATE = 2**61
+"""The same for what neurons keep; models that could exceed it are drawn again."""
 
 
 @dataclass
@@ -77,12 +80,12 @@ class Draft:
         projections = self._aim(projections, name)
         combine = NEURONS[kind].combine
         current = arriving(combine, projections, self.values, shape)
-        lift = kind in (IF.kind, LIF.kind)  # they only fire on positive input
+        lift = issubclass(NEURONS[kind], Firing)  # most only fire on positive input
         bias = self._bias(current, shape, channel_axis, lift) if combine == "sum" else np.array(0)
         current = current + along(bias, len(shape), channel_axis)
         flat = current.reshape(-1, *shape)
-        recipe = recipe or partial(make_model, kind)
-        model = recipe(flat, channel_axis, self.rng)
+        bound = self.reach(projections) + int(np.abs(bias).max())
+        model = self._model(recipe or partial(make_model, kind), flat, channel_axis, bound)
         node = Population(name=name, shape=shape, model=model, bias=bias, channel_axis=channel_axis)
         self._add(node, latch_frames(model, current, channel_axis))
         self.bound[name] = self._bound_of(node, projections)
@@ -154,6 +157,16 @@ class Draft:
     def _name(self, kind: str) -> str:
         return f"{kind}{len(self.nodes)}"
 
+    def _model(self, recipe: Recipe, i: IntArray, axis: int, bound: int) -> NeuronModel:
+        """A model whose state stays within reach, whatever frames of `bound` bring."""
+        while True:
+            model = recipe(i, axis, self.rng)
+            limit = np.full([n if a == axis else 1 for a, n in enumerate(i.shape[1:])], bound)
+            worst = model.bounds(-limit, limit, axis, self.n_frames)
+            largest = max(int(-np.min(worst.state_lo)), int(np.max(worst.state_hi)))
+            if largest << model.spare_bits < LARGEST_STATE:
+                return model
+
     def _feed(self, shape: Shape, lo: int, hi: int) -> IntArray:
         full = (self.n_samples, self.n_frames, *shape)
         drawn = self.rng.integers(lo, hi + 1, full)
@@ -177,6 +190,6 @@ class Draft:
             return self.bound[projections[0].source]
         if model.emits == "value":
             largest = np.full((1,) * len(shape), self.reach(projections) + bias)
-            low, high = model.out_range(-largest, largest, axis)
-            return max(-int(np.min(low)), int(np.max(high)))
+            worst = model.bounds(-largest, largest, axis, self.n_frames)
+            return max(-int(np.min(worst.out_lo)), int(np.max(worst.out_hi)))
         return max(map(abs, model.count_range(shape, axis)))

@@ -8,21 +8,21 @@ its own in a class method `example(i, axis, rng)`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from snnc.ir.arrays import INT64_MAX, INT64_MIN, IntArray
 from snnc.ir.errors import GraphError
 from snnc.ir.neurons import (
-    IF,
-    LIF,
     NEURONS,
     Accumulator,
+    FixedCurrentLIF,
+    FixedIntegrateFire,
+    FixedTrace,
     IntegerFire,
     Max,
     NeuronModel,
-    Reset,
 )
 
 Recipe: TypeAlias = Callable[[IntArray, int, np.random.Generator], NeuronModel]
@@ -111,29 +111,68 @@ def _threshold_of(i: IntArray, axis: int, rng: np.random.Generator) -> IntArray:
     return np.array(levels if len(levels) > 1 else levels[0], dtype=np.int64)
 
 
-def _if(i: IntArray, axis: int, rng: np.random.Generator) -> NeuronModel:
-    return IF(threshold=_threshold_of(i, axis, rng), reset=_reset(rng), strict=rng.random() < 0.5)
+def _firing(i: IntArray, axis: int, rng: np.random.Generator, fraction: int) -> dict[str, Any]:
+    """Thresholds, resets and fraction of neurons that keep a membrane."""
+    unit = _threshold_of(i, axis, rng) << fraction
+    n_levels = int(rng.choice([1, 1, 2, 4]))
+    lo = int(rng.choice([0, 0, 0, -1, -n_levels]))
+    at = np.arange(lo + 1, lo + n_levels + 1) - rng.choice([0.0, 0.5])
+    thresholds = np.ceil(unit[..., None] * at).astype(np.int64) + rng.integers(0, 2)
+    reset = str(rng.choice(["subtract", "subtract", "zero", "none"]))
+    return {
+        "lo": lo,
+        "thresholds": thresholds,
+        "reset_step": unit,
+        "reset": reset,
+        "reset_value": rng.integers(-3, 4) if rng.random() < 0.3 else 0,
+        "reset_before": bool(rng.random() < 0.3),
+        "fraction_bits": fraction,
+    }
 
 
-def _lif(i: IntArray, axis: int, rng: np.random.Generator) -> NeuronModel:
-    shift = int(rng.choice([1, 3, 12]))
-    return LIF(
-        threshold=_threshold_of(i, axis, rng),
-        leak_multiplier=int(rng.integers(0, 2**shift + 1)),
+def _leak(i: IntArray, axis: int, rng: np.random.Generator) -> tuple[IntArray, int]:
+    """A multiplier for all, each channel or each neuron, and its shift."""
+    shift = int(rng.choice([0, 1, 3, 12]))
+    shapes = [(), (i.shape[axis + 1],), i.shape[1:]]
+    return rng.integers(0, 2**shift + 1, shapes[rng.integers(3)]), shift
+
+
+def _integrate_fire(i: IntArray, axis: int, rng: np.random.Generator) -> NeuronModel:
+    multiplier, shift = _leak(i, axis, rng)
+    if rng.random() < 0.3:
+        multiplier, shift = np.array(1), 0
+    firing = _firing(i, axis, rng, int(rng.choice([0, 0, 6])))
+    return FixedIntegrateFire(leak_multiplier=multiplier, leak_shift=shift, **firing)
+
+
+def _current_lif(i: IntArray, axis: int, rng: np.random.Generator) -> NeuronModel:
+    multiplier, shift = _leak(i, axis, rng)
+    current_multiplier, current_shift = _leak(i, axis, rng)
+    return FixedCurrentLIF(
+        leak_multiplier=multiplier,
         leak_shift=shift,
-        reset=_reset(rng),
-        strict=rng.random() < 0.5,
+        current_multiplier=current_multiplier,
+        current_shift=current_shift,
+        **_firing(i, axis, rng, int(rng.choice([0, 0, 6]))),
     )
 
 
-def _reset(rng: np.random.Generator) -> Reset:
-    return "subtract" if rng.random() < 0.5 else "zero"
+def _trace(i: IntArray, axis: int, rng: np.random.Generator) -> NeuronModel:
+    multiplier, shift = _leak(i, axis, rng)
+    fraction = int(rng.choice([0, 3, 6]))
+    return FixedTrace(
+        leak_multiplier=multiplier,
+        leak_shift=shift,
+        fraction_bits=fraction,
+        out_shift=int(rng.integers(0, fraction + 1)),
+    )
 
 
 RECIPES: dict[str, Recipe] = {
     IntegerFire.kind: _integer_fire,
     Accumulator.kind: lambda i, axis, rng: Accumulator(),
     Max.kind: lambda i, axis, rng: Max(),
-    IF.kind: _if,
-    LIF.kind: _lif,
+    FixedIntegrateFire.kind: _integrate_fire,
+    FixedCurrentLIF.kind: _current_lif,
+    FixedTrace.kind: _trace,
 }

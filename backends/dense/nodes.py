@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from snnc.backends.dense.builder import DType, dtype_for
 from snnc.backends.dense.compiler import Compiler, Foreign, pooled, summed
 from snnc.backends.dense.fire import add_bias, lower_fire
 from snnc.backends.dense.quantised import byte_pool
-from snnc.ir.arrays import along
-from snnc.ir.neurons import IF, LIF, Accumulator, IntegerFire, Max, NeuronModel, RescaledSum
+from snnc.backends.dense.stateful import firing, trace
+from snnc.ir.neurons import (
+    Accumulator,
+    FixedCurrentLIF,
+    FixedIntegrateFire,
+    FixedTrace,
+    IntegerFire,
+    Max,
+    NeuronModel,
+    RescaledSum,
+)
 from snnc.ir.nodes import HostOp, Input, Population, Product
 
 ModelLowering: TypeAlias = Callable[[Compiler, Population, Any, DType], str]
@@ -58,38 +65,6 @@ def _max(c: Compiler, node: Population, model: NeuronModel, dtype: DType) -> str
     return byte_pool(c, node, p) or pooled(c, p, node.shape)
 
 
-def _integrating(c: Compiler, node: Population, model: IF | LIF, dtype: DType) -> str:
-    """Leak, add, fire, reset; the membrane is an input and an output of the graph."""
-    b, r = c.builder, c.ranges[node.name]
-    spread = 2 ** getattr(model, "leak_shift", 0)
-    dtype = dtype_for(max(-r.membrane_lo, r.membrane_hi, 2**25) * spread)
-    state = b.input(f"state:{node.name}:v", dtype, node.shape)
-    incoming = c.graph.incoming(node.name)
-    i = add_bias(b, summed(c, incoming, node.shape, dtype), node, node.bias)
-    v = b.op("Add", [_leaked(c, state, model), i], dtype)
-    threshold = b.constant(along(model.threshold, len(node.shape), node.channel_axis), dtype)
-    fired = b.op("Greater" if model.strict else "GreaterOrEqual", [v, threshold], dtype)
-    k = b.op("Cast", [fired], dtype, to=b.onnx_type(dtype))
-    if model.reset == "subtract":
-        after = b.op("Sub", [v, b.op("Mul", [k, threshold], dtype)], dtype)
-    else:
-        after = b.op("Where", [fired, b.constant(np.array(0), dtype), v], dtype)
-    c.states[state] = after, node.shape
-    return k
-
-
-def _leaked(c: Compiler, v: str, model: IF | LIF) -> str:
-    """sign(v) * floor(|v| * multiplier / 2^shift)"""
-    b, dtype = c.builder, c.builder.types[v]
-    if not isinstance(model, LIF) or model.leak_multiplier == 2**model.leak_shift:
-        return v
-    kept = b.op("Mul", [b.op("Abs", [v], dtype), b.constant(model.leak_multiplier, dtype)], dtype)
-    kept = b.op("Div", [kept, b.constant(2**model.leak_shift, dtype)], dtype)
-    if dtype != "i8":
-        kept = b.op("Floor", [kept], dtype)
-    return b.op("Mul", [b.op("Sign", [v], dtype), kept], dtype)
-
-
 def _rescaled(c: Compiler, node: Population, model: RescaledSum, dtype: DType) -> str:
     """The table's entry that the membrane names."""
     b = c.builder
@@ -115,7 +90,8 @@ MODELS: dict[type[NeuronModel], ModelLowering] = {
     IntegerFire: lower_fire,
     Accumulator: _accumulator,
     Max: _max,
-    IF: _integrating,
-    LIF: _integrating,
     RescaledSum: _rescaled,
+    FixedIntegrateFire: firing,
+    FixedCurrentLIF: firing,
+    FixedTrace: trace,
 }

@@ -13,7 +13,7 @@ from snnc.ir.arrays import Array
 from snnc.ir.neurons import State as ModelState
 from snnc.ir.nodes import Population
 
-_OFFSETS = {"v": "state"}
+_OFFSETS = {"v": "state", "c": "current"}
 """Column of the node table that says where a state of a neuron model lies."""
 
 

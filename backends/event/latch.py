@@ -10,11 +10,18 @@ from snnc.backends.event.jit import inlined, kernel
 from snnc.backends.event.lists import close_list
 from snnc.backends.event.simd import fire_block, lowest_bit
 from snnc.backends.event.tables import (
+    CURRENT_LEAK,
     FIRE,
     INTEGRATE,
     LANES,
+    LEAK,
     LOOKUP,
     PRODUCT,
+    REPLACE,
+    RESET_STEP,
+    RESET_VALUE,
+    SUBTRACT,
+    TRACE,
     Lists,
     Program,
     State,
@@ -56,6 +63,8 @@ def _latch_plainly(
         _integrate(node, room, state.lists, acc, program.theta64, state.state)
     elif node.kind == LOOKUP:
         _look_up(node, room, state.lists, acc, theta)
+    elif node.kind == TRACE:
+        _trace(node, room, state.lists, acc, program.theta64, state.state)
     elif node.kind == PRODUCT:
         counters = state.counters[node.counter]
         _multiply(node, room, state.lists, acc, state.scratch, counters)
@@ -172,25 +181,78 @@ def _leak(v: int, multiplier: int, shift: int) -> int:
     return -kept if v < 0 else kept
 
 
+@inlined
+def _reset(node: Any, v: int, k: int, theta: IntArray, own: int) -> int:
+    """What firing `k` leaves of a membrane."""
+    if node.reset == SUBTRACT:
+        v -= k * theta[own + RESET_STEP * node.theta_pitch]
+    elif node.reset == REPLACE and k != 0:
+        v = theta[own + RESET_VALUE * node.theta_pitch]
+    return v
+
+
+@inlined
+def _reached(v: int, theta: IntArray, at: int, pitch: int, levels: int) -> int:
+    """How many rising thresholds `v` has reached."""
+    n = 0
+    while n < levels and v >= theta[at + n * pitch]:
+        n += 1
+    return n
+
+
 @kernel
 def _integrate(
-    node: Any, room: Any, lists: Lists, acc: Array, theta: IntArray, membranes: IntArray
+    node: Any, room: Any, lists: Lists, acc: Array, theta: IntArray, state: IntArray
 ) -> None:
-    """IF and LIF: the membrane lives across frames, in 64 bits whatever the input's width."""
+    """Membranes that live across frames, in 64 bits whatever the input's width."""
     n = 0
     for pixel in range(node.pixels):
         lists.segments[room.segments + pixel] = n
         for c in range(node.channels):
             j = pixel * node.channels + c
-            threshold = theta[node.theta + pixel * node.theta_step + c]
-            v = _leak(membranes[node.state + j], node.leak_multiplier, node.leak_shift)
-            v += acc[node.acc + j]
-            if v > threshold or (v == threshold and not node.strict):
+            at = node.theta + pixel * node.theta_step + c
+            own = at + node.levels * node.theta_pitch
+            leak = theta[own + LEAK * node.theta_pitch]
+            i = np.int64(acc[node.acc + j]) << node.fraction
+            if node.current >= 0:
+                share = theta[own + CURRENT_LEAK * node.theta_pitch]
+                i += _leak(state[node.current + j], share, node.current_shift)
+                state[node.current + j] = i
+            v = state[node.state + j]
+            if node.reset_before == 0:
+                v = _leak(v, leak, node.leak_shift)
+            v += i
+            k = node.lo + _reached(v, theta, at, node.theta_pitch, node.levels)
+            if k != 0:
                 lists.neuron[room.events + n] = j
-                lists.payload[room.events + n] = 1
+                lists.payload[room.events + n] = k
                 n += 1
-                v = 0 if node.to_zero else v - threshold
-            membranes[node.state + j] = v
+            if node.reset_before == 1:
+                v = _leak(v, leak, node.leak_shift)
+            state[node.state + j] = _reset(node, v, k, theta, own)
+    close_list(room, lists, n)
+
+
+@kernel
+def _trace(
+    node: Any, room: Any, lists: Lists, acc: Array, theta: IntArray, state: IntArray
+) -> None:
+    """Leaky sums, passed on with fewer fraction bits."""
+    half = (np.int64(1) << node.out_shift) >> 1
+    n = 0
+    for pixel in range(node.pixels):
+        lists.segments[room.segments + pixel] = n
+        for c in range(node.channels):
+            j = pixel * node.channels + c
+            leak = theta[node.theta + pixel * node.theta_step + c]
+            v = _leak(state[node.state + j], leak, node.leak_shift)
+            v += np.int64(acc[node.acc + j]) << node.fraction
+            state[node.state + j] = v
+            k = (v + half) >> node.out_shift
+            if k != 0:
+                lists.neuron[room.events + n] = j
+                lists.payload[room.events + n] = k
+                n += 1
     close_list(room, lists, n)
 
 

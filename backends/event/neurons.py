@@ -9,10 +9,32 @@ import numpy as np
 
 from snnc.backends.event.layout import Layout
 from snnc.backends.event.pools import Pool
-from snnc.backends.event.tables import ACCUMULATE, FIRE, FOREIGN, INTEGRATE, LOOKUP, MAXIMUM
-from snnc.ir.arrays import Array, IntArray
-from snnc.ir.neurons import IF, LIF, Accumulator, IntegerFire, Max, NeuronModel, RescaledSum
+from snnc.backends.event.tables import (
+    ACCUMULATE,
+    FIRE,
+    FOREIGN,
+    INTEGRATE,
+    KEEP,
+    LOOKUP,
+    MAXIMUM,
+    REPLACE,
+    SUBTRACT,
+    TRACE,
+)
+from snnc.ir.arrays import Array, IntArray, along
+from snnc.ir.neurons import (
+    Accumulator,
+    FixedCurrentLIF,
+    FixedIntegrateFire,
+    FixedTrace,
+    IntegerFire,
+    Max,
+    NeuronModel,
+    RescaledSum,
+)
 from snnc.ir.nodes import Population
+
+_RESETS = {"none": KEEP, "subtract": SUBTRACT, "zero": REPLACE}
 
 _Lower = Callable[[Population, Any, Mapping[str, Pool], Layout], None]
 
@@ -57,16 +79,42 @@ def _lower_max(node: Population, row: Any, pools: Mapping[str, Pool], _: Layout)
     row["kind"] = MAXIMUM
 
 
-def _lower_integrate(node: Population, row: Any, pools: Mapping[str, Pool], layout: Layout) -> None:
+def _lower_firing(node: Population, row: Any, pools: Mapping[str, Pool], layout: Layout) -> None:
     model = node.model
-    assert isinstance(model, IF | LIF)
-    row["kind"] = INTEGRATE
-    row["to_zero"], row["strict"] = model.reset == "zero", model.strict
-    row["leak_multiplier"], row["leak_shift"] = 1, 0
-    if isinstance(model, LIF):
-        row["leak_multiplier"], row["leak_shift"] = model.leak_multiplier, model.leak_shift
-    row["state"] = pools["state"].reserve(node.size)
-    _add_theta(row, model.threshold.reshape(-1, 1), pools["theta64"], node, layout)
+    assert isinstance(model, FixedIntegrateFire | FixedCurrentLIF)
+    row["kind"], row["lo"], row["levels"] = INTEGRATE, model.lo, model.thresholds.shape[-1]
+    row["reset"], row["reset_before"] = _RESETS[model.reset], model.reset_before
+    row["leak_shift"], row["fraction"] = model.leak_shift, model.fraction_bits
+    row["state"], row["current"] = pools["state"].reserve(node.size), -1
+    levels = list(np.moveaxis(model.thresholds, -1, 0))
+    own = [model.reset_step, model.reset_value, model.leak_multiplier]
+    if isinstance(model, FixedCurrentLIF):
+        row["current"] = pools["state"].reserve(node.size)
+        row["current_shift"] = model.current_shift
+        own.append(model.current_multiplier)
+    _add_rows(row, [*levels, *own], pools["theta64"], node, layout)
+
+
+def _lower_trace(node: Population, row: Any, pools: Mapping[str, Pool], layout: Layout) -> None:
+    model = node.model
+    assert isinstance(model, FixedTrace)
+    row["kind"], row["out_shift"] = TRACE, model.out_shift
+    row["leak_shift"], row["fraction"] = model.leak_shift, model.fraction_bits
+    row["state"], row["current"] = pools["state"].reserve(node.size), -1
+    _add_rows(row, [model.leak_multiplier], pools["theta64"], node, layout)
+
+
+def _add_rows(row: Any, rows: list[Array], pool: Pool, node: Population, layout: Layout) -> None:
+    """Values for all, each channel or each neuron, as rows over a pixel's channels."""
+    ndim, axis = len(node.shape), node.channel_axis
+    maps = [np.broadcast_to(along(r, ndim, axis), node.shape).reshape(-1) for r in rows]
+    by_pixel = np.stack(maps)[:, layout.order()].reshape(-1, layout.pixels, layout.channels)
+    same_everywhere = bool((by_pixel == by_pixel[:, :1]).all())
+    if same_everywhere:
+        by_pixel = by_pixel[:, :1]
+    row["theta"] = pool.add(by_pixel)
+    row["theta_pitch"] = by_pixel[0].size
+    row["theta_step"] = 0 if same_everywhere else layout.channels
 
 
 def _lower_rescaled(node: Population, row: Any, pools: Mapping[str, Pool], _: Layout) -> None:
@@ -100,7 +148,8 @@ _LOWERED: dict[type[NeuronModel], _Lower] = {
     IntegerFire: _lower_fire,
     Accumulator: _lower_accumulator,
     Max: _lower_max,
-    IF: _lower_integrate,
-    LIF: _lower_integrate,
     RescaledSum: _lower_rescaled,
+    FixedIntegrateFire: _lower_firing,
+    FixedCurrentLIF: _lower_firing,
+    FixedTrace: _lower_trace,
 }

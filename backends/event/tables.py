@@ -14,7 +14,11 @@ import numpy as np
 from snnc.ir.arrays import Array, IntArray
 
 # What a node does when it latches.
-SOURCE, FIRE, ACCUMULATE, MAXIMUM, INTEGRATE, PRODUCT, LOOKUP, FOREIGN = range(8)
+SOURCE, FIRE, ACCUMULATE, MAXIMUM, INTEGRATE, TRACE, PRODUCT, LOOKUP, FOREIGN = range(9)
+# How a membrane is reset.
+KEEP, SUBTRACT, REPLACE = range(3)
+# Rows behind the thresholds of a neuron with state.
+RESET_STEP, RESET_VALUE, LEAK, CURRENT_LEAK = range(4)
 # How a projection delivers: a window on positions, the same with groups, all to all, listed
 # synapses, one to one.
 WINDOW, GROUPED, DENSE, SPARSE, ONE_TO_ONE = range(5)
@@ -47,10 +51,13 @@ NODE = np.dtype(
             "lo",  # smallest count; lookup: the membrane that stands first in the table
             "seen",  # maximum: offset in `seen` and `inputs`
             "state",  # membrane across frames: offset in `state`
-            "leak_multiplier",
+            "current",  # leaky current: offset in `state`; -1: there is none
             "leak_shift",
-            "to_zero",  # reset
-            "strict",
+            "current_shift",
+            "fraction",  # bits of the state
+            "out_shift",  # trace: bits of them that are not passed on
+            "reset",
+            "reset_before",  # 1: the membrane leaks before its reset
             "other",  # product: offset of operand b in the membrane pool
             "batch",  # product: b x m x k times b x k x n
             "m",

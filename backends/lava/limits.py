@@ -34,6 +34,9 @@ MAX_EXPONENT = 7
 MAX_DELAY = 62
 """Synaptic delay: 6 bits, up to 62 ticks [NL; lava-dl clamps there]."""
 
+LEAK_BITS = 12
+"""Decays du and dv: 12 bits [NL: Profile decayU, decayV; L: LIF du, dv]."""
+
 LOIHI1 = Limits(
     target="loihi1",
     membrane_bits=STATE_BITS,
@@ -42,6 +45,7 @@ LOIHI1 = Limits(
     weight_bits=WEIGHT_BITS,
     max_exponent=MAX_EXPONENT,
     max_delay=MAX_DELAY,
+    leak_bits=LEAK_BITS,
 )
 
 LOIHI2 = Limits(
@@ -52,4 +56,5 @@ LOIHI2 = Limits(
     weight_bits=WEIGHT_BITS,
     max_exponent=MAX_EXPONENT,
     max_delay=MAX_DELAY,
+    leak_bits=LEAK_BITS,
 )

@@ -10,7 +10,16 @@ from snnc.backends.lava.plan import Plan
 from snnc.backends.lava.text import Call, quoted
 from snnc.ir.arrays import Array, along
 from snnc.ir.errors import UnsupportedByTarget
-from snnc.ir.neurons import IF, LIF, Accumulator, IntegerFire, Max, NeuronModel, RescaledSum
+from snnc.ir.neurons import (
+    Accumulator,
+    FixedCurrentLIF,
+    FixedIntegrateFire,
+    FixedTrace,
+    IntegerFire,
+    Max,
+    NeuronModel,
+    RescaledSum,
+)
 from snnc.ir.nodes import HostOp, Input, Node, Population, Product
 
 INT32 = np.iinfo(np.int32)
@@ -93,22 +102,58 @@ def maximum(plan: Plan, node: Population, key: str) -> Call:
 
 
 def integrate_and_fire(plan: Plan, node: Population, key: str) -> Call:
-    """Spiking neurons with a membrane across frames."""
+    """Spiking neurons with a membrane across frames, and a leaky current before it if any."""
     model = node.model
-    assert isinstance(model, IF | LIF)
-    threshold = along(clipped(model.threshold), len(node.shape), node.channel_axis)
+    assert isinstance(model, FixedIntegrateFire | FixedCurrentLIF)
+    levels = np.moveaxis(clipped(model.thresholds), -1, 0)
+    thresholds = np.stack([_map(level, node) for level in levels])
     own = {
-        "threshold": plan.store(f"{key}.threshold", spread(threshold, node)),
+        "thresholds": plan.store(f"{key}.thresholds", thresholds),
+        "lo": repr(model.lo),
         "reset": quoted(model.reset),
-        "strict": repr(model.strict),
+        "reset_step": _parameter(plan, node, key, "reset_step", clipped(model.reset_step)),
+        "reset_value": _parameter(plan, node, key, "reset_value", model.reset_value),
+        "reset_before": repr(model.reset_before),
+        "leak_multiplier": _parameter(plan, node, key, "leak_multiplier", model.leak_multiplier),
+        "leak_shift": repr(model.leak_shift),
+        "fraction_bits": repr(model.fraction_bits),
         "frames_per_sample": "frames_per_sample",
     }
-    if isinstance(model, LIF):
+    process = "IntegrateAndFire"
+    if isinstance(model, FixedCurrentLIF):
+        process = "CurrentIntegrateAndFire"
+        multiplier = model.current_multiplier
         own |= {
-            "leak_multiplier": repr(model.leak_multiplier),
-            "leak_shift": repr(model.leak_shift),
+            "current_multiplier": _parameter(plan, node, key, "current_multiplier", multiplier),
+            "current_shift": repr(model.current_shift),
         }
-    return Call("processes.integrate", "IntegrateAndFire", _common(plan, node, key, own))
+    return Call("processes.integrate", process, _common(plan, node, key, own))
+
+
+def trace(plan: Plan, node: Population, key: str) -> Call:
+    """Leaky sums that are passed on."""
+    model = node.model
+    assert isinstance(model, FixedTrace)
+    own = {
+        "leak_multiplier": _parameter(plan, node, key, "leak_multiplier", model.leak_multiplier),
+        "leak_shift": repr(model.leak_shift),
+        "fraction_bits": repr(model.fraction_bits),
+        "out_shift": repr(model.out_shift),
+        "frames_per_sample": "frames_per_sample",
+    }
+    return Call("processes.trace", "Trace", _common(plan, node, key, own))
+
+
+def _parameter(plan: Plan, node: Population, key: str, name: str, values: Array) -> str:
+    """A number, or the expression that reads the population's array of them."""
+    if values.ndim == 0:
+        return repr(int(values))
+    return plan.store(f"{key}.{name}", _map(values, node).astype(np.int32))
+
+
+def _map(values: Array, node: Population) -> Array:
+    """Values for all, each channel or each neuron, broadcastable to the population's shape."""
+    return spread(along(values, len(node.shape), node.channel_axis), node)
 
 
 def rescaled_sum(plan: Plan, node: Population, key: str) -> Call:
@@ -161,9 +206,10 @@ POPULATIONS: Mapping[type[NeuronModel], PopulationLowering] = {
     IntegerFire: integer_fire,
     Accumulator: accumulator,
     Max: maximum,
-    IF: integrate_and_fire,
-    LIF: integrate_and_fire,
     RescaledSum: rescaled_sum,
+    FixedIntegrateFire: integrate_and_fire,
+    FixedCurrentLIF: integrate_and_fire,
+    FixedTrace: trace,
 }
 
 NODES: Mapping[type[Node], NodeLowering] = {Input: source, HostOp: source, Product: product}

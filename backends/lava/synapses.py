@@ -10,13 +10,12 @@ import numpy as np
 from snnc.backends.lava.limits import WEIGHT_BITS, WIDEST_WEIGHT_BITS
 from snnc.backends.lava.plan import Plan
 from snnc.backends.lava.text import Call, quoted
-from snnc.ir.arrays import Array
+from snnc.ir.arrays import Array, bits
 from snnc.ir.errors import UnsupportedByTarget
 from snnc.ir.graph import Projection
 from snnc.ir.maps import Conv, Dense, Identity, LinearMap, Sparse, SumPool
 from snnc.ir.maps.windows import window_shape
 from snnc.ir.nodes import Population
-from snnc.ir.ranges import bits
 
 MatrixWriter = Callable[[Plan, LinearMap, str], str]
 

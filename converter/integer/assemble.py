@@ -16,7 +16,7 @@ from snnc.ir.arrays import Array, BoolArray, FloatArray, IntArray, along
 from snnc.ir.codes import RunSettings
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import LinearMap, Sparse
-from snnc.ir.neurons import IF, LIF, FloatFire, NeuronModel
+from snnc.ir.neurons import FloatFire, IntegerSite, NeuronModel
 from snnc.ir.nodes import HostOp, Node, Population, Product
 from snnc.ir.ranges import Arriving, NodeRange, arriving_range, node_range, population_range
 
@@ -153,13 +153,13 @@ class _Assembler:
                 incoming = [_turned(self.graph, p, sign) for p in incoming]
                 bias, into = _turned_bias(node, bias, sign), _turned_bounds(into, sign)
         self._note_extremes(node, incoming, sign)
-        model = _integer_model(node, into, bias, step * sign)
+        model = self._integer_model(node, into, bias, step * sign)
         for p in incoming:
             self._keep(p)
         self.steps[node.name] = step * sign
         built = _integer(node, model, bias)
         if node.model.emits == "value":
-            built = replace(built, step=_collapsed(step))
+            built = replace(built, step=_collapsed(self.plan.channel_step(node)))
         self._finish_population(built, into)
         self._note_membrane(node, built, step * sign)
 
@@ -170,6 +170,23 @@ class _Assembler:
             self._keep(p)
         built = _integer(node, kept.model, np.zeros((), dtype=np.int64))
         self._finish_population(built, self._arriving(node, list(kept.projections)))
+
+    def _integer_model(
+        self, node: Population, into: Arriving, bias: IntArray, step: FloatArray
+    ) -> NeuronModel:
+        reach = _reach(node, into, bias, step)
+        if isinstance(node.model, FloatFire):
+            return make_staircase(node.model, reach, where=node.module_path or node.name)
+        site = IntegerSite(
+            step=step,
+            i_lo=reach.lo,
+            i_hi=reach.hi,
+            shape=node.shape,
+            axis=node.channel_axis,
+            n_frames=self.n_frames,
+            limits=self.options.limits,
+        )
+        return node.model.integer_form(site)
 
     def _finish_population(self, node: Population, into: Arriving) -> None:
         self.nodes.append(node)
@@ -230,16 +247,13 @@ class _Assembler:
     def _note_membrane(self, node: Population, built: Population, step: FloatArray) -> None:
         spread = along(step, len(node.shape), node.channel_axis)
         bias_error = np.abs(node.bias_map() / spread - built.bias_map()).max()
-        threshold_error = 0.0
-        if isinstance(node.model, IF | LIF) and isinstance(built.model, IF | LIF):
-            real = built.model.threshold * step
-            threshold_error = float(np.abs(real / node.model.threshold - 1).max())
         self.membranes.append(
             MembraneRounding(
                 population=node.name,
                 module_path=node.module_path,
                 bias_error=float(bias_error),
-                threshold_error=threshold_error,
+                threshold_error=_threshold_error(node, built, step),
+                leak_error=_leak_error(node.model, built.model),
                 coarser=self.plan.coarser[node.name],
             )
         )
@@ -252,17 +266,23 @@ def _integer(node: Population, model: NeuronModel, bias: IntArray) -> Population
     return replace(node, model=model, bias=bias, offset_magnitude=None, stage_fan_in=0)
 
 
-def _integer_model(
-    node: Population, into: Arriving, bias: IntArray, step: FloatArray
-) -> NeuronModel:
-    model = node.model
-    if isinstance(model, FloatFire):
-        reach = _reach(node, into, bias, step)
-        return make_staircase(model, reach, where=node.module_path or node.name)
-    if isinstance(model, IF | LIF):
-        threshold = np.maximum(np.rint(model.threshold / step), 1).astype(np.int64)
-        return replace(model, threshold=_collapsed(threshold))
-    return model
+def _threshold_error(node: Population, built: Population, step: FloatArray) -> float:
+    """Largest relative error of what resets subtract."""
+    wanted, got = node.model.reset_thresholds(), built.model.reset_thresholds()
+    if wanted is None or got is None:
+        return 0.0
+    ndim, axis = len(node.shape), node.channel_axis
+    real = along(got, ndim, axis) * along(step, ndim, axis)
+    return float(np.abs(real / along(wanted, ndim, axis) - 1).max())
+
+
+def _leak_error(model: NeuronModel, built: NeuronModel) -> float:
+    """Largest error of a leak, as a share of what it takes."""
+    errors = [
+        float((np.abs(got - wanted) / np.where(wanted < 1, 1 - wanted, 1)).max())
+        for wanted, got in zip(model.kept_shares(), built.kept_shares(), strict=True)
+    ]
+    return max(errors, default=0.0)
 
 
 def _reach(node: Population, into: Arriving, bias: IntArray, step: FloatArray) -> Reach:

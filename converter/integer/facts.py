@@ -39,6 +39,7 @@ class MembraneRounding:
         module_path: the user's name.
         bias_error: largest |error| of a bias, in steps (at most 0.5).
         threshold_error: largest relative error of a reset threshold, 0 where there is none.
+        leak_error: largest error of a leak, as a share of what it takes, 0 where there is none.
         coarser: log2 of how much coarser than planned the step is, for the target's width.
     """
 
@@ -46,6 +47,7 @@ class MembraneRounding:
     module_path: str
     bias_error: float
     threshold_error: float
+    leak_error: float
     coarser: int
 
 
@@ -66,7 +68,8 @@ class Rounding:
     def is_exact(self) -> bool:
         """Does the integer form lose nothing beyond float32 rounding?"""
         return all(w.exact_share == 1 for w in self.weights) and all(
-            m.bias_error < 1e-3 and m.threshold_error < 1e-6 for m in self.membranes
+            m.bias_error < 1e-3 and m.threshold_error < 1e-6 and m.leak_error == 0
+            for m in self.membranes
         )
 
     def to_json(self) -> dict[str, Any]:

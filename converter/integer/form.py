@@ -72,7 +72,10 @@ def integer_form(
     most = ANY_EXPONENT if limits.max_exponent is None else limits.max_exponent
     bits, most = min(weight_bits, limits.weight_bits or MAX_BITS), min(most, ANY_EXPONENT)
     options = Options(
-        bits=bits, max_exponent=most, two_operands=two_operand_sums(graph, bits, most)
+        bits=bits,
+        limits=limits,
+        max_exponent=most,
+        two_operands=two_operand_sums(graph, bits, most),
     )
     settings = settings or RunSettings()
     spare = 0

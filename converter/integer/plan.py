@@ -22,7 +22,7 @@ from snnc.converter.integer.streams import Streams
 from snnc.ir.arrays import Array, FloatArray, IntArray
 from snnc.ir.errors import GraphError, UnsupportedOperator
 from snnc.ir.graph import Graph, Projection
-from snnc.ir.neurons import IF, LIF
+from snnc.ir.limits import SIM, Limits
 from snnc.ir.nodes import HostOp, Input, Population, Product
 
 _VALUE_BITS = 16
@@ -35,6 +35,7 @@ class Options:
 
     Attributes:
         bits: two's complement width of weights.
+        limits: of the target.
         max_exponent: largest power of two on weights.
         narrow: sites where no channel may use magnitude 2^(bits-1).
         coarser: by site: log2 of how much coarser than planned each channel's step is.
@@ -42,6 +43,7 @@ class Options:
     """
 
     bits: int
+    limits: Limits = SIM
     max_exponent: int = ANY_EXPONENT
     narrow: frozenset[str] = frozenset()
     coarser: Mapping[str, IntArray] = field(default_factory=dict)
@@ -93,7 +95,8 @@ class Plan:
     def channel_step(self, node: HostOp | Population) -> FloatArray:
         """Step of what a node emits, by channel: shape () or (C,)."""
         if node.name in self.step and (isinstance(node, HostOp) or _passes_on(node)):
-            return self.step[node.name]
+            step = self.step[node.name]
+            return step * 2.0**-node.model.emission_bits if isinstance(node, Population) else step
         if isinstance(node, Population) and node.model.combine == "max":
             return self._max_step(node)
         return node.step
@@ -272,8 +275,9 @@ def _node_constants(
 ) -> list[tuple[tuple[IntArray, FloatArray], bool]]:
     """(channel, value) pairs of a population: its bias, and its threshold if it resets by it."""
     found = [(_by_channel(node, node.bias), False)]
-    if isinstance(node.model, IF | LIF):
-        found.append((_by_channel(node, node.model.threshold), True))
+    thresholds = node.model.reset_thresholds()
+    if thresholds is not None:
+        found.append((_by_channel(node, thresholds), True))
     return found
 
 

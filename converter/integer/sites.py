@@ -14,7 +14,6 @@ import numpy as np
 from snnc.ir.arrays import FloatArray, IntArray, Shape
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import LinearMap, Sparse
-from snnc.ir.neurons import Accumulator
 from snnc.ir.nodes import HostOp, Node, Population, Product
 
 
@@ -30,8 +29,14 @@ def emits_free(graph: Graph, name: str) -> bool:
     """Does a node emit integers whose step is ours to choose?"""
     node = origin(graph, name)
     if isinstance(node, Population):
-        return isinstance(node.model, Accumulator)
+        return node.model.step_is_free
     return isinstance(node, HostOp) and node.result == "value"
+
+
+def emission_step(graph: Graph, name: str) -> float:
+    """Step of what a node emits, in steps of its site."""
+    node = origin(graph, name)
+    return 2.0**-node.model.emission_bits if isinstance(node, Population) else 1.0
 
 
 def target_site(graph: Graph, projection: Projection) -> str | None:

@@ -15,6 +15,7 @@ import networkx as nx
 import numpy as np
 
 from snnc.converter.integer.sites import (
+    emission_step,
     emits_free,
     first_target,
     is_channelwise,
@@ -164,6 +165,8 @@ class Streams:
         by_row = row_weights(p.map)
         assert by_row is not None
         weight = by_row[rows]
+        if p.source in self._first:
+            weight = weight * emission_step(self._graph, p.source)
         source_elements = self.elements(p.source, channels)
         target_elements = self.elements(p.target, target[rows])
         for a, b, w in zip(source_elements, target_elements, weight, strict=True):

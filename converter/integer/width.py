@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from snnc.ir.arrays import IntArray
+from snnc.ir.arrays import IntArray, bits
 from snnc.ir.graph import Graph
 from snnc.ir.limits import Limits
-from snnc.ir.ranges import NodeRange, bits
+from snnc.ir.ranges import NodeRange
 
 
 def excess_bits(graph: Graph, name: str, bounds: NodeRange, limits: Limits) -> IntArray:

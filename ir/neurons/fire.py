@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -51,6 +51,14 @@ class FloatFire(NeuronModel):
 
     def count_range(self, shape: Shape, axis: int) -> tuple[int, int]:
         return self.lo, self.hi
+
+    def at_neurons(self, at: tuple[IntArray, ...], axis: int) -> Self:
+        channel = at[axis]
+        ops = tuple(
+            replace(op, args=tuple(a[channel] if a.ndim else a for a in op.args))
+            for op in self.rule.ops
+        )
+        return replace(self, rule=replace(self.rule, ops=ops))
 
 
 @NEURONS.register

@@ -19,6 +19,7 @@ class Accumulator(NeuronModel):
 
     kind: ClassVar[str] = "accumulator"
     emits: ClassVar[Emission] = "value"
+    step_is_free: ClassVar[bool] = True
 
     def latch(self, i: Array, state: State, axis: int) -> tuple[Array, State]:
         return i, state

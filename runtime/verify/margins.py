@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from snnc.ir.arrays import Array, BoolArray, FloatArray
-from snnc.ir.neurons import FloatFire, NeuronModel
+from snnc.ir.neurons import NeuronModel
 from snnc.ir.nodes import Population
 
 _HALVINGS = 40
@@ -31,7 +29,7 @@ def near_threshold(
     Returns:
         for each of them: explained?, margin (the bound itself where not).
     """
-    model = _for_elements(node, at[1 + node.channel_axis])
+    model = node.model.at_neurons(at[1:], node.channel_axis)
     x, width, wanted = i[at], bound[at], k[at]
 
     def reaches(distance: FloatArray) -> BoolArray:
@@ -59,18 +57,3 @@ def _fire(model: NeuronModel, x: FloatArray) -> FloatArray:
     """Counts of single neurons, each its own channel, shape (n,)."""
     k, _ = model.latch(x[None], model.initial_state(x[None].shape), 0)
     return np.asarray(k[0], dtype=np.float64)
-
-
-def _for_elements(node: Population, channel: Array) -> NeuronModel:
-    """The population's model with one channel for each listed element."""
-    model = node.model
-    if isinstance(model, FloatFire):
-        ops = tuple(
-            replace(op, args=tuple(a[channel] if a.ndim else a for a in op.args))
-            for op in model.rule.ops
-        )
-        return replace(model, rule=replace(model.rule, ops=ops))
-    threshold = getattr(model, "threshold", None)
-    if threshold is not None and np.ndim(threshold):
-        return replace(model, threshold=threshold[channel])  # type: ignore[call-arg]
-    return model

@@ -9,7 +9,7 @@ from snnc.ir.codes import RunSettings
 from snnc.ir.errors import DataError, NotExecutable, WidthExceeded
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Identity
-from snnc.ir.neurons import IF, Accumulator, NeuronModel
+from snnc.ir.neurons import Accumulator, FixedIntegrateFire, NeuronModel
 from snnc.ir.nodes import Input, Output, Population
 
 
@@ -58,7 +58,7 @@ def test_bad_feeds_are_named(y: Array | None, message: str) -> None:
 
 def test_membranes_are_bounded_for_a_number_of_frames() -> None:
     feeds = {"x": zeros(1, 3), "y": zeros(1, 3)}
-    spiking = graph(IF(threshold=np.array(2)))
+    spiking = graph(FixedIntegrateFire.binary(np.array(2)))
     assert set(read_feeds(spiking, feeds, 3)) == {"x", "y"}
     with pytest.raises(WidthExceeded, match="p: .*bounded for 2 frames, the data has 3"):
         read_feeds(spiking, feeds, 2)

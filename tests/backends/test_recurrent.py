@@ -18,7 +18,7 @@ from snnc.ir.codes import RunSettings
 from snnc.ir.errors import GraphError, NotExecutable, UnsupportedByTarget
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Conv, Dense, Identity
-from snnc.ir.neurons import IF, Accumulator, IntegerFire
+from snnc.ir.neurons import Accumulator, FixedIntegrateFire, IntegerFire
 from snnc.ir.nodes import Input, Output, Population
 from snnc.ir.ranges import analyse
 from snnc.ir.schedule import make_schedule
@@ -67,7 +67,7 @@ def loop_graph(rng: np.random.Generator, *, back: int = 1, by_two: bool = False)
                 model=IntegerFire(lo=0, thresholds=np.array([[2, 7]])),
                 bias=np.array([1, 0, -1, 2, 0]),
             ),
-            Population(name="b", shape=(3,), model=IF(threshold=np.array(6))),
+            Population(name="b", shape=(3,), model=FixedIntegrateFire.binary(np.array(6))),
             Population(name="head", shape=(2,), model=Accumulator()),
             Output(name="y", shape=(2,)),
         ],

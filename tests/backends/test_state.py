@@ -13,7 +13,7 @@ from snnc.ir.arrays import IntArray
 from snnc.ir.codes import RunSettings
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Dense, Identity
-from snnc.ir.neurons import IF, LIF, Accumulator
+from snnc.ir.neurons import Accumulator, FixedCurrentLIF, FixedIntegrateFire
 from snnc.ir.nodes import Input, Node, Output, Population
 
 N, T = 3, 7
@@ -26,9 +26,18 @@ def graph() -> Graph:
     nodes: list[Node] = [
         Input(name="x", shape=(5,), lo=0, hi=3),
         Population(
-            name="leaky", shape=(6,), model=LIF(threshold=np.array(9), leak_multiplier=3000)
+            name="leaky",
+            shape=(6,),
+            model=FixedCurrentLIF(
+                thresholds=np.array([20]),
+                reset_step=np.array(20),
+                leak_multiplier=np.array(3000),
+                leak_shift=12,
+                current_multiplier=np.array(1),
+                current_shift=1,
+            ),
         ),
-        Population(name="whole", shape=(4,), model=IF(threshold=np.array(5), reset="zero")),
+        Population(name="whole", shape=(4,), model=FixedIntegrateFire.binary(5, reset="zero")),
         Population(name="sum", shape=(2,), model=Accumulator()),
         Output(name="y", shape=(2,)),
     ]
@@ -74,7 +83,10 @@ def test_a_run_in_pieces_is_one_run(engine: str) -> None:
 
 def test_engines_agree_on_the_state() -> None:
     states = [session(engine).run(FEEDS, state={}).state for engine in ("oracle", "event", "dense")]
-    assert {name: set(held) for name, held in states[0].items()} == {"leaky": {"v"}, "whole": {"v"}}
+    assert {name: set(held) for name, held in states[0].items()} == {
+        "leaky": {"v", "c"},
+        "whole": {"v"},
+    }
     for other in states[1:]:
         assert _plain(other) == _plain(states[0])
 

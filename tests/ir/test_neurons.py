@@ -7,7 +7,7 @@ import pytest
 
 from snnc.ir.arrays import INT64_MAX, INT64_MIN
 from snnc.ir.errors import GraphError
-from snnc.ir.neurons import IF, LIF, NEURONS, FloatFire, IntegerFire
+from snnc.ir.neurons import NEURONS, FixedIntegrateFire, FloatFire, IntegerFire
 from snnc.ir.rules import FireRule, RuleOp
 
 
@@ -60,7 +60,7 @@ def test_unknown_rule_operation_is_refused() -> None:
 @pytest.mark.parametrize("reset", ["subtract", "zero"])
 def test_if_across_frames(strict: bool, first: int, reset: str) -> None:
     """Input 3 a frame, threshold 6: fires in frame 2 on >=, in frame 3 on >."""
-    model = IF(threshold=np.array(6), reset=reset, strict=strict)  # type: ignore[arg-type]
+    model = FixedIntegrateFire.binary(np.array(6), reset=reset, strict=strict)
     state, fired = model.initial_state((1, 1)), []
     for _ in range(4):
         k, state = model.latch(np.array([[3]]), state, 0)
@@ -72,7 +72,7 @@ def test_if_across_frames(strict: bool, first: int, reset: str) -> None:
 
 def test_lif_leaks_towards_zero() -> None:
     """Keep 3/4: 7 -> 5, -7 -> -5 (not -6), as Loihi does."""
-    model = LIF(threshold=np.array(100), leak_multiplier=3, leak_shift=2)
+    model = FixedIntegrateFire.binary(100, leak_multiplier=np.array(3), leak_shift=2)
     _, state = model.latch(np.array([[0, 0]]), {"v": np.array([[7, -7]])}, 0)
     assert state["v"].tolist() == [[5, -5]]
 
@@ -82,8 +82,8 @@ def test_lif_leaks_towards_zero() -> None:
     [
         IntegerFire(lo=0, thresholds=np.array([[3, 2]])),
         IntegerFire(lo=0, thresholds=np.zeros((3, 1), int)),
-        IF(threshold=np.array(0)),
-        LIF(threshold=np.array(1), leak_multiplier=5000),
+        FixedIntegrateFire.binary(np.array(0)),
+        FixedIntegrateFire.binary(1, leak_multiplier=np.array(5000), leak_shift=12),
         FloatFire(rule=FireRule(()), lo=2, hi=1),
     ],
 )
@@ -93,6 +93,8 @@ def test_wrong_parameters_are_refused(model: object) -> None:
 
 
 def test_every_model_is_registered_with_its_equation() -> None:
-    assert {"float-fire", "integer-fire", "accumulator", "max", "if", "lif"} <= set(NEURONS)
+    assert {"float-fire", "integer-fire", "accumulator", "max", "fixed-integrate-fire"} <= set(
+        NEURONS
+    )
     for model in NEURONS.values():
         assert "k = " in (model.__doc__ or "").splitlines()[0]

@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from snnc.ir.arrays import bits
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import WidthExceeded
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.limits import Limits
 from snnc.ir.maps import Conv, Dense, Identity, LinearMap, Sparse, SumPool
-from snnc.ir.neurons import IF, LIF, Accumulator, IntegerFire
+from snnc.ir.neurons import Accumulator, FixedIntegrateFire, IntegerFire
 from snnc.ir.nodes import Input, Output, Population
-from snnc.ir.ranges import analyse, bits, check_width
+from snnc.ir.ranges import analyse, check_width
 
 
 def one_map(linear: LinearMap, lo: int, hi: int, exponent: int = 0, bias: int = 0) -> Graph:
@@ -121,15 +122,18 @@ def test_two_s_complement_width(lo: int, hi: int, width: int) -> None:
 def test_a_membrane_across_frames_grows_unless_it_leaks() -> None:
     graph = one_map(Dense(weight=np.array([[1]])), 0, 10)
 
-    def bound(model: IF | LIF, n_frames: int) -> int:
+    def bound(model: FixedIntegrateFire, n_frames: int) -> int:
         nodes = [
             Population(name="a", shape=(1,), model=model) if n.name == "a" else n
             for n in graph.nodes.values()
         ]
         return analyse(graph.replace(nodes=nodes), n_frames=n_frames)["a"].membrane_hi
 
-    assert bound(IF(threshold=np.array(5)), 100) == 1000
-    assert bound(LIF(threshold=np.array(5), leak_multiplier=2048), 100) == 20
+    assert bound(FixedIntegrateFire.binary(np.array(5)), 100) == 1000
+    assert (
+        bound(FixedIntegrateFire.binary(5, leak_multiplier=np.array(2048), leak_shift=12), 100)
+        == 20
+    )
 
 
 def test_too_wide_a_membrane_is_refused_by_name() -> None:

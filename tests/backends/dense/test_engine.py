@@ -16,7 +16,7 @@ from snnc.ir.arrays import Array, IntArray, Shape
 from snnc.ir.codes import Code, RunSettings
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Conv, Dense, Identity, LinearMap, Sparse, SumPool
-from snnc.ir.neurons import IF, Accumulator, IntegerFire, Max, NeuronModel, State
+from snnc.ir.neurons import Accumulator, FixedIntegrateFire, IntegerFire, Max, NeuronModel, State
 from snnc.ir.nodes import Input, Node, Output, Population
 
 RNG_SEED = 7
@@ -264,7 +264,9 @@ def test_counters_beyond_float32() -> None:
 @pytest.mark.parametrize("batch", [1, 2, 100])
 def test_batches_change_nothing(batch: int) -> None:
     rng = np.random.default_rng(RNG_SEED)
-    graph = network(Dense(weight=rng.integers(-9, 10, (3, 4))), IF(threshold=np.array(40)), hi=9)
+    graph = network(
+        Dense(weight=rng.integers(-9, 10, (3, 4))), FixedIntegrateFire.binary(np.array(40)), hi=9
+    )
     feed = rng.integers(0, 10, (5, 3, 4))
     check(graph, {"x": feed}, n_frames=3, batch=batch)
 
@@ -299,7 +301,7 @@ def test_an_unknown_model_runs_its_own_kernel() -> None:
     graph = network(
         Dense(weight=rng.integers(-9, 10, (3, 4))),
         Alternating(),
-        more=(Accumulator(), Alternating(), IF(threshold=np.array(1))),
+        more=(Accumulator(), Alternating(), FixedIntegrateFire.binary(np.array(1))),
     )
     check(graph, {"x": rng.integers(0, 10, (5, 4, 4))}, n_frames=4, batch=2)
     session = DenseEngine().prepare(graph, RunSettings(), n_frames=4)

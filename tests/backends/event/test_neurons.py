@@ -8,7 +8,7 @@ import pytest
 
 from snnc.ir.codes import Code
 from snnc.ir.maps import Identity, SumPool
-from snnc.ir.neurons import IF, LIF, IntegerFire, Max
+from snnc.ir.neurons import FixedIntegrateFire, IntegerFire, Max
 from tests.backends.event.nets import MODES, one_layer
 
 EDGES = np.iinfo(np.int64)
@@ -66,11 +66,8 @@ def test_membranes_across_frames(
     leaky: Any, strict: Any, reset: Any, schedule: Any, mode: Any
 ) -> None:
     threshold = np.array([3, 5])
-    model: IF | LIF = IF(threshold=threshold, reset=reset, strict=strict)
-    if leaky:
-        model = LIF(
-            threshold=threshold, reset=reset, strict=strict, leak_multiplier=5, leak_shift=3
-        )
+    leak_of: dict[str, Any] = {"leak_multiplier": np.array(5), "leak_shift": 3} if leaky else {}
+    model = FixedIntegrateFire.binary(threshold, reset=reset, strict=strict, **leak_of)
     session = one_layer(
         Identity(shape=(2, 4)), lo=-4, hi=4, model=model, schedule=schedule, n_frames=7, mode=mode
     )
@@ -87,14 +84,16 @@ def test_membranes_across_frames(
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Counting(IF):
-    """As IF, but emits the number of frames since the sample's start where it fires."""
+class Counting(FixedIntegrateFire):
+    """As its parent, but emits the number of frames since the sample's start where it fires."""
 
     kind: ClassVar[str] = "test-counting"
-    hi: ClassVar[int] = 3
 
     def initial_state(self, shape: Any) -> Any:
         return {**super().initial_state(shape), "n": np.zeros(1, dtype=np.int64)}
+
+    def count_range(self, shape: Any, axis: int) -> tuple[int, int]:
+        return 0, 3
 
     def latch(self, i: Any, state: Any, axis: Any) -> Any:
         k, after = super().latch(i, {"v": state["v"]}, axis)
@@ -106,7 +105,7 @@ class Counting(IF):
 @pytest.mark.parametrize("code", ["burst", "graded"])
 def test_a_model_without_a_kernel_runs_its_own(code: Code, mode: str) -> None:
     session = one_layer(
-        Identity(shape=(3,)), lo=0, hi=4, model=Counting(threshold=np.array(4)), n_frames=3,
+        Identity(shape=(3,)), lo=0, hi=4, model=Counting.binary(4), n_frames=3,
         code=code, mode=mode,
     )  # fmt: skip
     assert session.kernels == {"event", "numpy"}
@@ -120,7 +119,9 @@ def test_a_model_without_a_kernel_runs_its_own(code: Code, mode: str) -> None:
 
 
 def test_compiled_models_share_no_kernel_with_numpy() -> None:
-    session = one_layer(Identity(shape=(3,)), lo=0, hi=4, model=IF(threshold=np.array(4)))
+    session = one_layer(
+        Identity(shape=(3,)), lo=0, hi=4, model=FixedIntegrateFire.binary(np.array(4))
+    )
     assert session.kernels == {"event"}
 
 

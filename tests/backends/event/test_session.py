@@ -11,7 +11,7 @@ from snnc.ir.codes import Code, RunSettings
 from snnc.ir.errors import DataError, WidthExceeded
 from snnc.ir.graph import Projection
 from snnc.ir.maps import Conv, Dense, Identity
-from snnc.ir.neurons import IF, Accumulator
+from snnc.ir.neurons import Accumulator, FixedIntegrateFire
 from snnc.ir.nodes import HostOp, Input, Population, Product
 from tests.backends.event.nets import MODES, engine, one_layer, prepare, reading
 from tests.ir.graphs import small_graph
@@ -138,7 +138,7 @@ def test_threads_change_nothing(mode: str) -> None:
 
 def test_a_session_runs_again_as_if_new() -> None:
     session = one_layer(
-        Identity(shape=(1,)), lo=0, hi=3, model=IF(threshold=np.array(4)), n_frames=3
+        Identity(shape=(1,)), lo=0, hi=3, model=FixedIntegrateFire.binary(np.array(4)), n_frames=3
     )
     feeds = {"x": np.array([[[3], [3], [2]], [[1], [2], [1]]])}
     first, second = session.run(feeds), session.run(feeds)

@@ -7,7 +7,7 @@ import numpy as np
 from snnc.ir.arrays import Array, Shape
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Conv, Dense, Identity, LinearMap, Sparse, SumPool
-from snnc.ir.neurons import IF, LIF, Accumulator, IntegerFire, Max, NeuronModel
+from snnc.ir.neurons import Accumulator, FixedIntegrateFire, IntegerFire, Max, NeuronModel
 from snnc.ir.nodes import Input, Node, Output, Population, Product
 
 
@@ -113,7 +113,9 @@ def odd_net() -> Graph:
     draw.input("x", (3, 4), 0, 3)
     draw.population("tokens", (3, 4), draw.staircase(-1, 3, 200, 4), channel_axis=1)
     draw.project("x", "tokens", Dense(weight=draw.weights(4, 4), lead=(3,)))
-    leak = LIF(threshold=np.array([90, 60, 75]), leak_multiplier=3000, leak_shift=12, reset="zero")
+    leak = FixedIntegrateFire.binary(
+        np.array([90, 60, 75]), leak_multiplier=np.array(3000), leak_shift=12, reset="zero"
+    )
     draw.population("lif", (3, 4), leak, bias=np.array([5, -3, 0]))
     over_time = Conv(
         weight=draw.weights(3, 3, 3, largest=40), in_shape=(3, 4), stride=(1,), padding=((2, 0),),
@@ -125,7 +127,7 @@ def odd_net() -> Graph:
     draw.project("tokens", "scores", Identity(shape=(3, 4)), port="a")
     transposed = np.arange(12).reshape(3, 4).T.ravel().copy()
     draw.project("lif", "scores", Identity(shape=(4, 3)), port="b", gather=transposed)
-    draw.population("if", (5,), IF(threshold=np.array(100), strict=True))
+    draw.population("if", (5,), FixedIntegrateFire.binary(np.array(100), strict=True))
     listed = Sparse(
         in_shape=(3, 3), out_shape=(5,), indptr=np.array([0, 2, 2, 3, 4, 6, 7, 8, 9, 10]),
         targets=np.array([0, 3, 1, 4, 0, 2, 3, 1, 4, 2]), weight=draw.weights(10),

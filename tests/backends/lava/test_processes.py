@@ -24,13 +24,14 @@ from lava.magma.core.run_configs import Loihi2SimCfg
 from processes.clock import BURST, GRADED
 from processes.delay import Delay
 from processes.fire import IntegerFire
-from processes.integrate import IntegrateAndFire
+from processes.integrate import CurrentIntegrateAndFire, IntegrateAndFire
 from processes.max_synapses import MaxSynapses
 from processes.passing import Accumulator, Maximum
 from processes.product import Product
 from processes.recorder import Recorder
 from processes.rescaled import RescaledSum
 from processes.source import Source
+from processes.trace import Trace
 
 def run(first, out, steps):
     recorder = Recorder(shape=out.shape, path="events.npy", n_ticks=steps, name="recorder")
@@ -117,11 +118,13 @@ def product_of_bursts():
     x.s_out.reshape((2, 1)).connect(product.b_in)
     return run(x, product.s_out, 6)
 
-def spikes_of(currents, **model):
+def spikes_of(currents, theta=10, process=IntegrateAndFire, **model):
     x = source(currents, 1, 2, GRADED)
-    neuron = IntegrateAndFire(
-        threshold=np.array([10]), frames_per_sample=3, shape=(1,), start=1, window=1, period=2,
-        code=GRADED, name="neuron", **model,
+    model = {"reset": "subtract", "reset_before": False, "leak_multiplier": 1, "leak_shift": 0,
+             "fraction_bits": 0, **model}
+    neuron = process(
+        thresholds=np.array([[theta]]), lo=0, reset_step=10, reset_value=0, frames_per_sample=3,
+        shape=(1,), start=1, window=1, period=2, code=GRADED, name="neuron", **model,
     )
     delay = Delay(shape=(1,), ticks=1, name="delay")
     x.s_out.connect(delay.a_in)
@@ -132,16 +135,33 @@ CURRENTS = [[10], [9], [1], [9], [9], [2]]
 
 @case
 def subtract():
-    return spikes_of(CURRENTS, reset="subtract", strict=False)
+    return spikes_of(CURRENTS)
 
 @case
 def strict():
-    return spikes_of(CURRENTS, reset="subtract", strict=True)
+    return spikes_of(CURRENTS, theta=11)
 
 @case
 def leaky():  # -7 -> -3, then 0.5 * (-3) -> -1: towards zero
-    return spikes_of([[-7], [13], [1], [20], [4], [9]], reset="zero", strict=False,
+    return spikes_of([[-7], [13], [1], [20], [4], [9]], reset="zero",
                      leak_multiplier=1, leak_shift=1)
+
+@case
+def through_a_current():  # c: 8, 4, 2
+    return spikes_of([[8], [0], [0], [8], [0], [3]], process=CurrentIntegrateAndFire,
+                     current_multiplier=1, current_shift=1)
+
+@case
+def trace():
+    x = source([[5], [0], [-7], [1]], 1, 2, GRADED)
+    fading = Trace(
+        leak_multiplier=3, leak_shift=2, fraction_bits=2, out_shift=2, frames_per_sample=3,
+        shape=(1,), start=1, window=1, period=2, code=GRADED, name="trace",
+    )
+    delay = Delay(shape=(1,), ticks=1, name="delay")
+    x.s_out.connect(delay.a_in)
+    delay.a_out.connect(fading.a_in)
+    return run(x, fading.s_out, 8)
 
 print("RESULT " + json.dumps({name: function() for name, function in CASES.items()}))
 """
@@ -164,6 +184,10 @@ EXPECTED: dict[str, list[list[int]]] = {
     "strict": [[3, 0, 1], [9, 0, 1]],
     # -7; -3 + 13 = 10 fires; 0 + 1; new sample: 20 fires; 4; 2 + 9 = 11 fires
     "leaky": [[3, 0, 1], [7, 0, 1], [11, 0, 1]],
+    # c 8, 4, 2: v 8, 12 fires, 4; new sample: 8, 12 fires, then c 2 + 3: v 7
+    "through_a_current": [[3, 0, 1], [9, 0, 1]],
+    # v 20, 15, 11 - 28 = -17; new sample: 4; (v + 2) >> 2
+    "trace": [[1, 0, 5], [3, 0, 4], [5, 0, -4], [7, 0, 1]],
 }
 
 

@@ -11,7 +11,7 @@ from snnc.ir.codes import Code, RunSettings, ScheduleKind
 from snnc.ir.errors import DataError, NotExecutable, WidthExceeded
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Conv, Dense, Identity, SumPool
-from snnc.ir.neurons import IF, Accumulator, IntegerFire, Max
+from snnc.ir.neurons import Accumulator, FixedIntegrateFire, IntegerFire, Max
 from snnc.ir.nodes import Input, Node, Output, Population, Product
 
 
@@ -183,7 +183,7 @@ def test_membranes_outlive_frames_but_not_samples() -> None:
     run = session(
         [
             Input(name="x", shape=(1,), lo=0, hi=3),
-            Population(name="if", shape=(1,), model=IF(threshold=np.array(4))),
+            Population(name="if", shape=(1,), model=FixedIntegrateFire.binary(np.array(4))),
             output,
         ],
         [Projection(name="w", source="x", target="if", map=Identity(shape=(1,))), read],

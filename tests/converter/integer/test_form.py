@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -9,7 +7,14 @@ from snnc.converter.integer import IntegerForm, check_staircases, integer_form
 from snnc.ir.errors import GraphError, NotMonotone, UnsupportedOperator
 from snnc.ir.graph import Graph
 from snnc.ir.maps import Conv, Dense, Identity, Sparse, SumPool
-from snnc.ir.neurons import IF, LIF, Accumulator, FloatFire, IntegerFire, Max
+from snnc.ir.neurons import (
+    Accumulator,
+    FixedIntegrateFire,
+    FloatFire,
+    IntegerFire,
+    IntegrateFire,
+    Max,
+)
 from snnc.ir.nodes import HostOp, Input, Output, Population, Product
 from tests.converter.integer.nets import (
     Net,
@@ -419,16 +424,19 @@ class TestOtherNodes:
         np.testing.assert_array_equal(population(form.graph, "m").step, step_of(form, "a"))
         assert form.graph.projections["m->z"].map.weight == 1
 
-    @pytest.mark.parametrize("model", [IF, LIF])
-    def test_reset_thresholds_are_integers(self, model: Any) -> None:
-        options = {"leak_multiplier": 3000} if model is LIF else {}
-        neuron = model(threshold=np.array([1.0, 0.7]), reset="subtract", **options)
+    @pytest.mark.parametrize("decay", [1.0, 0.75])
+    def test_reset_thresholds_are_integers(self, decay: float) -> None:
+        neuron = IntegrateFire(threshold=np.array([1.0, 0.7]), decay=np.array(decay))
         net = Net((6,), hi=1).add("h", (2,), neuron, ("x", Dense(weight=normal(2, 6))))
         form = integer_form(net.graph("h"))
         built = population(form.graph, "h").model
-        assert isinstance(built, model)
-        np.testing.assert_allclose(built.threshold * step_of(form, "h"), [1.0, 0.7], rtol=1e-12)
-        assert form.rounding.membranes[0].threshold_error < 1e-12
+        assert isinstance(built, FixedIntegrateFire)
+        unit = step_of(form, "h") / 2**built.fraction_bits
+        np.testing.assert_allclose(built.reset_step * unit, [1.0, 0.7], rtol=1e-12)
+        assert built.fraction_bits == (0 if decay == 1 else 8)
+        facts = form.rounding.membranes[0]
+        assert facts.threshold_error < 1e-12
+        assert facts.leak_error == 0
 
     def test_products_have_one_step_per_port(self) -> None:
         net = Net((4, 3), hi=4)

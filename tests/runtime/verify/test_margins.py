@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from snnc.ir.neurons import IF, FloatFire
+from snnc.ir.neurons import FloatFire, IntegrateFire
 from snnc.ir.nodes import Population
 from snnc.ir.rules import FireRule, RuleOp
 from snnc.runtime.verify.margins import any_near, near_threshold
@@ -52,7 +52,9 @@ def test_each_channel_has_its_own_threshold() -> None:
 
 
 def test_neurons_with_a_membrane_are_judged_by_their_threshold() -> None:
-    node = Population(name="p", shape=(3,), model=IF(threshold=np.array([1.0, 2.0, 3.0])))
+    node = Population(
+        name="p", shape=(3,), model=IntegrateFire(threshold=np.array([1.0, 2.0, 3.0]))
+    )
     assert judge(node, [0.99, 1.99, 2.9], [0.02] * 3, [1, 1, 1])[0] == [True, True, False]
 
 

@@ -1,0 +1,119 @@
+"""Neurons with state: membranes and currents are inputs and outputs of the ONNX graph."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from snnc.backends.dense.builder import DType, dtype_for
+from snnc.backends.dense.compiler import Compiler, summed
+from snnc.backends.dense.fire import add_bias
+from snnc.ir.arrays import Array, IntArray, along
+from snnc.ir.neurons import FixedCurrentLIF, FixedFiring, FixedIntegrateFire, FixedTrace
+from snnc.ir.nodes import Population
+
+
+class _Frame:
+    """One frame of a population with state, in a type that holds all that comes in between."""
+
+    def __init__(self, c: Compiler, node: Population) -> None:
+        r = c.ranges[node.name]
+        self.largest = max(-r.membrane_lo, r.membrane_hi)
+        self.c, self.b, self.node = c, c.builder, node
+        self.dtype: DType = dtype_for(max(self.largest << node.model.spare_bits, 2**25))
+
+    def input(self, fraction: int) -> str:
+        """What a frame brings, bias included, in fine units."""
+        incoming = self.c.graph.incoming(self.node.name)
+        i = summed(self.c, incoming, self.node.shape, self.dtype)
+        i = add_bias(self.b, i, self.node, self.node.bias)
+        return self.op("Mul", i, self.b.constant(2**fraction, self.dtype)) if fraction else i
+
+    def op(self, kind: str, *inputs: str, **attributes: int) -> str:
+        """An operator on the frame's type."""
+        return self.b.op(kind, inputs, self.dtype, **attributes)
+
+    def constant(self, values: Array) -> str:
+        """Values for all, each channel or each neuron, against (rows, *shape)."""
+        spread = along(values, len(self.node.shape), self.node.channel_axis)
+        return self.b.constant(spread, self.dtype)
+
+    def state(self, name: str) -> str:
+        """What the frame before has left, 0 at a sample's start."""
+        return self.b.input(f"state:{self.node.name}:{name}", self.dtype, self.node.shape)
+
+    def keep(self, state: str, after: str) -> None:
+        """Leave a state to the next frame."""
+        self.c.states[state] = after, self.node.shape
+
+    def shifted(self, v: str, bits: int) -> str:
+        """floor(v / 2^bits) of what is not negative."""
+        v = self.op("Div", v, self.b.constant(2**bits, self.dtype))
+        return v if self.dtype == "i8" else self.op("Floor", v)
+
+    def leaked(self, v: str, multiplier: IntArray, shift: int) -> str:
+        """sign(v) * floor(|v| * multiplier / 2^shift)"""
+        if (multiplier == 2**shift).all():
+            return v
+        kept = self.shifted(self.op("Mul", self.op("Abs", v), self.constant(multiplier)), shift)
+        return self.op("Mul", self.op("Sign", v), kept)
+
+    def counts(self, v: str, model: FixedFiring) -> str:
+        """Lo + #{j : v >= thresholds[..., j]}"""
+        limit = self.largest + 1  # what is out of reach stays so
+        k = self.b.constant(np.array(model.lo), self.dtype)
+        k = self.op("Add", self.op("Mul", v, self.b.constant(0, self.dtype)), k)
+        for level in np.moveaxis(np.clip(model.thresholds, -limit, limit), -1, 0):
+            above = self.op("GreaterOrEqual", v, self.constant(level))
+            k = self.op("Add", k, self.op("Cast", above, to=self.b.onnx_type(self.dtype)))
+        return k
+
+    def reset(self, v: str, k: str, model: FixedIntegrateFire | FixedCurrentLIF) -> str:
+        """What firing leaves of the membrane."""
+        if model.reset_before:
+            v = self.leaked(v, model.leak_multiplier, model.leak_shift)
+        if model.reset == "subtract":
+            return self.op("Sub", v, self.op("Mul", k, self.constant(model.reset_step)))
+        if model.reset == "zero":
+            silent = self.op("Equal", k, self.b.constant(0, self.dtype))
+            return self.op("Where", silent, v, self.constant(model.reset_value))
+        return v
+
+
+def firing(
+    c: Compiler, node: Population, model: FixedIntegrateFire | FixedCurrentLIF, dtype: DType
+) -> str:
+    """Integrate, fire, reset."""
+    frame = _Frame(c, node)
+    i = frame.input(model.fraction_bits)
+    if isinstance(model, FixedCurrentLIF):
+        current = frame.state("c")
+        kept = frame.leaked(current, model.current_multiplier, model.current_shift)
+        i = frame.op("Add", kept, i)
+        frame.keep(current, i)
+    membrane = frame.state("v")
+    before = membrane
+    if not model.reset_before:
+        before = frame.leaked(membrane, model.leak_multiplier, model.leak_shift)
+    v = frame.op("Add", before, i)
+    k = frame.counts(v, model)
+    frame.keep(membrane, frame.reset(v, k, model))
+    return k
+
+
+def trace(c: Compiler, node: Population, model: FixedTrace, dtype: DType) -> str:
+    """A leaky sum, passed on with fewer fraction bits."""
+    frame = _Frame(c, node)
+    i = frame.input(model.fraction_bits)
+    before = frame.state("v")
+    v = frame.op("Add", frame.leaked(before, model.leak_multiplier, model.leak_shift), i)
+    frame.keep(before, v)
+    if not model.out_shift:
+        return v
+    half = frame.b.constant(1 << (model.out_shift - 1), frame.dtype)
+    rounded = frame.op("Add", v, half)
+    if frame.dtype != "i8":
+        return frame.shifted(rounded, model.out_shift)
+    # ONNX divides integers towards zero
+    size = frame.b.constant(1 << model.out_shift, frame.dtype)
+    rest = frame.op("Mod", rounded, size)
+    return frame.op("Div", frame.op("Sub", rounded, rest), size)
