@@ -12,6 +12,7 @@ from snnc.ir.errors import GraphError
 from snnc.ir.neurons import Emission, NeuronModel
 from snnc.ir.registry import Registry
 
+Arithmetic: TypeAlias = Literal["float32", "float64"]
 Reduction: TypeAlias = Literal["none", "mean", "sum"]
 HostResult: TypeAlias = Literal["count", "value", "real"]
 
@@ -67,6 +68,8 @@ class Input(Node):
         step: real value of count 1.
         zero_point: subtracted from integer data before coding.
         grid: False for raw analog input, which only feeds host operators.
+        arithmetic: floating-point type in which real data are divided by the step: float32 where
+            the source quantises its input itself.
     """
 
     kind: ClassVar[str] = "input"
@@ -78,6 +81,7 @@ class Input(Node):
     step: float = 1.0
     zero_point: int = 0
     grid: bool = True
+    arithmetic: Arithmetic = "float64"
 
     emits: ClassVar[Emission] = "count"
 

@@ -142,9 +142,10 @@ class Feeder:
         return self._grid_counts(x, node)
 
     def _grid_counts(self, x: Array, node: Input) -> IntArray:
-        """clip(round_half_even(x / step), lo, hi) in float64."""
+        """clip(round_half_even(x / step), lo, hi), the division in the input's arithmetic."""
         values = x.astype(np.float64)
-        rounded = np.rint(values / node.step)
+        step = np.dtype(node.arithmetic).type(node.step)
+        rounded = np.rint(values.astype(node.arithmetic) / step)
         counts = np.clip(rounded, node.lo, node.hi).astype(np.int64)
         self._note_loss(values, rounded, counts, node)
         return counts

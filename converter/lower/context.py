@@ -28,6 +28,7 @@ from snnc.converter.lower.values import (
     chain_of,
     wire_to,
 )
+from snnc.converter.sources.quantised import is_quantised
 from snnc.ir.arrays import Array, FloatArray, Shape
 from snnc.ir.errors import NeedsInputGrid, UnsupportedOperator
 from snnc.ir.maps import Identity
@@ -65,6 +66,8 @@ class Lowering:
     ) -> None:
         self.view = view
         self.levels = levels
+        self.exact = view.source.eager is None and is_quantised(view.model)
+        """Quantised operators are the source: they mean exact sums of integers."""
         self.builder = GraphBuilder()
         self.values: dict[str, Value] = {n: Constant(a) for n, a in view.constants.items()}
         self.fates: dict[str, OperatorFate] = {}
@@ -257,6 +260,7 @@ class Lowering:
             hi=hi,
             step=grid.step,
             zero_point=grid.zero_point,
+            arithmetic=grid.arithmetic,
         )
         self.builder.add(node, (lo, hi))
         self.values[declared.name] = wire_to(name, full, tensor=declared.name)

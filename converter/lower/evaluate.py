@@ -15,6 +15,9 @@ from snnc.converter.sources.onnxrun import OnnxRunner
 from snnc.ir.arrays import Array, IntArray, size_of
 from snnc.ir.errors import UnsupportedOperator
 
+_ANY_TYPE = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
+"""Operators that keep a constant of float64 exact."""
+
 
 def run_node(view: SourceView, node: SourceNode, arrays: Mapping[str, Array]) -> list[Array]:
     """The node's outputs, those that are left out aside.
@@ -27,6 +30,8 @@ def run_node(view: SourceView, node: SourceNode, arrays: Mapping[str, Array]) ->
     Raises:
         CannotLoad: ONNX Runtime has no such operator for these types.
     """
+    if node.op_type not in _ANY_TYPE:
+        arrays = {name: _as_stored(view, name, array) for name, array in arrays.items()}
     graph = onnx.helper.make_graph(
         [node.proto],
         "one",
@@ -37,6 +42,13 @@ def run_node(view: SourceView, node: SourceNode, arrays: Mapping[str, Array]) ->
     model = onnx.helper.make_model(graph, opset_imports=list(view.model.opset_import))
     model.ir_version = view.model.ir_version
     return [np.asarray(result) for result in OnnxRunner(model).outputs({})]
+
+
+def _as_stored(view: SourceView, tensor: str, array: Array) -> Array:
+    """In the source's own type: what was dequantised exactly is wider."""
+    if tensor in view.constants or array.dtype != np.float64:
+        return array
+    return array.astype(view.dtype(tensor))
 
 
 def elements_after(lowering: Lowering, node: SourceNode, **instead: Array) -> tuple[IntArray, ...]:

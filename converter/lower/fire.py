@@ -18,7 +18,7 @@ from snnc.converter.lower.activation import (
 )
 from snnc.converter.lower.builder import neuron_shape
 from snnc.converter.lower.context import Lowering
-from snnc.converter.lower.fold import fold, shifted
+from snnc.converter.lower.fold import LINEAR, fold, shifted
 from snnc.converter.lower.layout import FlatChain, FlatStep, rearranged
 from snnc.converter.lower.reach import reachable
 from snnc.converter.lower.spread import Spread
@@ -27,6 +27,10 @@ from snnc.ir.arrays import FloatArray, Shape
 from snnc.ir.errors import LevelsConflict, NotMonotone, UnknownLevels, UnsupportedOperator
 from snnc.ir.neurons import FloatFire
 from snnc.ir.rules import FireRule, RuleOp
+
+_MOST_COUNTS = 2**17
+_EXACT = frozenset({"single", "requantise"})
+"""Operations that say themselves where the source computes in float32."""
 
 
 @dataclass(frozen=True)
@@ -101,8 +105,10 @@ def _make(
     rounding = flat.steps[found.n_rounded - 1].origin
     for step in flat.steps[found.n_rounded - len(ops) : found.n_core]:
         lowering.mark(step.origin.node, "event", "part of a neuron's fire rule")
-    rule = FireRule((*ops, *found.counts), _dtype(lowering, flat.steps[0].origin))
+    rule = FireRule((*ops, *found.counts), _dtype(lowering, flat.steps))
     rule, lo, hi = _bounded(lowering, rule, value, site, rounding)
+    if lowering.exact and _changes_nothing(lowering, value, rule, found.step):
+        return value.with_shape(flat.shape, None), found.step
     node = lowering.builder.population(
         value,
         FloatFire(rule=rule, lo=lo, hi=hi),
@@ -115,6 +121,20 @@ def _make(
     return wire_to(node.name, flat.shape), found.step
 
 
+def _changes_nothing(lowering: Lowering, value: Affine, rule: FireRule, step: FloatArray) -> bool:
+    """Does a value already lie on the grid, within the bounds, that it is quantised to?"""
+    if not value.is_plain or step.ndim:
+        return False
+    source = value.wires[0].source
+    own = np.asarray(getattr(lowering.builder.nodes[source], "step", np.nan))
+    bounds = lowering.builder.count_range.get(source)
+    if bounds is None or own.ndim or own != step or bounds[1] - bounds[0] > _MOST_COUNTS:
+        return False
+    counts = np.arange(min(bounds[0], 0), bounds[1] + 1)
+    uniform = all(a.ndim == 0 for op in rule.ops for a in op.args)
+    return uniform and bool((rule((counts * own)[None]) == counts).all())
+
+
 def _host_count(
     lowering: Lowering, flat: FlatChain, found: Activation, site: Site, end: Pending
 ) -> tuple[Affine, FloatArray]:
@@ -125,7 +145,7 @@ def _host_count(
     ops = rule_ops(steps[first:], site.shape, site.axis)
     bounds = None
     if ops is not None:
-        rule = FireRule((*ops, *found.counts), _dtype(lowering, flat.steps[0].origin))
+        rule = FireRule((*ops, *found.counts), _dtype(lowering, flat.steps))
         bounds = rule_bounds(rule, site.shape, site.axis)
     if bounds is None:
         raise _unknown(rounding)
@@ -159,7 +179,7 @@ def _split(
         value = rearranged(wired, flat.index, flat.shape, None)
     value, steps = _turned(value, steps)
     n_fold = _n_folded(value, steps, site)
-    if any(s.op.name in BOUNDING for s in steps[:n_fold]):
+    if any(s.op.name not in LINEAR for s in steps[:n_fold]):
         raise NotMonotone(
             "the activation falls where its input rises, or its bounds differ by position",
             where=steps[-1].origin.module_path or steps[-1].origin.node,
@@ -267,8 +287,11 @@ def _check_levels(lowering: Lowering, bounds: tuple[int, int], rounding: Pending
     )
 
 
-def _dtype(lowering: Lowering, first: Pending) -> str:
+def _dtype(lowering: Lowering, steps: Sequence[FlatStep]) -> str:
     """The floating-point type in which the source computes the activation."""
+    if any(s.op.name in _EXACT for s in steps):
+        return "float64"
+    first = steps[0].origin
     tensor = getattr(first.parent, "tensor", None) or first.tensor or ""
     dtype = lowering.view.dtype(tensor)
     return dtype if dtype.startswith("float") else "float32"

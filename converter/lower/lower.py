@@ -12,6 +12,7 @@ import snnc.converter.lower.operators  # noqa: F401 (registers the rules)
 from snnc.converter.lower.context import Lowering, OperatorFate
 from snnc.converter.lower.evaluate import known_operands, run_node
 from snnc.converter.lower.layout import repeats
+from snnc.converter.lower.operators.quantize import dequantised_constant
 from snnc.converter.lower.registry import RULES, LoweringRule
 from snnc.converter.lower.rewrite import rewrite
 from snnc.converter.lower.source import SourceNode, SourceView
@@ -160,8 +161,12 @@ def _finish(lowering: Lowering, node: SourceNode, values: Sequence[Value]) -> No
 
 def _evaluate(lowering: Lowering, node: SourceNode) -> None:
     """An operator on constants only."""
-    results = run_node(lowering.view, node, known_operands(lowering, node))
+    arrays = known_operands(lowering, node)
     lowering.mark(node.name, "folded", "a constant")
+    if node.op_type == "DequantizeLinear" and lowering.exact:
+        lowering.values[node.outputs[0]] = Constant(dequantised_constant(node, arrays))
+        return
+    results = run_node(lowering.view, node, arrays)
     for out, array in zip((out for out in node.outputs if out), results, strict=True):
         lowering.values[out] = Constant(array)
 

@@ -109,6 +109,17 @@ class SourceView:
             raise CannotLoad(f"the shape of tensor `{tensor}` is not known", where=self.source.name)
         return found[0]
 
+    def name_inner(self, name: str, *, like: str) -> None:
+        """Name a real value inside of a quantised operator.
+
+        Args:
+            name: of the value.
+            like: tensor of the same shape; who makes it makes the value.
+        """
+        self._types[name] = (self.shape(like), "float32")
+        if like in self.producer:
+            self.producer[name] = self.producer[like]
+
     def dtype(self, tensor: str) -> str:
         """Numpy name of a tensor's type; float32 where the model does not tell it."""
         return self._types[tensor][1] if tensor in self._types else "float32"

@@ -269,3 +269,8 @@ def replay(base: Value, steps: Sequence[Pending]) -> Value:
     for step in steps:
         value = replace(step, parent=value)
     return value
+
+
+def named(value: Value, tensor: str | None) -> Value:
+    """A value under the name of another tensor of the source."""
+    return replace(value, tensor=tensor) if isinstance(value, Affine | Pending) else value

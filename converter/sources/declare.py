@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnc.converter.sources.grids import InputGrid
+from snnc.converter.sources.leading import leading_grid
 from snnc.converter.sources.model import InputDeclaration, SourceOptions
 from snnc.ir.errors import CannotLoad, DataError
 
@@ -25,7 +26,8 @@ def declare_inputs(
 ) -> tuple[InputDeclaration, ...]:
     """Declarations of the model's inputs, in order.
 
-    A grid comes from the file, or from the options, or from an 8-bit integer type.
+    A grid comes from the file, or from the options, or from an 8-bit integer type; else from the
+    QuantizeLinear with which the model begins.
 
     Raises:
         DataError: the options contradict the file, or are incomplete.
@@ -53,7 +55,12 @@ def declare_inputs(
             )
         shape = tuple(d.dim_value for d in tensor.shape.dim[1:])
         result.append(
-            InputDeclaration(name=value.name, shape=shape, dtype=dtype, grid=grid or asked)
+            InputDeclaration(
+                name=value.name,
+                shape=shape,
+                dtype=dtype,
+                grid=grid or asked or leading_grid(model, value.name),
+            )
         )
     return tuple(result)
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from snnc.ir.arrays import Array, IntArray
 from snnc.ir.errors import DataError
+from snnc.ir.nodes import Arithmetic
 
 _MAX_BITS = 32
 
@@ -28,12 +29,14 @@ class InputGrid:
         hi: largest stored integer.
         step: real value of integer 1.
         zero_point: the stored integer that stands for 0.0.
+        arithmetic: floating-point type in which real values are divided by the step.
     """
 
     lo: int
     hi: int
     step: float = 1.0
     zero_point: int = 0
+    arithmetic: Arithmetic = "float64"
 
     def __post_init__(self) -> None:
         if not self.lo < self.hi:
@@ -79,11 +82,11 @@ class InputGrid:
         Raises:
             DataError: `x` holds NaN.
         """
-        values = np.asarray(x, dtype=np.float64)
+        values = np.asarray(x, dtype=self.arithmetic)
         if np.isnan(values).any():
             raise DataError("the input holds NaN")
         lo, hi = self.count_range
-        return np.clip(np.rint(values / self.step), lo, hi).astype(np.int64)
+        return np.clip(np.rint(values / values.dtype.type(self.step)), lo, hi).astype(np.int64)
 
     def real(self, counts: IntArray) -> Array:
         """Real values (float64) of counts."""

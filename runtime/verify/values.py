@@ -11,12 +11,14 @@ from snnc.converter.lower.rewrite import rewrite
 from snnc.converter.sources import SourceModel
 from snnc.converter.sources.model import Calls
 from snnc.converter.sources.onnxrun import FrameRunner
+from snnc.converter.sources.quantised import is_quantised
 from snnc.ir.arrays import Array, FloatArray
 from snnc.ir.errors import DataError
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import Output
 from snnc.runtime.verify.between import Between
-from snnc.runtime.verify.exact import ExactRunner, is_quantised
+from snnc.runtime.verify.exact import ExactRunner
+from snnc.runtime.verify.inner import InnerValues
 
 EAGER = "PyTorch eager"
 ORT = "ONNX Runtime, optimisations off"
@@ -31,7 +33,8 @@ class SourceValues:
         reference: by node: real values float64 of the reference, shape (B, *shape).
         exported: the same from ONNX Runtime where it is not the reference itself, else None.
         outputs: of the reference, in order, each (B, …).
-        original: outputs of the model as it was before export and lowering touched it.
+        original: outputs of the model as it was before export and lowering touched it; of
+            quantised ONNX those of the reference.
     """
 
     reference: dict[str, FloatArray]
@@ -66,10 +69,11 @@ class SourceRunner:
         }
         self._shape_of = {name: graph.nodes[name].shape for name in self._tensor_of}
         self._model = rewrite(source).model
+        self._inside = InnerValues(self._model)
         self._require_known(graph)
         inner = self._inner_tensors()
         shown = frozenset() if source.eager is None else source.eager.tensors
-        self._ort = FrameRunner(self._model, inner)
+        self._ort = FrameRunner(self._model, self._inside.tensors_for(inner))
         self._by_eager = bool(shown)
         self._between = Between(self._model, inner - shown, shown) if shown else None
         self._unmoved = None if source.eager else FrameRunner(source.onnx)
@@ -108,18 +112,22 @@ class SourceRunner:
         eager = self._source.eager
         first_form = eager or self._unmoved
         assert first_form is not None
-        original = _columns([_reals(values) for values in first_form.outputs(calls)])
-        exported = self._by_frame(calls, ort)
+        exported = self._by_frame(calls, self._completed(ort))
         if self._exact is not None:
             exact = [self._exact.run(call) for call in calls]
             outputs = _columns([_reals(self._exact.outputs_of(values)) for values in exact])
-            return SourceValues(self._by_frame(calls, exact), exported, outputs, original)
+            return SourceValues(self._by_frame(calls, exact), exported, outputs, outputs)
+        original = _columns([_reals(values) for values in first_form.outputs(calls)])
         if eager is None or self._between is None:
             return SourceValues(exported, None, outputs, original)
         shown = eager.run(calls, self._between.needed | self._inner_tensors())
         for call, values in zip(calls, shown, strict=True):
             values |= self._between.run({**call, **values})
         return SourceValues(self._by_frame(calls, shown), exported, outputs, original)
+
+    def _completed(self, values: list[dict[str, Array]]) -> list[dict[str, Array]]:
+        inner = self._inner_tensors()
+        return [self._inside.complete(found, inner) for found in values]
 
     def _by_frame(self, calls: Calls, values: list[dict[str, Array]]) -> dict[str, FloatArray]:
         both = zip(calls, values, strict=True)
@@ -129,6 +137,7 @@ class SourceRunner:
         return {
             node: tensors[tensor].astype(np.float64).reshape(1, *self._shape_of[node])
             for node, tensor in self._tensor_of.items()
+            if tensor in tensors  # a sum inside of an operator is not shown
         }
 
     def _inner_tensors(self) -> frozenset[str]:
@@ -136,7 +145,7 @@ class SourceRunner:
 
     def _require_known(self, graph: Graph) -> None:
         made = {name for node in self._model.graph.node for name in node.output}
-        made |= {i.name for i in self._source.inputs}
+        made |= {i.name for i in self._source.inputs} | self._inside.names
         for node, tensor in self._tensor_of.items():
             if tensor not in made:
                 raise DataError(

@@ -8,12 +8,13 @@ import numpy as np
 
 from snnc.converter.lower.context import Lowering
 from snnc.converter.lower.layout import in_order, rearranged, repeats
+from snnc.converter.lower.operators.elementwise import with_constant
 from snnc.converter.lower.operators.linear import apply_layer, check_spatial
 from snnc.converter.lower.operators.window import Window, window_of
 from snnc.converter.lower.registry import lowers
 from snnc.converter.lower.source import SourceNode
 from snnc.converter.lower.spread import Spread
-from snnc.converter.lower.values import Affine, Value, Wire, affine
+from snnc.converter.lower.values import Affine, Value, Wire, affine, named
 from snnc.ir.arrays import FloatArray, IntArray, Shape, along, size_of
 from snnc.ir.errors import UnsupportedOperator
 from snnc.ir.maps import Conv, LinearMap, Sparse, SumPool
@@ -32,11 +33,21 @@ def average_pool(lowering: Lowering, node: SourceNode) -> Value:
     """Windows that hang over the edge have their own divisors."""
     value = lowering.wiring(lowering.operand(node, 0))
     window = _pool_window(lowering, node, value.shape)
-    map_ = _windows(value.shape[1:], window, 1.0 / size_of(window.kernel))
+    out, n = lowering.view.shape(node.outputs[0]), size_of(window.kernel)
     divisors = _divisors(window, value.shape[2:], bool(node.get("count_include_pad", 0)))
-    if (divisors != size_of(window.kernel)).any():
-        map_ = _divided(map_, divisors)
-    return apply_layer(lowering, node, value, map_, lowering.view.shape(node.outputs[0]), None)
+    if (divisors == n).all():
+        # an exact sum is divided where it is rounded, not by weights that no grid holds
+        map_ = _windows(value.shape[1:], window, 1.0 if lowering.exact else 1.0 / n)
+        return _mean(lowering, node, apply_layer(lowering, node, value, map_, out, None), n)
+    map_ = _divided(_windows(value.shape[1:], window, 1.0 / n), divisors)
+    return apply_layer(lowering, node, value, map_, out, None)
+
+
+def _mean(lowering: Lowering, node: SourceNode, total: Value, n: int) -> Value:
+    """Where sums are exact, the mean is their quotient."""
+    if not lowering.exact:
+        return total
+    return with_constant(lowering, node, named(total, None), "div", np.asarray(float(n)))
 
 
 def _windows(shape: Shape, window: Window, weight: float) -> LinearMap:
@@ -127,9 +138,10 @@ def _reduced(lowering: Lowering, node: SourceNode, axes: Shape, *, mean: bool) -
         kernel=extent,
         stride=extent,
         padding=((0, 0),) * len(extent),
-        weight=np.array(1.0 / size_of(extent) if mean else 1.0),
+        weight=np.array(1.0 / size_of(extent) if mean and not lowering.exact else 1.0),
     )
-    return apply_layer(lowering, node, moved, map_, out, None)
+    total = apply_layer(lowering, node, moved, map_, out, None)
+    return _mean(lowering, node, total, size_of(extent)) if mean else total
 
 
 def _behind(value: Affine, axes: Shape) -> tuple[Affine, Shape]:

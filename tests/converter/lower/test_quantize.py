@@ -43,8 +43,8 @@ def test_an_activation_travels_without_its_zero_point(zero: str, lo: int, hi: in
 def test_weights_by_channel_keep_their_grid() -> None:
     lowered, _ = check(net("q = QuantizeLinear(c, s, z) y = DequantizeLinear(q, s, z)"))
     map_ = next(iter(lowered.graph.projections.values())).map
-    expected = WEIGHT.astype(np.float32) * f32([0.01, 0.02, 0.005]).reshape(3, 1, 1, 1)
-    np.testing.assert_array_equal(map_.weight, expected.astype(np.float64))
+    expected = WEIGHT * f32([0.01, 0.02, 0.005]).astype(np.float64).reshape(3, 1, 1, 1)
+    np.testing.assert_array_equal(map_.weight, expected)
     assert largest_fan_in(map_) == 18
 
 
