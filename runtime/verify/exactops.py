@@ -317,7 +317,6 @@ QUANTISED_OPERATORS: dict[str, _Quantised] = {
     "com.microsoft::QLinearAdd": _by_float(lambda node, reals: reals[0] + reals[1]),
     "com.microsoft::QLinearAveragePool": _by_float(_as_float("AveragePool")),
     "com.microsoft::QLinearGlobalAveragePool": _by_float(_as_float("GlobalAveragePool")),
-    "com.microsoft::QLinearReduceMean": _by_float(_as_float("ReduceMean")),
     CONCAT: _by_float(_concatenated),
 }
 

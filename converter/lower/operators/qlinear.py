@@ -37,7 +37,6 @@ _MEANT = {
     "com.microsoft::QLinearAdd": "Add",
     "com.microsoft::QLinearAveragePool": "AveragePool",
     "com.microsoft::QLinearGlobalAveragePool": "GlobalAveragePool",
-    "com.microsoft::QLinearReduceMean": "ReduceMean",
     "com.microsoft::QLinearConcat": "Concat",
 }
 _OWN_ATTRIBUTES = frozenset({"channels_last", "alpha"})
@@ -113,21 +112,6 @@ def meant(lowering: Lowering, node: SourceNode) -> Value:
     )
 
 
-@lowers(
-    "DynamicQuantizeLinear",
-    "com.microsoft::DynamicQuantizeMatMul",
-    fate="unsupported",
-    why="its scale depends on the data",
-)
-def dynamic(lowering: Lowering, node: SourceNode) -> Value:
-    """A scale that every input finds for itself has no event form."""
-    raise UnsupportedOperator(
-        f"{node.op_type} takes its scale from each input, so counts would have no fixed step",
-        where=node.where,
-        hint="quantise statically, with calibration data",
-    )
-
-
 def _known(node: SourceNode) -> QuantisedOperator:
     known = quantised_operator(node.proto)
     assert known is not None
@@ -138,8 +122,7 @@ def _operand(lowering: Lowering, node: SourceNode, known: QuantisedOperator, i: 
     """Name of a dequantised operand, whose value is entered under it."""
     at, scale_at, zero_at = known.operands[i]
     q = lowering.operand(node, at)
-    scale = None if scale_at is None else lowering.constant(node, scale_at)
-    zero = None if zero_at is None else lowering.constant(node, zero_at)
+    scale, zero = (_fixed(lowering, node, place) for place in (scale_at, zero_at))
     n_axes, axis = len(q.shape), _axis(node, i)
     spread = zero_point(node, zero, n_axes, axis)
     step = None if scale is None else along_axis(node, scale, n_axes, axis)
@@ -155,6 +138,21 @@ def _operand(lowering: Lowering, node: SourceNode, known: QuantisedOperator, i: 
         value = with_constant(lowering, node, value, "mul", step)
     lowering.values[name] = named(value, name)
     return name
+
+
+def _fixed(lowering: Lowering, node: SourceNode, at: int | None) -> Array | None:
+    """A scale or zero point, None where there is none."""
+    if at is None:
+        return None
+    try:
+        return lowering.constant(node, at)
+    except UnsupportedOperator:
+        raise UnsupportedOperator(
+            f"{node.op_type} takes its scale or zero point from each input, so counts would have "
+            "no fixed step",
+            where=node.where,
+            hint="quantise statically, with calibration data",
+        ) from None
 
 
 def _axis(node: SourceNode, i: int) -> int:

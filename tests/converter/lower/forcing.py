@@ -13,6 +13,7 @@ from snnc.ir.arrays import Array, along
 from snnc.ir.graph import Graph
 from snnc.ir.neurons import FloatFire, Max
 from snnc.ir.nodes import HostOp, Input, Node, Output, Population, Product
+from snnc.runtime.verify.inner import InnerValues
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,14 @@ def force(lowered: Lowered, inputs: dict[str, Array]) -> dict[str, Comparison]:
     model = onnx.load_from_string(lowered.onnx["source"])
     wanted = [n.source_tensor for n in graph.nodes.values() if n.source_tensor]
     produced = {out for node in model.graph.node for out in node.output}
-    runner = OnnxRunner(model, [t for t in wanted if t in produced])
-    tensors = runner.run(inputs) | inputs
+    inner = InnerValues(model)
+    runner = OnnxRunner(model, inner.tensors_for(wanted) & produced)
+    tensors = inner.complete(runner.run(inputs) | inputs, wanted)
     reals: dict[str, Array] = {}
     compared = {}
     for name, node in graph.nodes.items():
         source = None
-        if node.source_tensor is not None:
+        if node.source_tensor in tensors:
             source = np.asarray(tensors[node.source_tensor], dtype=np.float64).reshape(-1)
         own = source if isinstance(node, Input | HostOp) else evaluate(graph, node, reals)
         if source is not None and not isinstance(node, Input):
