@@ -34,7 +34,8 @@ def from_text(
     """A source from the nodes of an ONNX graph in ONNX's text form: x in, y out."""
     dims = ",".join(map(str, (1, *shape)))
     text = (
-        f'<ir_version: 9, opset_import: ["" : {opset}, "com.microsoft" : 1]> net ({dtype}[{dims}] x) => (float[] y) '
+        f'<ir_version: 9, opset_import: ["" : {opset}, "com.microsoft" : 1]> '
+        f"net ({dtype}[{dims}] x) => (float[] y) "
         f"{{ {body} }}"
     )
     model = onnx.parser.parse_model(text)
