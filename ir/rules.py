@@ -45,6 +45,8 @@ RULE_OPS: dict[str, Step] = {
     "trunc": np.trunc,
     "single": lambda x: x.astype(np.float32).astype(x.dtype),
     "requantise": requantise,
+    "leaky": lambda x, a: np.where(x < 0, x * a, x),
+    "sign": np.sign,
     "greater": lambda x, a: (x > a).astype(x.dtype),
     "greater-equal": lambda x, a: (x >= a).astype(x.dtype),
 }

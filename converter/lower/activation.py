@@ -18,10 +18,13 @@ from snnc.converter.lower.values import ElementOp
 from snnc.ir.arrays import FloatArray, Shape
 from snnc.ir.rules import FireRule, RuleOp
 
-ROUNDING = frozenset({"round", "floor", "ceil", "trunc", "greater", "greater-equal"})
+_COMPARING = frozenset({"greater", "greater-equal", "sign"})
+ROUNDING = frozenset({"round", "floor", "ceil", "trunc"}) | _COMPARING
 """Operations whose result is an integer."""
 
 BOUNDING = frozenset({"clip", "max", "min"})
+BENDING = BOUNDING | {"leaky"}
+"""Operations that neither are linear nor give integers."""
 
 _ON_GRID = 1e-4
 _BEYOND = {"float16": 6e4, "float32": 1e30, "float64": 1e300}
@@ -94,7 +97,7 @@ class _Walk:
     def follow(self, op: ElementOp) -> bool:
         """Take one more operation, or refuse and stand where the activation ends."""
         if op.name in ROUNDING:
-            if op.name.startswith("greater") or not self.grid.is_whole:
+            if op.name in _COMPARING or not self.grid.is_whole:
                 return False
             # it changes nothing; but what a later clip cuts off the grid begins here
             self._retreat = self._retreat or (self.at, self.core, len(self.counts))
@@ -248,7 +251,7 @@ def decreasing(op: ElementOp) -> bool:
     """Does the operation turn the order of values, in any channel?"""
     if op.name in ("neg", "rsub"):
         return True
-    return op.name in ("mul", "div") and bool((op.args[0].values < 0).any())
+    return op.name in ("mul", "div", "leaky") and bool((op.args[0].values < 0).any())
 
 
 def channel_axis_of(args: Sequence[Spread], shape: Shape, default: int) -> int:

@@ -147,10 +147,22 @@ def _lower_node(lowering: Lowering, node: SourceNode) -> None:
             hint="replace it in the model, or convert only the part before it; "
             "`snnc check` lists every operator",
         )
+    _refuse_half_precision(lowering, node)
     results = rule.apply(lowering, node)
     values = results if isinstance(results, tuple) else (results,)
     lowering.fates.setdefault(node.name, OperatorFate(rule.fate, rule.why))
     _finish(lowering, node, values)
+
+
+def _refuse_half_precision(lowering: Lowering, node: SourceNode) -> None:
+    """Sums in half precision are rounded at every step: no integer network computes the same."""
+    halves = [o for o in node.outputs if o and lowering.view.dtype(o) in ("float16", "bfloat16")]
+    if halves:
+        raise UnsupportedOperator(
+            f"{node.op_type} computes in {lowering.view.dtype(halves[0])}",
+            where=node.where,
+            hint="export the model in float32 (model.float()): its weights stay exactly the same",
+        )
 
 
 def _finish(lowering: Lowering, node: SourceNode, values: Sequence[Value]) -> None:

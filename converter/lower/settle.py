@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from snnc.converter.lower.activation import BOUNDING, Activation, first_rounding, recognise
+from snnc.converter.lower.activation import BENDING, Activation, first_rounding, recognise
 from snnc.converter.lower.context import Lowering
 from snnc.converter.lower.fire import Site, fire, site_of
 from snnc.converter.lower.fold import LINEAR, fold
@@ -50,7 +50,7 @@ def settle(lowering: Lowering, value: Value) -> Settled:
         assert value.tensor is not None
         return Host(shape=value.shape, tensor=value.tensor)
     flat = flatten(chain.base.shape, chain.steps)
-    bounding = next((s for s in flat.steps if s.op.name in BOUNDING), None)
+    bounding = next((s for s in flat.steps if s.op.name in BENDING), None)
     if bounding is not None:
         return _settle_clipped_counts(lowering, chain, bounding)
     folded = _folded(lowering, chain.base, flat)
@@ -156,6 +156,8 @@ def _is_idle(lowering: Lowering, value: Affine, op: ElementOp) -> bool:
     reach = reachable(lowering, value)
     if reach is None:
         return False
+    if op.name == "leaky":
+        return reach[0] >= 0
     args = [a.values for a in op.args]
     lowest = args[0].max() if op.name in ("clip", "max") else -np.inf
     highest = args[-1].min() if op.name in ("clip", "min") else np.inf

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import onnx
 
 STANDARD_DOMAINS = ("", "ai.onnx")
+_CONTROL_FLOW = frozenset({"If", "Loop", "Scan"})
+_DATA_SHAPED = frozenset({"Compress", "NonMaxSuppression", "NonZero", "Unique"})
 
 
 def fix_input_shapes(model: onnx.ModelProto, input_shape: Shape | None, where: str) -> None:
@@ -79,6 +81,8 @@ def complete_shapes(model: onnx.ModelProto, where: str) -> None:
     # a standard operator whose shape cannot be inferred has one that depends on values
     if _first_is_foreign(unknown) and _show_shapes(model, list(unknown)):
         unknown = _unknown(model)
+    if unknown:
+        _refuse_open_operators(model)
     for tensor, node in unknown.items():
         if node.domain not in STANDARD_DOMAINS:
             raise UnsupportedOperator(
@@ -91,6 +95,25 @@ def complete_shapes(model: onnx.ModelProto, where: str) -> None:
             where=where,
             hint="give --input-shape with a batch axis of 1",
         )
+
+
+def _refuse_open_operators(model: onnx.ModelProto) -> None:
+    """Raise `UnsupportedOperator` where an operator decides by data how much there is."""
+    for node in model.graph.node:
+        if node.op_type in _CONTROL_FLOW:
+            raise UnsupportedOperator(
+                f"operator {node.op_type} has no event form: the data decide what is computed",
+                where=node.name or node.output[0],
+                hint="export the model with its loops unrolled and its branches decided "
+                "(torch.export does both for what the example fixes)",
+            )
+        if node.op_type in _DATA_SHAPED:
+            raise UnsupportedOperator(
+                f"operator {node.op_type} has no event form: its result's shape depends on the "
+                "data",
+                where=node.name or node.output[0],
+                hint="let the model end before it, and apply it to what snnc gives",
+            )
 
 
 def _first_is_foreign(unknown: dict[str, onnx.NodeProto]) -> bool:

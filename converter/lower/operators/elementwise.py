@@ -140,13 +140,35 @@ def _rounds(value: Value, plain: Value) -> bool:
 _RULE = "part of a neuron's fire rule"
 
 
-@lowers("Neg", "Relu", "Round", "Floor", "Ceil", fate="event", why=_RULE, waits=True)
+@lowers("Neg", "Relu", "Round", "Floor", "Ceil", "Sign", fate="event", why=_RULE, waits=True)
 def unary(lowering: Lowering, node: SourceNode) -> Value:
     """Operators without constants."""
     value = lowering.operand(node, 0)
     if node.op_type == "Relu":
         return with_constant(lowering, node, value, "max", np.zeros(()))
     return lowering.pend(node, value, ElementOp(node.op_type.lower()), value.shape)
+
+
+@lowers("LeakyRelu", "PRelu", fate="event", why=_RULE, waits=True)
+def leaky(lowering: Lowering, node: SourceNode) -> Value:
+    """Values below 0 are scaled; ONNX aligns PRelu's slope at the last axis."""
+    value = lowering.operand(node, 0)
+    if node.op_type == "PRelu":
+        slope = lowering.constant(node, 1)
+        assert slope is not None
+    else:
+        slope = np.asarray(node.get("alpha", 0.01), dtype=np.float32)
+    return with_constant(lowering, node, value, "leaky", slope)
+
+
+@lowers("HardSigmoid", fate="event", why=_RULE, waits=True)
+def hard_sigmoid(lowering: Lowering, node: SourceNode) -> Value:
+    """clip(alpha * x + beta, 0, 1)"""
+    value = lowering.operand(node, 0)
+    alpha, beta = (np.float32(node.get(n, d)) for n, d in (("alpha", 0.2), ("beta", 0.5)))
+    value = with_constant(lowering, node, value, "mul", np.asarray(alpha), inner=True)
+    value = with_constant(lowering, node, value, "add", np.asarray(beta), inner=True)
+    return with_constant(lowering, node, value, "clip", np.zeros(()), np.ones(()))
 
 
 @lowers("Clip", fate="event", why=_RULE, waits=True)

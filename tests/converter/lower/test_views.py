@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from snnc.converter.lower import lower
 from snnc.converter.sources import SourceModel
 from snnc.ir.arrays import Array
-from snnc.ir.errors import UnsupportedOperator
 from snnc.ir.maps import Conv
 from tests.converter.lower.nets import check, f32, fires, from_text, weights
 
@@ -227,13 +225,6 @@ def test_parts_of_a_grouped_convolution_read_an_accumulator() -> None:
     body = "e = Conv <group: int = 2> (r0, v) p, q = Split <axis: int = 1> (e, parts) "
     lowered, _ = check(net(body + ACTIVATIONS, v=weights(4, 2, 1, 1), parts=np.array([2, 2])))
     assert [p.model.kind for p in lowered.graph.populations].count("accumulator") == 2
-
-
-def test_constants_over_data_are_refused_by_name() -> None:
-    body = "y = ScatterND(r0, at, new)"
-    with pytest.raises(UnsupportedOperator, match="written over") as caught:
-        lower(net(body, at=array([[0, 0, 0, 0]]), new=f32([1.0])))
-    assert str(caught.value.where).startswith("y (")
 
 
 def test_a_convolution_behind_an_enlargement_reads_the_small_map() -> None:

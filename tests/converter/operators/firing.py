@@ -54,6 +54,18 @@ EXAMPLES = {
     "Greater": [_fires("o = Greater(c, t) y = Cast <to=1> (o)", t=f32(0.3))],
     "GreaterOrEqual": [_fires("o = GreaterOrEqual(c, t) y = Cast <to=1> (o)", t=_CHANNEL)],
     "Identity": [_fires("o = Identity(c)" + _ROUND, None)],
+    "HardSigmoid": [_fires("h = HardSigmoid(c) m = Mul(h, hi) y = Round(m)")],
+    "LeakyRelu": [
+        _fires("l = LeakyRelu <alpha=0.25> (c) q = Clip(l, n, hi) y = Round(q)", n=f32(-3))
+    ],
+    "PRelu": [
+        _fires(
+            "l = PRelu(c, s) q = Clip(l, n, hi) y = Round(q)",
+            n=f32(-3),
+            s=f32([[[0.5]], [[0]], [[1.5]]]),
+        )
+    ],
+    "Sign": [_fires("y = Sign(c)"), _fires("q = Sign(c) y = Mul(q, s)", s=f32(0.5))],
     "Less": [_fires("o = Less(t, c) y = Cast <to=1> (o)", t=f32(0.3))],
     "LessOrEqual": [_fires("o = LessOrEqual(t, c) y = Cast <to=1> (o)", t=f32(0.3))],
     "Max": [

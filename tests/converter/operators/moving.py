@@ -105,6 +105,7 @@ EXAMPLES = {
         _then('Resize <mode="linear", axes=[3]> (k, , s)', 4, s=f32([2])),
     ],
     "ScatterND": [
+        _then("ScatterND(k, i, u)", 4, i=[[0, 1]], u=f32(np.ones((1, 5, 6)))),
         Example(
             "p = Pad(k, n) q = ScatterND(p, i, u) y = Conv(q, v)",
             {
@@ -113,7 +114,16 @@ EXAMPLES = {
                 "u": f32([1, 2, 3, 4]),
                 "v": weights(3, 4, 2, 2),
             },
-        )
+        ),
+    ],
+    "ScatterElements": [
+        _then("ScatterElements <axis=2> (k, i, u)", 4, i=[[[[2, 3]]]], u=f32([[[[9, 8]]]])),
+        _then(
+            'ScatterElements <axis=1, reduction="add"> (k, i, u)',
+            4,
+            i=[[[[3]], [[3]]]],
+            u=f32([[[[9]], [[2]]]]),
+        ),
     ],
     "Slice": [
         _then("Slice(k, s, e, a, t)", 4, s=ints(1, 5), e=ints(5, -7), a=ints(2, 3), t=ints(2, -2)),
