@@ -99,10 +99,11 @@ class _Assembler:
         )
 
     def _add_end(self, node: Node) -> None:
+        is_source = node in self.graph.sources
         if isinstance(node, HostOp) and node.name in self.plan.step:
             node = _host_values(node, self.plan.step[node.name])
         self.nodes.append(node)
-        if node in self.graph.sources:
+        if is_source:
             self.known[node.name] = self._range(self.graph, node)
 
     def _add_product(self, node: Product) -> None:
