@@ -125,6 +125,7 @@ def _firing(i: IntArray, axis: int, rng: np.random.Generator, fraction: int) -> 
         "reset_step": unit,
         "reset": reset,
         "reset_value": rng.integers(-3, 4) if rng.random() < 0.3 else 0,
+        "v_min": -unit if rng.random() < 0.3 else np.array(INT64_MIN),
         "reset_before": bool(rng.random() < 0.3),
         "fraction_bits": fraction,
     }

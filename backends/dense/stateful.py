@@ -72,11 +72,12 @@ class _Frame:
         if model.reset_before:
             v = self.leaked(v, model.leak_multiplier, model.leak_shift)
         if model.reset == "subtract":
-            return self.op("Sub", v, self.op("Mul", k, self.constant(model.reset_step)))
-        if model.reset == "zero":
+            v = self.op("Sub", v, self.op("Mul", k, self.constant(model.reset_step)))
+        elif model.reset == "zero":
             silent = self.op("Equal", k, self.b.constant(0, self.dtype))
-            return self.op("Where", silent, v, self.constant(model.reset_value))
-        return v
+            v = self.op("Where", silent, v, self.constant(model.reset_value))
+        held = np.maximum(model.v_min, -self.largest - 1)
+        return self.op("Max", v, self.constant(held)) if (held >= -self.largest).any() else v
 
 
 def firing(

@@ -22,6 +22,7 @@ from snnc.backends.event.tables import (
     RESET_VALUE,
     SUBTRACT,
     TRACE,
+    V_MIN,
     Lists,
     Program,
     State,
@@ -188,7 +189,7 @@ def _reset(node: Any, v: int, k: int, theta: IntArray, own: int) -> int:
         v -= k * theta[own + RESET_STEP * node.theta_pitch]
     elif node.reset == REPLACE and k != 0:
         v = theta[own + RESET_VALUE * node.theta_pitch]
-    return v
+    return max(v, theta[own + V_MIN * node.theta_pitch])
 
 
 @inlined

@@ -87,7 +87,7 @@ def _lower_firing(node: Population, row: Any, pools: Mapping[str, Pool], layout:
     row["leak_shift"], row["fraction"] = model.leak_shift, model.fraction_bits
     row["state"], row["current"] = pools["state"].reserve(node.size), -1
     levels = list(np.moveaxis(model.thresholds, -1, 0))
-    own = [model.reset_step, model.reset_value, model.leak_multiplier]
+    own = [model.reset_step, model.reset_value, model.v_min, model.leak_multiplier]
     if isinstance(model, FixedCurrentLIF):
         row["current"] = pools["state"].reserve(node.size)
         row["current_shift"] = model.current_shift

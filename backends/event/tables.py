@@ -18,7 +18,7 @@ SOURCE, FIRE, ACCUMULATE, MAXIMUM, INTEGRATE, TRACE, PRODUCT, LOOKUP, FOREIGN = 
 # How a membrane is reset.
 KEEP, SUBTRACT, REPLACE = range(3)
 # Rows behind the thresholds of a neuron with state.
-RESET_STEP, RESET_VALUE, LEAK, CURRENT_LEAK = range(4)
+RESET_STEP, RESET_VALUE, V_MIN, LEAK, CURRENT_LEAK = range(5)
 # How a projection delivers: a window on positions, the same with groups, all to all, listed
 # synapses, one to one.
 WINDOW, GROUPED, DENSE, SPARSE, ONE_TO_ONE = range(5)

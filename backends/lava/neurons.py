@@ -113,6 +113,7 @@ def integrate_and_fire(plan: Plan, node: Population, key: str) -> Call:
         "reset": quoted(model.reset),
         "reset_step": _parameter(plan, node, key, "reset_step", clipped(model.reset_step)),
         "reset_value": _parameter(plan, node, key, "reset_value", model.reset_value),
+        "v_min": _parameter(plan, node, key, "v_min", clipped(model.v_min)),
         "reset_before": repr(model.reset_before),
         "leak_multiplier": _parameter(plan, node, key, "leak_multiplier", model.leak_multiplier),
         "leak_shift": repr(model.leak_shift),

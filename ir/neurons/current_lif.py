@@ -37,7 +37,7 @@ class CurrentLIF(FloatFiring):
     """
 
     kind: ClassVar[str] = "current-lif"
-    per_neuron: ClassVar[tuple[str, ...]] = ("threshold", "reset_value", "decay", "current_decay")
+    per_neuron: ClassVar[tuple[str, ...]] = (*FloatFiring.per_neuron, "decay", "current_decay")
 
     decay: FloatArray = field(default_factory=lambda: np.array(1.0))
     current_decay: FloatArray
@@ -95,8 +95,7 @@ class FixedCurrentLIF(FixedFiring):
 
     kind: ClassVar[str] = "fixed-current-lif"
     per_neuron: ClassVar[tuple[str, ...]] = (
-        "reset_step",
-        "reset_value",
+        *FixedFiring.per_neuron,
         "leak_multiplier",
         "current_multiplier",
     )

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
-from snnc.ir.arrays import Array, FloatArray, IntArray, Shape, readonly
+from snnc.ir.arrays import INT64_MIN, Array, FloatArray, IntArray, Shape, readonly
 from snnc.ir.errors import GraphError
 from snnc.ir.neurons.base import IntegerSite, NeuronModel, State
 from snnc.ir.neurons.fixed import check_per_neuron, fine_units, spread, to_integers
@@ -71,6 +71,10 @@ class Firing(Stateful):
     def rest(self) -> Array:
         """Where a reset to zero leaves the membrane."""
 
+    @abstractmethod
+    def bottom(self) -> Array:
+        """What the membrane never falls below from one frame to the next."""
+
     def settle(self, state: State, k: Array, axis: int) -> State:
         v = state["v"]
         if self.reset_before:
@@ -79,7 +83,7 @@ class Firing(Stateful):
             v = v - k * spread(self.taken(), v, axis)
         elif self.reset == "zero":
             v = np.where(k != 0, spread(self.rest(), v, axis), v)
-        return {**state, "v": v}
+        return {**state, "v": np.maximum(v, spread(self.bottom(), v, axis))}
 
     def kept(self, v: Array, axis: int) -> Array:
         """The membrane at a frame's start."""
@@ -108,10 +112,11 @@ class FloatFiring(Firing):
             hi, ties to `half-even` or `half-up`, or `floor`.
         strict: `step` fires on `>` instead of `>=`.
         reset_value: where a reset to zero leaves the membrane.
+        v_min: the membrane is left no lower; not positive, -inf where nothing holds it.
     """
 
     forms: ClassVar[frozenset[str]] = frozenset({"float"})
-    per_neuron: ClassVar[tuple[str, ...]] = ("threshold", "reset_value")
+    per_neuron: ClassVar[tuple[str, ...]] = ("threshold", "reset_value", "v_min")
 
     threshold: FloatArray
     lo: int = 0
@@ -119,6 +124,7 @@ class FloatFiring(Firing):
     rounding: Rounding = "step"
     strict: bool = False
     reset_value: FloatArray = field(default_factory=lambda: np.array(0.0))
+    v_min: FloatArray = field(default_factory=lambda: np.array(-np.inf))
 
     def __post_init__(self) -> None:
         for name in self.per_neuron:
@@ -141,6 +147,9 @@ class FloatFiring(Firing):
     def rest(self) -> Array:
         return self.reset_value
 
+    def bottom(self) -> Array:
+        return self.v_min
+
     def reset_thresholds(self) -> FloatArray | None:
         return self.threshold
 
@@ -160,8 +169,10 @@ class FloatFiring(Firing):
 
     def validate(self, shape: Shape, axis: int) -> None:
         super().validate(shape, axis)
-        check_per_neuron("threshold", self.threshold, shape, axis)
-        check_per_neuron("reset_value", self.reset_value, shape, axis)
+        for name in ("threshold", "reset_value", "v_min"):
+            check_per_neuron(name, getattr(self, name), shape, axis)
+        if not (self.v_min <= 0).all():
+            raise GraphError("v_min is positive: the membrane starts at 0")
         if not (self.threshold > 0).all() or not np.isfinite(self.threshold).all():
             raise GraphError("threshold is not positive")
         if self.rounding not in ROUNDINGS:
@@ -184,16 +195,18 @@ class FixedFiring(Firing):
         thresholds: rising along the last axis, the levels; shape (L,), (C, L) or (*shape, L).
         reset_step: what one count takes; for all, each channel or each neuron.
         reset_value: where a reset to zero leaves the membrane.
+        v_min: the membrane is left no lower; the int64 minimum where nothing holds it.
         fraction_bits: of the membrane.
     """
 
     forms: ClassVar[frozenset[str]] = frozenset({"integer"})
-    per_neuron: ClassVar[tuple[str, ...]] = ("reset_step", "reset_value")
+    per_neuron: ClassVar[tuple[str, ...]] = ("reset_step", "reset_value", "v_min")
 
     lo: int = 0
     thresholds: IntArray
     reset_step: IntArray
     reset_value: IntArray = field(default_factory=lambda: np.array(0))
+    v_min: IntArray = field(default_factory=lambda: np.array(INT64_MIN))
     fraction_bits: int = 0
 
     def __post_init__(self) -> None:
@@ -217,6 +230,9 @@ class FixedFiring(Firing):
 
     def rest(self) -> Array:
         return self.reset_value
+
+    def bottom(self) -> Array:
+        return self.v_min
 
     def reset_thresholds(self) -> FloatArray | None:
         return self.reset_step / 2.0**self.fraction_bits
@@ -255,15 +271,19 @@ class FixedFiring(Firing):
             down, up: magnitudes of one frame's input.
         """
         low, high = self.resets_to(axis, down.ndim)
+        held = spread(self.v_min, down[None], axis).astype(object) - down
         if not self.forgets:
-            return low - deepest, high + highest
+            return np.maximum(low - deepest, held), high + highest
         # what a reset leaves meets one more input before it shrinks again
-        return np.minimum(-deepest, low - down), np.maximum(highest, high + up)
+        lowest = np.minimum(-deepest, low - down)
+        return np.maximum(lowest, held), np.maximum(highest, high + up)
 
     def validate(self, shape: Shape, axis: int) -> None:
         super().validate(shape, axis)
-        check_per_neuron("reset_step", self.reset_step, shape, axis)
-        check_per_neuron("reset_value", self.reset_value, shape, axis)
+        for name in ("reset_step", "reset_value", "v_min"):
+            check_per_neuron(name, getattr(self, name), shape, axis)
+        if (self.v_min > 0).any():
+            raise GraphError("v_min is positive: the membrane starts at 0")
         if self.thresholds.ndim < 1 or self.thresholds.shape[:-1] not in (
             (),
             (shape[axis],),
@@ -288,12 +308,15 @@ def fixed_firing(model: FloatFiring, site: IntegerSite, fraction: int) -> dict[s
     """The fields of `FixedFiring` that stand for those of a float model."""
     unit = fine_units(model.threshold, site) * 2.0**fraction
     rest = fine_units(model.reset_value, site) * 2.0**fraction
+    bottom = fine_units(model.v_min, site) * 2.0**fraction
+    held = np.where(np.isfinite(bottom), bottom, 0.0)
     at, strict = model.levels()
     return {
         "lo": model.lo,
         "thresholds": to_integers(unit[..., None] * at, strict),
         "reset_step": np.maximum(np.rint(unit), 1).astype(np.int64),
         "reset_value": np.rint(rest).astype(np.int64),
+        "v_min": np.where(np.isfinite(bottom), np.rint(held).astype(np.int64), INT64_MIN),
         "reset": model.reset,
         "reset_before": model.reset_before,
         "fraction_bits": fraction,

@@ -30,16 +30,16 @@ from snnc.ir.neurons.fixed import (
 class IntegrateFire(FloatFiring):
     """v = decay * v + i;  k = fire(v);  v = v - threshold * k  (or to reset_value where k != 0)
 
-    fire(v) is v >= threshold (binary), or round(v / threshold) between lo and hi (I-LIF). With
-    reset_before the second frame's v = decay * v - threshold * k + i. A gain on the input is in
-    its weights.
+    fire(v) is v >= threshold (binary), or round(v / threshold) between lo and hi (I-LIF). What is
+    left is v_min at least. With reset_before the second frame's v = decay * v - threshold * k + i.
+    A gain on the input is in its weights.
 
     Attributes:
         decay: share of the membrane that a frame leaves; for all, each channel or each neuron.
     """
 
     kind: ClassVar[str] = "integrate-fire"
-    per_neuron: ClassVar[tuple[str, ...]] = ("threshold", "reset_value", "decay")
+    per_neuron: ClassVar[tuple[str, ...]] = (*FloatFiring.per_neuron, "decay")
 
     decay: FloatArray = field(default_factory=lambda: np.array(1.0))
 
@@ -83,8 +83,8 @@ class IntegrateFire(FloatFiring):
 class FixedIntegrateFire(FixedFiring):
     """v = leak(v) + (i << fraction_bits);  k = lo + #{j : v >= thresholds[..., j]};  v = reset(v)
 
-    reset(v) is v - reset_step * k, or reset_value where k != 0, or v; leak(v) is
-    sign(v) * ((|v| * leak_multiplier) >> leak_shift). With reset_before the membrane leaks
+    reset(v) is v - reset_step * k, or reset_value where k != 0, or v, and v_min at least; leak(v)
+    is sign(v) * ((|v| * leak_multiplier) >> leak_shift). With reset_before the membrane leaks
     first: v = leak(v) - reset_step * k.
 
     Attributes:
@@ -94,7 +94,7 @@ class FixedIntegrateFire(FixedFiring):
     """
 
     kind: ClassVar[str] = "fixed-integrate-fire"
-    per_neuron: ClassVar[tuple[str, ...]] = ("reset_step", "reset_value", "leak_multiplier")
+    per_neuron: ClassVar[tuple[str, ...]] = (*FixedFiring.per_neuron, "leak_multiplier")
 
     leak_multiplier: IntArray = field(default_factory=lambda: np.array(1))
     leak_shift: int = 0

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snnc.ir.arrays import Array
+from snnc.ir.arrays import INT64_MIN, Array
 from snnc.ir.errors import GraphError
 from snnc.ir.limits import SIM, Limits
 from snnc.ir.neurons import (
@@ -146,6 +146,7 @@ def fixed_by_loop(model: FixedIntegrateFire | FixedCurrentLIF, x: Array) -> Arra
             v -= k * unit
         elif model.reset == "zero" and k:
             v = int(model.reset_value)
+        v = max(v, int(model.v_min))
     return np.array(out)
 
 
@@ -161,6 +162,7 @@ def test_fixed_models_are_their_equations(data: st.DataObject) -> None:
         "reset_step": np.array(draw(st.integers(1, 60))),
         "reset_value": np.array(draw(st.integers(-9, 9))),
         "reset": draw(st.sampled_from(["subtract", "zero", "none"])),
+        "v_min": np.array(draw(st.sampled_from([INT64_MIN, -20, 0]))),
         "reset_before": draw(st.booleans()),
         "fraction_bits": draw(st.sampled_from([0, 6])),
         "leak_multiplier": np.array(draw(st.integers(0, 2**shift))),

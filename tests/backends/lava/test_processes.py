@@ -121,7 +121,7 @@ def product_of_bursts():
 def spikes_of(currents, theta=10, process=IntegrateAndFire, **model):
     x = source(currents, 1, 2, GRADED)
     model = {"reset": "subtract", "reset_before": False, "leak_multiplier": 1, "leak_shift": 0,
-             "fraction_bits": 0, **model}
+             "fraction_bits": 0, "v_min": -(2**31), **model}
     neuron = process(
         thresholds=np.array([[theta]]), lo=0, reset_step=10, reset_value=0, frames_per_sample=3,
         shape=(1,), start=1, window=1, period=2, code=GRADED, name="neuron", **model,

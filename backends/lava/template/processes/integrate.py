@@ -14,15 +14,16 @@ from processes.population import Population, PyPopulation
 class IntegrateAndFire(Population):
     """u = leak(u) + (v << fraction_bits);  count = lo + number of thresholds that u has reached
 
-    Then u = u - reset_step * count, or reset_value where the count is not 0. v is the frame's
-    input; leak is Loihi's, once a frame: sign(u) * ((|u| * leak_multiplier) >> leak_shift). The
-    state u starts at 0 in each sample.
+    Then u = u - reset_step * count, or reset_value where the count is not 0; v_min at least. v is
+    the frame's input; leak is Loihi's, once a frame: sign(u) * ((|u| * leak_multiplier) >>
+    leak_shift). The state u starts at 0 in each sample.
 
     Args:
         thresholds: shape (n_levels, *s) with s broadcastable to the population's shape.
         lo: the smallest count.
         reset: `subtract`, `zero` (to reset_value) or `none`.
-        reset_step, reset_value, leak_multiplier: numbers or arrays broadcastable to the shape.
+        reset_step, reset_value, v_min, leak_multiplier: numbers or arrays that
+            broadcast to the shape.
         reset_before: u leaks before its reset instead of before the next input.
         frames_per_sample: after so many frames the state starts again.
     """
@@ -35,6 +36,7 @@ class IntegrateAndFire(Population):
         reset,
         reset_step,
         reset_value,
+        v_min,
         reset_before,
         leak_multiplier,
         leak_shift,
@@ -57,6 +59,7 @@ class IntegrateAndFire(Population):
         for name, values in (
             ("reset_step", array(reset_step)),
             ("reset_value", array(reset_value)),
+            ("v_min", array(v_min)),
             ("leak_multiplier", array(leak_multiplier)),
         ):
             setattr(self, name, Var(shape=values.shape, init=values))
@@ -81,6 +84,7 @@ class _Firing(PyPopulation):
     thresholds: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)
     reset_step: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)
     reset_value: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)
+    v_min: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)
     leak_multiplier: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)
 
     def __init__(self, proc_params):
@@ -102,7 +106,7 @@ class _Firing(PyPopulation):
             after = after - count * self.reset_step
         elif self.reset == "zero":
             after = np.where(count != 0, self.reset_value, after)
-        self.u[:] = after
+        self.u[:] = np.maximum(after, self.v_min)
         return count
 
     def leak(self, u):
