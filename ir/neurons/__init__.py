@@ -11,7 +11,7 @@ from snnc.ir.neurons.base import (
 )
 from snnc.ir.neurons.current_lif import CurrentLIF, FixedCurrentLIF
 from snnc.ir.neurons.fire import FloatFire, IntegerFire
-from snnc.ir.neurons.firing import Firing, FixedFiring, Reset, Rounding, Stateful
+from snnc.ir.neurons.firing import Firing, FixedFiring, FloatFiring, Reset, Rounding, Stateful
 from snnc.ir.neurons.integrate_fire import FixedIntegrateFire, IntegrateFire
 from snnc.ir.neurons.passing import Accumulator, Max
 from snnc.ir.neurons.rescaled import RescaledSum
@@ -33,6 +33,7 @@ __all__ = [
     "FixedIntegrateFire",
     "FixedTrace",
     "FloatFire",
+    "FloatFiring",
     "IntegerFire",
     "IntegerSite",
     "IntegrateFire",

@@ -11,7 +11,13 @@ import numpy as np
 from snnc.ir.arrays import INT64_MIN, Array, FloatArray, IntArray, Shape, readonly
 from snnc.ir.errors import GraphError
 from snnc.ir.neurons.base import IntegerSite, NeuronModel, State
-from snnc.ir.neurons.fixed import check_per_neuron, fine_units, spread, to_integers
+from snnc.ir.neurons.fixed import (
+    check_per_neuron,
+    fine_units,
+    one_for_all,
+    spread,
+    to_integers,
+)
 
 Reset: TypeAlias = Literal["subtract", "zero", "none"]
 Rounding: TypeAlias = Literal["step", "half-even", "half-up", "floor"]
@@ -309,14 +315,15 @@ def fixed_firing(model: FloatFiring, site: IntegerSite, fraction: int) -> dict[s
     unit = fine_units(model.threshold, site) * 2.0**fraction
     rest = fine_units(model.reset_value, site) * 2.0**fraction
     bottom = fine_units(model.v_min, site) * 2.0**fraction
-    held = np.where(np.isfinite(bottom), bottom, 0.0)
+    held = np.rint(np.where(np.isfinite(bottom), bottom, 0.0)).astype(np.int64)
+    lowest = np.where(np.isfinite(bottom), held, INT64_MIN)
     at, strict = model.levels()
     return {
         "lo": model.lo,
         "thresholds": to_integers(unit[..., None] * at, strict),
         "reset_step": np.maximum(np.rint(unit), 1).astype(np.int64),
-        "reset_value": np.rint(rest).astype(np.int64),
-        "v_min": np.where(np.isfinite(bottom), np.rint(held).astype(np.int64), INT64_MIN),
+        "reset_value": one_for_all(np.rint(rest).astype(np.int64)),
+        "v_min": one_for_all(lowest),
         "reset": model.reset,
         "reset_before": model.reset_before,
         "fraction_bits": fraction,

@@ -118,6 +118,12 @@ def check_decay(name: str, decay: FloatArray, shape: Shape, axis: int) -> None:
         raise GraphError(f"{name} is the share that a frame leaves, 0 … 1, got {decay}")
 
 
+def one_for_all(values: IntArray) -> IntArray:
+    """One value where all are equal."""
+    first = values.reshape(-1)[0]
+    return np.asarray(first) if (values == first).all() else values
+
+
 def spread(values: Array, v: Array, axis: int) -> Array:
     """Values for all, each channel or each neuron, against arrays (N, *shape)."""
     return along(values, v.ndim - 1, axis)

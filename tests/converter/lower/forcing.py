@@ -8,10 +8,10 @@ import numpy as np
 import onnx
 
 from snnc.converter.lower import Lowered
-from snnc.converter.sources.onnxrun import OnnxRunner
+from snnc.converter.sources.onnxrun import FrameRunner
 from snnc.ir.arrays import Array, along
 from snnc.ir.graph import Graph
-from snnc.ir.neurons import FloatFire, Max
+from snnc.ir.neurons import FloatFire, FloatFiring, Max
 from snnc.ir.nodes import HostOp, Input, Node, Output, Population, Product
 from snnc.runtime.verify.inner import InnerValues
 
@@ -46,8 +46,8 @@ def force(lowered: Lowered, inputs: dict[str, Array]) -> dict[str, Comparison]:
     wanted = [n.source_tensor for n in graph.nodes.values() if n.source_tensor]
     produced = {out for node in model.graph.node for out in node.output}
     inner = InnerValues(model)
-    runner = OnnxRunner(model, inner.tensors_for(wanted) & produced)
-    tensors = inner.complete(runner.run(inputs) | inputs, wanted)
+    runner = FrameRunner(model, inner.tensors_for(wanted) & produced)
+    tensors = inner.complete(runner.run([inputs])[0] | inputs, wanted)
     reals: dict[str, Array] = {}
     compared = {}
     for name, node in graph.nodes.items():
@@ -68,7 +68,7 @@ def force(lowered: Lowered, inputs: dict[str, Array]) -> dict[str, Comparison]:
 
 
 def _fires(node: Population) -> bool:
-    return isinstance(node.model, FloatFire)
+    return isinstance(node.model, FloatFire | FloatFiring)
 
 
 def evaluate(graph: Graph, node: Node, reals: dict[str, Array]) -> Array | None:
@@ -91,9 +91,9 @@ def evaluate(graph: Graph, node: Node, reals: dict[str, Array]) -> Array | None:
     total = np.array(node.bias_map(), dtype=np.float64)[None]
     for p in incoming:
         total = total + p.apply(reals[p.source][None]).reshape(total.shape)
-    if not isinstance(node.model, FloatFire):
+    if not isinstance(node.model, FloatFire | FloatFiring):
         return total.reshape(-1)
-    k, _ = node.model.latch(total, {}, node.channel_axis)
+    k, _ = node.model.latch(total, node.model.initial_state(total.shape), node.channel_axis)
     assert k.min() >= node.model.lo
     assert k.max() <= node.model.hi
     return np.asarray((k * along(node.step, len(node.shape), node.channel_axis)).reshape(-1))

@@ -13,6 +13,7 @@ from snnc.converter.lower import Lowered, lower
 from snnc.converter.sources import InputGrid, SourceModel, SourceOptions, load_source
 from snnc.converter.sources.model import InputDeclaration
 from snnc.converter.sources.normalise import normalise
+from snnc.converter.sources.spiking.operators import register_schemas
 from snnc.ir.arrays import Array, Shape
 from snnc.ir.neurons import FloatFire
 from snnc.ir.nodes import Population
@@ -34,10 +35,11 @@ def from_text(
     """A source from the nodes of an ONNX graph in ONNX's text form: x in, y out."""
     dims = ",".join(map(str, (1, *shape)))
     text = (
-        f'<ir_version: 9, opset_import: ["" : {opset}, "com.microsoft" : 1]> '
+        f'<ir_version: 9, opset_import: ["" : {opset}, "com.microsoft" : 1, "snnc" : 1]> '
         f"net ({dtype}[{dims}] x) => (float[] y) "
         f"{{ {body} }}"
     )
+    register_schemas()
     model = onnx.parser.parse_model(text)
     model.graph.output[0].type.tensor_type.ClearField("shape")
     for name, array in (constants or {}).items():
