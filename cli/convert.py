@@ -60,13 +60,14 @@ from snnc.cli.terminal import Terminal
 def command(source: Path, as_json: bool, **options: Any) -> None:
     """Convert SOURCE, a trained integer-activation model, to spikes.
 
-    SOURCE is a .pt (from snnc.save_model), .pt2, TorchScript or .onnx file, or a checkpoint
-    of weights with --factory.
+    SOURCE is a .pt (from snnc.save_model), .pt2, TorchScript, .onnx or .nir file, or a
+    checkpoint of weights with --factory.
 
     \b
     Examples:
       snnc convert model.pt --target loihi
       snnc convert weights.pth --factory nets:build --input-shape 1,3,32,32 --input-range 0,1
+      snnc convert spiking.nir --dt 1e-4 --reset zero
     """
     from snnc.runtime.convert import DEFAULT_OUTPUT, convert
 

@@ -75,6 +75,17 @@ source_options = _stack(
     click.option(
         "--trust-pickle", is_flag=True, help="Load a pickled module: runs the code in it."
     ),
+    click.option(
+        "--dt",
+        metavar="S",
+        type=click.FloatRange(0, min_open=True),
+        help="NIR: seconds of one frame.",
+    ),
+    click.option(
+        "--reset",
+        type=click.Choice(["zero", "subtract"]),
+        help="NIR: what a spike leaves of the membrane.",
+    ),
 )
 """The options of every command that takes SOURCE."""
 

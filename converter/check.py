@@ -7,6 +7,7 @@ from typing import Any
 
 from snnc.converter.lower import FirstLayer, survey
 from snnc.converter.lower.registry import Fate
+from snnc.converter.sources.graphs import GraphSource, Primitive
 from snnc.converter.sources.model import SourceModel
 
 
@@ -68,7 +69,9 @@ class OperatorReport:
         }
 
 
-def check_source(source: SourceModel, *, first_layer: FirstLayer | None = None) -> OperatorReport:
+def check_source(
+    source: SourceModel | GraphSource, *, first_layer: FirstLayer | None = None
+) -> OperatorReport:
     """Try to lower every operator of a source.
 
     What follows an unsupported operator is classified by its type alone.
@@ -76,6 +79,8 @@ def check_source(source: SourceModel, *, first_layer: FirstLayer | None = None) 
     Raises:
         NeedsInputGrid: the first layer shall be on chip and the input is analog.
     """
+    if isinstance(source, GraphSource):
+        return OperatorReport(operators=tuple(_read_already(p) for p in source.primitives))
     found = survey(source, first_layer=first_layer)
     operators = []
     for node in found.view.nodes:
@@ -91,3 +96,10 @@ def check_source(source: SourceModel, *, first_layer: FirstLayer | None = None) 
             )
         )
     return OperatorReport(operators=tuple(operators))
+
+
+def _read_already(primitive: Primitive) -> OperatorStatus:
+    """A graph that could be read has no primitive that could not."""
+    return OperatorStatus(
+        operator=primitive.type, where=primitive.where, status=primitive.fate, reason=primitive.why
+    )

@@ -8,8 +8,10 @@ from typing import Any, Literal, TypeAlias
 
 from snnc.converter.integer import integer_form
 from snnc.converter.lower import FirstLayer, lower
+from snnc.converter.sources.graphs import GraphSource
 from snnc.converter.sources.model import SourceModel
 from snnc.ir.codes import RunSettings
+from snnc.ir.errors import WrongUsage
 from snnc.ir.fit import check_fit
 from snnc.ir.graph import Graph
 from snnc.ir.limits import SIM, Limits
@@ -40,7 +42,7 @@ class Converted:
 
 
 def convert_source(
-    source: SourceModel,
+    source: SourceModel | GraphSource,
     *,
     weight_bits: int = 8,
     first_layer: FirstLayer | None = None,
@@ -51,7 +53,7 @@ def convert_source(
     """Lower a source to the float form and make the integer form of it.
 
     Args:
-        source: the trained model.
+        source: the trained model; a graph is taken as it is.
         weight_bits: two's complement width of integer weights, 2 to 16.
         first_layer: `host` or `chip`; None: on chip where the input has a grid.
         product_order: of products of three operands (attention).
@@ -67,15 +69,15 @@ def convert_source(
         WidthExceeded: the graph cannot be brought within `limits`.
         UnsupportedByTarget: it needs graded spikes or delays that the target does not have.
     """
-    lowered = lower(source, first_layer=first_layer)
-    graph = lowered.graph if product_order == "source" else AssociateProducts()(lowered.graph)
+    source_graph, onnx, notes = _float_form(source, first_layer)
+    graph = source_graph if product_order == "source" else AssociateProducts()(source_graph)
     form = integer_form(graph, weight_bits=weight_bits, limits=limits, settings=settings)
     check_fit(form.graph, settings or RunSettings(), limits)
     return Converted(
         float_graph=graph,
         integer_graph=form.graph,
-        onnx=lowered.onnx,
-        notes=(*lowered.notes, *_orders(lowered.graph, graph), *_several_inputs(source)),
+        onnx=onnx,
+        notes=(*notes, *_orders(source_graph, graph), *_several_inputs(graph)),
         rounding=form.rounding.to_json(),
     )
 
@@ -99,11 +101,27 @@ def _orders(source: Graph, taken: Graph) -> tuple[str, ...]:
     )
 
 
-def _several_inputs(source: SourceModel) -> tuple[str, ...]:
-    if len(source.inputs) == 1:
+def _float_form(
+    source: SourceModel | GraphSource, first_layer: FirstLayer | None
+) -> tuple[Graph, Mapping[str, bytes], tuple[str, ...]]:
+    """The float form, the ONNX parts beside it, and notes."""
+    if isinstance(source, SourceModel):
+        lowered = lower(source, first_layer=first_layer)
+        return lowered.graph, lowered.onnx, lowered.notes
+    if first_layer == "host":
+        raise WrongUsage(
+            "a NIR graph has no part that the host could run",
+            where=source.name,
+            hint="leave --first-layer out",
+        )
+    return source.graph, {}, source.notes
+
+
+def _several_inputs(graph: Graph) -> tuple[str, ...]:
+    if len(graph.inputs) == 1:
         return ()
-    names = ", ".join(declared.name for declared in source.inputs)
+    names = ", ".join(node.name for node in graph.inputs)
     return (
-        f"the model has {len(source.inputs)} inputs ({names}); DATA carries one array, so that "
+        f"the model has {len(graph.inputs)} inputs ({names}); DATA carries one array, so that "
         "`snnc run`, `trace`, `verify` and `report` refuse it; engines take it from Python",
     )

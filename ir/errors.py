@@ -159,6 +159,12 @@ class NotMonotone(SnncError, ValueError):
     code = "SNNC311"
 
 
+class NeedsAssumption(SnncError, ValueError):
+    """A source's format leaves open what its numbers mean, and no option says it."""
+
+    code = "SNNC314"
+
+
 class WidthExceeded(SnncError, OverflowError):
     """A membrane, a tick's current or a payload can pass the width that carries it."""
 

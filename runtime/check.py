@@ -25,6 +25,8 @@ def check(
     input_bits: int | None = None,
     calibrate: DataSet | Array | str | os.PathLike[str] | None = None,
     trust_pickle: bool = False,
+    dt: float | None = None,
+    reset: str | None = None,
 ) -> OperatorReport:
     """Say for each operator of a source what becomes of it.
 
@@ -38,6 +40,8 @@ def check(
         input_bits: of that grid.
         calibrate: data to take the input's range from.
         trust_pickle: run the code in a pickled module.
+        dt: seconds of one frame, for NIR.
+        reset: what a spike leaves of a membrane, `zero` or `subtract`, for NIR.
 
     Raises:
         SnncError: by its subclass: a source that cannot be loaded.
@@ -50,5 +54,7 @@ def check(
         input_bits=input_bits,
         calibrate=None if calibrate is None else load_data(calibrate).x,
         trust_pickle=trust_pickle,
+        dt=dt,
+        reset=reset,
     )
     return check_source(load_source(source, options, example_inputs))

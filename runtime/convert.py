@@ -129,6 +129,8 @@ def convert(
     input_bits: int | None = None,
     calibrate: DataSet | Array | str | os.PathLike[str] | None = None,
     trust_pickle: bool = False,
+    dt: float | None = None,
+    reset: str | None = None,
     force: bool = False,
     progress: Progress | None = None,
 ) -> Conversion:
@@ -153,6 +155,8 @@ def convert(
         input_bits: of that grid.
         calibrate: data to take the input's range from.
         trust_pickle: run the code in a pickled module.
+        dt: seconds of one frame, for NIR.
+        reset: what a spike leaves of a membrane, `zero` or `subtract`, for NIR.
         force: overwrite what is there.
         progress: is told after each stage.
 
@@ -183,6 +187,8 @@ def convert(
         input_bits=input_bits,
         calibrate=None if calibrate is None else load_data(calibrate).x,
         trust_pickle=trust_pickle,
+        dt=dt,
+        reset=reset,
     )
     tell("convert", 0, _STAGES)
     loaded = _loaded(source, options, example_inputs)

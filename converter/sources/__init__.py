@@ -1,5 +1,6 @@
 """Sources: every file or module that holds a trained model becomes a `SourceModel`."""
 
+from snnc.converter.sources.graphs import GraphSource
 from snnc.converter.sources.grids import InputGrid
 from snnc.converter.sources.load import load_source
 from snnc.converter.sources.model import (
@@ -11,6 +12,7 @@ from snnc.converter.sources.model import (
 
 __all__ = [
     "EagerModel",
+    "GraphSource",
     "InputDeclaration",
     "InputGrid",
     "SourceModel",

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from snnc.converter.nir.hdf5 import MAGIC
 from snnc.converter.sources.archive import open_archive
 from snnc.converter.sources.declare import declare_inputs
+from snnc.converter.sources.graphs import GraphSource
 from snnc.converter.sources.grids import InputGrid
 from snnc.converter.sources.model import EagerModel, SourceModel, SourceOptions
 from snnc.ir.arrays import Shape
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 8 * 2**30
 _ZIP = b"PK\x03\x04"
-_HDF5 = b"\x89HDF\r\n\x1a\n"
 _PICKLE = b"\x80"
 _SAFETENSORS_HEADER = 8
 
@@ -47,7 +48,7 @@ def load_source(
     source: str | os.PathLike[str] | torch.nn.Module,
     options: SourceOptions | None = None,
     example_inputs: Any = None,
-) -> SourceModel:
+) -> SourceModel | GraphSource:
     """Load a SOURCE: a file of any known kind, or a module at hand.
 
     Args:
@@ -56,7 +57,7 @@ def load_source(
         example_inputs: for a module: what forward() takes, batch axis first.
 
     Returns:
-        The normalised model with its inputs declared.
+        The normalised model with its inputs declared; for NIR the graph itself.
 
     Raises:
         BadInputFile: the file cannot be read.
@@ -69,16 +70,37 @@ def load_source(
         ExportFailed: PyTorch cannot export it.
         MissingExtra: it needs PyTorch, which is not installed.
         WrongUsage: a factory is given and the file holds the model itself.
+        NeedsAssumption: a NIR file's time step or reset is not stated.
     """
     options = options or SourceOptions()
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         data = _read(path)
+        if data.startswith(MAGIC):
+            return _load_graph(data, path, options)
         loaded = _load_bytes(data, path, options)
         digest = hashlib.sha256(data).hexdigest()
         return _finish(loaded, options, path.stem, {"file": path.name, "sha256": digest})
     loaded = _load_module(source, example_inputs, options)
     return _finish(loaded, options, loaded.name or "model", {"file": None, "sha256": None})
+
+
+def graph_file_hash(source: str | os.PathLike[str]) -> str | None:
+    """sha256 of a file that holds a graph already (NIR); None for any other."""
+    path = Path(source)
+    try:
+        with path.open("rb") as file:
+            is_graph = file.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return None
+    return hashlib.sha256(_read(path)).hexdigest() if is_graph else None
+
+
+def _load_graph(data: bytes, path: Path, options: SourceOptions) -> GraphSource:
+    from snnc.converter.nir import read_nir
+
+    facts = {"file": path.name, "sha256": hashlib.sha256(data).hexdigest()}
+    return read_nir(data, path, options, facts)
 
 
 def _read(path: Path) -> bytes:
@@ -130,11 +152,6 @@ def _load_bytes(data: bytes, path: Path, options: SourceOptions) -> _Loaded:
     where = str(path)
     if data.startswith(_ZIP):
         return _load_zip(data, path, options)
-    if data.startswith(_HDF5):
-        raise CannotLoad(
-            "this is an HDF5 file (NIR or lava-dl .net), not a trained PyTorch or ONNX model",
-            where=where,
-        )
     if _is_safetensors(data):
         _require_torch(where)
         from safetensors.torch import load
@@ -151,7 +168,7 @@ def _load_bytes(data: bytes, path: Path, options: SourceOptions) -> _Loaded:
             "this is no model of a known kind, or it is truncated",
             where=where,
             hint="known: torch.export (.pt2), snnc.save_model files, TorchScript, checkpoints "
-            "of weights with --factory, ONNX",
+            "of weights with --factory, ONNX, NIR",
         )
     return _Loaded(load_onnx(model, path, options.input_shape), "onnx")
 

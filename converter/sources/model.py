@@ -31,6 +31,8 @@ class SourceOptions:
         input_bits: bits of the grid laid over `input_range`.
         calibrate: example inputs, shape (N, …), whose smallest and largest value give the range.
         trust_pickle: run the code in a pickled module.
+        dt: seconds of one frame, for NIR.
+        reset: what a spike leaves of a membrane, `zero` or `subtract`, for NIR.
     """
 
     factory: str | None = None
@@ -40,6 +42,8 @@ class SourceOptions:
     input_bits: int | None = None
     calibrate: Array | None = None
     trust_pickle: bool = False
+    dt: float | None = None
+    reset: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

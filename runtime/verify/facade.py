@@ -12,6 +12,7 @@ import numpy as np
 
 from snnc.backends.base import EngineResult
 from snnc.converter.sources import SourceModel, SourceOptions, load_source
+from snnc.converter.sources.load import graph_file_hash
 from snnc.ir.arrays import Array, FloatArray, Shape
 from snnc.ir.codes import RunSettings
 from snnc.runtime.data import DataSet, load_data
@@ -54,6 +55,8 @@ def verify(
     input_bits: int | None = None,
     calibrate: DataSet | Array | str | os.PathLike[str] | None = None,
     trust_pickle: bool = False,
+    dt: float | None = None,
+    reset: str | None = None,
     progress: Progress | None = None,
 ) -> Verification:
     """Check the promises for a converted model; both forms are read from its file.
@@ -75,6 +78,8 @@ def verify(
         input_bits: of that grid.
         calibrate: data to take the input's range from.
         trust_pickle: run the code in a pickled module.
+        dt: seconds of one frame, for NIR.
+        reset: what a spike leaves of a membrane, `zero` or `subtract`, for NIR.
         progress: is told after each batch.
 
     Raises:
@@ -93,13 +98,18 @@ def verify(
         input_bits=input_bits,
         calibrate=None if calibrate is None else load_data(calibrate).x,
         trust_pickle=trust_pickle,
+        dt=dt,
+        reset=reset,
     )
-    loaded = _loaded(source, options, feeder)
+    graph_hash = graph_file_hash(source) if isinstance(source, str | os.PathLike) else None
+    loaded = _loaded(None if graph_hash else source, options, feeder)
     settings = model.run_settings(code, schedule)
     asked = (engine,) if isinstance(engine, str) else tuple(engine)
     work = _Work.prepare(
         model, feeder, loaded, settings, feeder.n_frames(samples.samples, samples.name), asked
     )
+    if graph_hash:
+        work.notes += _graph_notes(model, graph_hash)
     tell = progress or silent
     for first, x in enumerate(samples.batches(work.batch)):
         done = first * work.batch
@@ -111,12 +121,13 @@ def verify(
 def _loaded(source: Any, options: SourceOptions, feeder: Feeder) -> SourceModel | None:
     if source is None or isinstance(source, SourceModel):
         return source
-    if isinstance(source, str | os.PathLike):
-        return load_source(source, options)
-    if options.input_shape is not None:
-        return load_source(source, options)
-    examples = tuple(np.zeros((1, *n.shape), dtype=n.dtype) for n in feeder.inputs)
-    return load_source(source, options, examples[0] if len(examples) == 1 else examples)
+    if isinstance(source, str | os.PathLike) or options.input_shape is not None:
+        loaded = load_source(source, options)
+    else:
+        examples = tuple(np.zeros((1, *n.shape), dtype=n.dtype) for n in feeder.inputs)
+        loaded = load_source(source, options, examples[0] if len(examples) == 1 else examples)
+    assert isinstance(loaded, SourceModel)  # a graph file does not come here
+    return loaded
 
 
 @dataclass
@@ -274,6 +285,14 @@ class _Work:
             changed_share=changed.fraction if changed and changed.n_values else None,
             checked=seen and name in self.lowering.forced,
         )
+
+
+def _graph_notes(model: Model, digest: str) -> list[str]:
+    """What is said of a source that is a graph itself, by the hash of its file."""
+    notes = ["a NIR file holds the graph itself: there is no source to run beside it"]
+    if (model.manifest.get("provenance") or {}).get("sha256") != digest:
+        notes.append("the source file is not the one that the model was converted from")
+    return notes
 
 
 def _provenance_note(model: Model, source: SourceModel) -> list[str]:
