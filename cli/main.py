@@ -21,6 +21,7 @@ COMMANDS = (
     "report",
     "check",
     "inspect",
+    "export",
     "targets",
     "hardware",
     "doctor",

@@ -72,7 +72,7 @@ def neurons(
 
 
 def _bank(population: Population, model: IntegerFire, shape: Shape) -> Neurons:
-    """k = #{j : i >= theta_j}: one Threshold for each level, their spikes are added up."""
+    """K = #{j : i >= theta_j}: one Threshold for each level, their spikes are added up."""
     if model.lo:
         raise _no(population, f"its counts begin at {model.lo}, NIR's at 0")
     nodes = []
@@ -103,7 +103,9 @@ def _firing(
         threshold = np.nextafter(threshold, -np.inf)
     fields: Fields = {"v_threshold": threshold, "v_reset": units(model.reset_value)}
     decay = kept(model.decay)
-    note = f"{population.name}: NIR has no rounding of leaks, other simulators leak in floats"
+    note: str | None = (
+        f"{population.name}: NIR has no rounding of leaks, other simulators leak in floats"
+    )
     if isinstance(model, CurrentLIF):
         share = kept(model.current_decay)
         if (decay == 1).any() or (share == 1).any():

@@ -13,7 +13,7 @@ from snnc.converter.sources.model import SourceOptions
 from snnc.ir.errors import DataError, NeedsAssumption
 from snnc.ir.nodes import Reduction
 
-DT_KEY, RESET_KEY = "snnc_dt", "snnc_reset"
+DT_KEY, RESET_KEY, LO_KEY, HI_KEY = "snnc_dt", "snnc_reset", "snnc_lo", "snnc_hi"
 """Metadata of a graph that snnc wrote: files of others have none."""
 
 RESETS = ("subtract", "zero")
@@ -26,23 +26,25 @@ class Assumed:
 
     Attributes:
         neurons: time step and reset.
-        grid: of the input; None: spikes, 0 or 1.
+        grid: of the input.
+        whole: the input takes whole numbers as they are.
         frames: of a sample, where stated.
         reduction: of outputs over frames.
         notes: one sentence for each.
     """
 
     neurons: Assumptions
-    grid: InputGrid | None
+    grid: InputGrid
+    whole: bool
     frames: int | None
     reduction: Reduction
     notes: tuple[str, ...]
 
     def grid_fields(self) -> dict[str, Any]:
         """Fields of an `Input`."""
-        if self.grid is None:
-            return {"dtype": "uint8", "lo": 0, "hi": 1}
         lo, hi = self.grid.count_range
+        if self.whole:
+            return {"dtype": "uint8" if lo >= 0 and hi < 256 else "int32", "lo": lo, "hi": hi}
         return {"dtype": "float32", "lo": lo, "hi": hi, "step": self.grid.step}
 
     def to_json(self) -> dict[str, Any]:
@@ -84,13 +86,23 @@ def assume(nir: NirGraph, options: SourceOptions, where: str) -> Assumed:
         )
     dt, reset = dt if asks_dt else None, reset if asks_reset else None
     grid = grid_from_options(options)
+    whole = grid is None
+    if grid is None:
+        grid = _counts(nir)
     return Assumed(
         neurons=Assumptions(dt=dt, reset=reset),
         grid=grid,
+        whole=whole,
         frames=getattr(options, "frames", None),
         reduction=getattr(options, "reduce", None) or "none",
-        notes=_notes(dt, reset, grid),
+        notes=_notes(dt, reset, grid if whole else None),
     )
+
+
+def _counts(nir: NirGraph) -> InputGrid:
+    """Spikes; in a file that snnc wrote the counts of its input."""
+    lo, hi = (nir.metadata.get(key) for key in (LO_KEY, HI_KEY))
+    return _SPIKES if lo is None or hi is None else InputGrid(int(lo), int(hi))
 
 
 def _stated(name: str, asked: Any, written: Any, where: str) -> Any:
@@ -113,8 +125,9 @@ def _notes(dt: float | None, reset: str | None, grid: InputGrid | None) -> tuple
         notes.append("a spike resets the membrane to v_reset")
     elif reset == "subtract":
         notes.append("a spike subtracts its threshold from the membrane")
-    if grid is None:
+    if grid is not None:
+        what = "spikes, 0 or 1" if grid == _SPIKES else f"counts, {grid.lo} to {grid.hi}"
         notes.append(
-            "the input takes spikes, 0 or 1 (--input-range and --input-bits declare another grid)"
+            f"the input takes {what} (--input-range and --input-bits declare another grid)"
         )
     return tuple(notes)

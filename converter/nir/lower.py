@@ -95,7 +95,7 @@ class _Reader:
         self.nir, self.assumed = nir, assumed
         self.builder = GraphBuilder()
         self.notes: list[str] = []
-        held = {n.name for n in nir.of_type("Delay") if min(self._frames(n), default=0) > 0}
+        held = {n.name for n in nir.of_type("Delay") if np.min(self._frames(n)) > 0}
         self._closing = frozenset(closing_edges(nir, frozenset(held)))
         self._given: dict[str, Signal] = {}
         self._open: set[str] = set()
@@ -206,7 +206,8 @@ class _Reader:
     def _through(self, signal: Signal, linear: Linear, name: str) -> Signal:
         behind = signal.through(linear, name)
         if behind is None:  # two maps with nothing between: the first one's sums need neurons
-            behind = self._accumulated(signal, self._label(signal, name)).through(linear, name)
+            summed = self._accumulated(_unflattened(signal), self._label(signal, name))
+            behind = summed.reshaped(signal.shape).through(linear, name)
         assert behind is not None
         return behind
 
@@ -277,6 +278,12 @@ class _Reader:
         for term in signal.terms:
             map_: LinearMap = term.map or Identity(shape=signal.shape, weight=np.array(1.0))
             self.builder.connect(term.source, name, map_, name=term.name, frames=term.frames)
+
+
+def _unflattened(signal: Signal) -> Signal:
+    """In the shape that the first term's map gives."""
+    map_ = signal.terms[0].map
+    return signal if map_ is None else signal.reshaped(map_.out_shape)
 
 
 def _bias(offset: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from snnc.converter.integer import integer_form
+from snnc.converter.integer import IntegerForm, integer_form
 from snnc.ir.errors import SnncError
 from snnc.ir.graph import Graph, structurally_equal
 from snnc.runtime.model import Model
@@ -47,18 +47,27 @@ def check_derivation(model: Model) -> Derivation:
     if model.float_graph.form != "float" or not isinstance(bits, int):
         return Derivation(checked=False)
     try:
-        made = integer_form(
-            model.float_graph,
-            weight_bits=bits,
-            limits=target_limits(model.target),
-            settings=model.file.settings,
-        ).graph
+        made = made_again(model, bits).graph
     except SnncError as error:
         return Derivation(checked=True, difference=f"it cannot be made: {error.what}")
     found = model.integer_graph
     if structurally_equal(made, found):
         return Derivation(checked=True)
     return Derivation(checked=True, difference=first_difference(found, made))
+
+
+def made_again(model: Model, weight_bits: int) -> IntegerForm:
+    """The integer form of the file's float form, made as it was made for the file.
+
+    Raises:
+        SnncError: by its subclass: it cannot be made.
+    """
+    return integer_form(
+        model.float_graph,
+        weight_bits=weight_bits,
+        limits=target_limits(model.target),
+        settings=model.file.settings,
+    )
 
 
 def first_difference(found: Graph, made: Graph) -> str:

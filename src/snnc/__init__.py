@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from snnc.ir.errors import SnncError as SnncError
     from snnc.runtime.check import check as check
     from snnc.runtime.convert import convert as convert
+    from snnc.runtime.export import export as export
     from snnc.runtime.model import load as load
     from snnc.runtime.report import report as report
     from snnc.runtime.run import run as run
@@ -28,6 +29,7 @@ _HOME = {
     "SnncError": "snnc.ir.errors",
     "check": "snnc.runtime.check",
     "convert": "snnc.runtime.convert",
+    "export": "snnc.runtime.export",
     "load": "snnc.runtime.model",
     "report": "snnc.runtime.report",
     "run": "snnc.runtime.run",
@@ -42,6 +44,7 @@ __all__ = [
     "__version__",
     "check",
     "convert",
+    "export",
     "load",
     "report",
     "run",
