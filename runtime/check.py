@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from snnc.converter.check import OperatorReport, check_source
-from snnc.converter.sources import SourceOptions, load_source
+from snnc.converter.sources import SourceOptions, open_source
 from snnc.ir.arrays import Array, Shape
 from snnc.runtime.data import DataSet, load_data
 
@@ -57,4 +57,4 @@ def check(
         dt=dt,
         reset=reset,
     )
-    return check_source(load_source(source, options, example_inputs))
+    return check_source(open_source(source, options, example_inputs))

@@ -16,7 +16,7 @@ import snnc
 from snnc.backends.base import Target
 from snnc.backends.registry import get_target
 from snnc.converter.convert import Converted, ProductOrder, convert_source
-from snnc.converter.sources import GraphSource, SourceModel, SourceOptions, load_source
+from snnc.converter.sources import GraphSource, SourceModel, SourceOptions, open_source
 from snnc.ir import file as snnc_file
 from snnc.ir.arrays import Array, Shape
 from snnc.ir.codes import RunSettings
@@ -230,7 +230,7 @@ def convert(
 
 def _loaded(source: Any, options: SourceOptions, example_inputs: Any) -> SourceModel | GraphSource:
     if not isinstance(source, SourceModel):
-        return load_source(source, options, example_inputs)
+        return open_source(source, options, example_inputs)
     given = (example_inputs, *vars(options).values())
     if any(value is not None and value is not False for value in given):
         raise WrongUsage("a loaded source has its inputs and options already")

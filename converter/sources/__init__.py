@@ -2,7 +2,7 @@
 
 from snnc.converter.sources.graphs import GraphSource
 from snnc.converter.sources.grids import InputGrid
-from snnc.converter.sources.load import load_source
+from snnc.converter.sources.load import load_source, open_source
 from snnc.converter.sources.model import (
     EagerModel,
     InputDeclaration,
@@ -18,4 +18,5 @@ __all__ = [
     "SourceModel",
     "SourceOptions",
     "load_source",
+    "open_source",
 ]

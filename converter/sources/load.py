@@ -48,8 +48,8 @@ def load_source(
     source: str | os.PathLike[str] | torch.nn.Module,
     options: SourceOptions | None = None,
     example_inputs: Any = None,
-) -> SourceModel | GraphSource:
-    """Load a SOURCE: a file of any known kind, or a module at hand.
+) -> SourceModel:
+    """Load a SOURCE: a file of any known kind with a trained model, or a module at hand.
 
     Args:
         source: path, or a `torch.nn.Module`.
@@ -57,7 +57,7 @@ def load_source(
         example_inputs: for a module: what forward() takes, batch axis first.
 
     Returns:
-        The normalised model with its inputs declared; for NIR the graph itself.
+        The normalised model with its inputs declared.
 
     Raises:
         BadInputFile: the file cannot be read.
@@ -70,14 +70,15 @@ def load_source(
         ExportFailed: PyTorch cannot export it.
         MissingExtra: it needs PyTorch, which is not installed.
         WrongUsage: a factory is given and the file holds the model itself.
-        NeedsAssumption: a NIR file's time step or reset is not stated.
     """
     options = options or SourceOptions()
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         data = _read(path)
         if data.startswith(MAGIC):
-            return _load_graph(data, path, options)
+            raise CannotLoad(
+                "this is an HDF5 file (NIR), a graph and not a trained model", where=str(path)
+            )
         loaded = _load_bytes(data, path, options)
         digest = hashlib.sha256(data).hexdigest()
         return _finish(loaded, options, path.stem, {"file": path.name, "sha256": digest})
@@ -96,11 +97,24 @@ def graph_file_hash(source: str | os.PathLike[str]) -> str | None:
     return hashlib.sha256(_read(path)).hexdigest() if is_graph else None
 
 
-def _load_graph(data: bytes, path: Path, options: SourceOptions) -> GraphSource:
+def open_source(
+    source: str | os.PathLike[str] | torch.nn.Module,
+    options: SourceOptions | None = None,
+    example_inputs: Any = None,
+) -> SourceModel | GraphSource:
+    """Load a SOURCE as `load_source` does; a file that holds a graph gives that graph.
+
+    Raises:
+        SnncError: as `load_source`, or for a NIR file as `read_nir`.
+    """
+    if not isinstance(source, str | os.PathLike) or graph_file_hash(source) is None:
+        return load_source(source, options, example_inputs)
     from snnc.converter.nir import read_nir
 
+    path = Path(source)
+    data = _read(path)
     facts = {"file": path.name, "sha256": hashlib.sha256(data).hexdigest()}
-    return read_nir(data, path, options, facts)
+    return read_nir(data, path, options or SourceOptions(), facts)
 
 
 def _read(path: Path) -> bytes:

@@ -122,12 +122,9 @@ def _loaded(source: Any, options: SourceOptions, feeder: Feeder) -> SourceModel 
     if source is None or isinstance(source, SourceModel):
         return source
     if isinstance(source, str | os.PathLike) or options.input_shape is not None:
-        loaded = load_source(source, options)
-    else:
-        examples = tuple(np.zeros((1, *n.shape), dtype=n.dtype) for n in feeder.inputs)
-        loaded = load_source(source, options, examples[0] if len(examples) == 1 else examples)
-    assert isinstance(loaded, SourceModel)  # a graph file does not come here
-    return loaded
+        return load_source(source, options)
+    examples = tuple(np.zeros((1, *n.shape), dtype=n.dtype) for n in feeder.inputs)
+    return load_source(source, options, examples[0] if len(examples) == 1 else examples)
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from snnc.converter.sources import GraphSource, SourceOptions, load_source
+from snnc.converter.sources import GraphSource, SourceOptions, open_source
 from snnc.ir.arrays import Array
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import Input, Output, Population
@@ -50,7 +50,7 @@ def chain(
 ) -> tuple[Nodes, Edges]:
     """Input -> m0 -> m1 … -> Output."""
     nodes = {"in": {"type": "Input", "shape": np.array(shape)}}
-    nodes |= {f"m{i}": dict(node) for i, node in enumerate(middle)}  # type: ignore[dict-item]
+    nodes |= {f"m{i}": dict(node) for i, node in enumerate(middle)}
     nodes["out"] = {"type": "Output", "shape": np.array(out or shape)}
     names = list(nodes)
     return nodes, list(itertools.pairwise(names))
@@ -58,7 +58,7 @@ def chain(
 
 def read(path: Path, **options: Any) -> GraphSource:
     """Read a file as a source."""
-    source = load_source(path, SourceOptions(**options))
+    source = open_source(path, SourceOptions(**options))
     assert isinstance(source, GraphSource)
     return source
 

@@ -1,0 +1,78 @@
+"""`snnc convert` of NIR, `snnc check` of it, `snnc verify`, and `snnc export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.helpers import check_schema, snnc
+from tests.converter.nir.files import chain, write
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(1)
+    lif = {
+        "type": "LIF",
+        "tau": np.full(4, 5e-3),
+        "r": np.full(4, 5.0),
+        "v_leak": np.zeros(4),
+        "v_threshold": np.full(4, 0.5),
+    }
+    affine = {"type": "Affine", "weight": rng.normal(0.2, 1, (4, 3)), "bias": rng.normal(0, 1, 4)}
+    x = (rng.random((5, 12, 3)) < 0.5).astype(np.uint8)
+    np.savez("x.npz", x=x)
+    return write(Path("net.nir"), *chain((3,), affine, lif, out=(4,)))
+
+
+def test_what_nir_leaves_open_is_asked(source: Path) -> None:
+    done = snnc("convert", source, "--json")
+    assert done.code == 1
+    assert done.json["error"]["code"] == "SNNC314"
+    assert "--dt SECONDS" in done.json["error"]["what"]
+
+
+def test_convert_verify_trace_report_export(source: Path) -> None:
+    done = snnc("convert", source, "--dt", "1e-3", "--reset", "zero", "--json")
+    check_schema("convert", done.json)
+    assert done.json["n_populations"] == 1
+    verified = snnc("verify", source, "net.snnc", "--data", "x.npz", "--json")
+    check_schema("verify", verified.json)
+    assert (verified.code, verified.json["ok"], verified.json["source"]) == (0, True, None)
+    assert verified.json["n_mismatches"] == 0
+    assert any("no source to run" in note for note in verified.json["notes"])
+    traced = snnc("trace", "net.snnc", "--data", "x.npz", "--sample", "0", "--json")
+    assert traced.json["by_population"]["m1"]["n_spikes"] > 0
+    assert snnc("report", "net.snnc", "--data", "x.npz", "--json").code == 0
+    exported = snnc("export", "net.snnc", "--format", "nir", "-o", "again.nir", "--json")
+    check_schema("export", exported.json)
+    assert exported.json["reset"] == "zero"
+    assert snnc("export", "net.snnc", "--format", "nir", "-o", "again.nir").code == 1
+    assert "LIF" in snnc("check", "again.nir").stdout
+    again = snnc("convert", "again.nir", "--json")
+    assert again.code == 0
+    runs = [
+        snnc("run", f"{name}.snnc", "--data", "x.npz", "-o", f"{name}.npz", "--json")
+        for name in ("net", "again")
+    ]
+    assert [run.code for run in runs] == [0, 0]
+    with np.load("net.npz") as a, np.load("again.npz") as b:
+        assert np.array_equal(a["outputs_int"], b["outputs_int"])
+
+
+def test_check(source: Path) -> None:
+    done = snnc("check", source, "--dt", "1e-3", "--reset", "subtract", "--json")
+    check_schema("check", done.json)
+    assert [row["status"] for row in done.json["operators"]].count("folded") == 1
+    assert done.json["compatible"]
+
+
+def test_another_file_is_noted(source: Path) -> None:
+    snnc("convert", source, "--dt", "1e-3", "--reset", "zero")
+    with source.open("ab") as file:
+        file.write(b"\0")
+    notes = snnc("verify", source, "net.snnc", "--data", "x.npz", "--json").json["notes"]
+    assert any("not the one that the model was converted from" in note for note in notes)
