@@ -10,7 +10,7 @@ from snnc.ir.codes import RunSettings
 from snnc.ir.errors import DataError, NotExecutable, WidthExceeded
 from snnc.ir.graph import Graph
 from snnc.ir.limits import SIM
-from snnc.ir.nodes import HostOp, Input
+from snnc.ir.nodes import HostOp, Input, Pattern
 from snnc.ir.ranges import NodeRange, analyse, check_width
 
 
@@ -36,15 +36,22 @@ def read_feeds(graph: Graph, feeds: Feeds, n_frames: int) -> dict[str, IntArray]
     Args:
         n_frames: frames for which the membranes that live across frames were bounded.
 
+    Patterns that are not fed begin at their first frame.
+
     Raises:
         DataError: a feed is missing, has the wrong shape or dtype, or leaves its node's range.
+        PatternEnds: more frames than a pattern has.
         WidthExceeded: more frames than membranes were bounded for.
     """
-    read = {source.name: _read(source, feeds) for source in graph.sources}
+    read = {s.name: _read(s, feeds) for s in graph.sources if s.name in feeds or not _comes(s)}
     leading = {array.shape[:2] for array in read.values()}
     if len(leading) != 1:
         raise DataError(f"feeds differ in samples and frames: {sorted(leading)}")
-    n_given = next(iter(leading))[1]
+    n_samples, n_given = next(iter(leading))
+    for pattern in graph.patterns:
+        if pattern.name not in read:
+            frames = pattern.frames(n_given)
+            read[pattern.name] = np.repeat(frames[None], n_samples, axis=0)
     stateful = [p.name for p in graph.populations if not p.model.forgets]
     if stateful and n_given > n_frames:
         raise WidthExceeded(
@@ -53,6 +60,11 @@ def read_feeds(graph: Graph, feeds: Feeds, n_frames: int) -> dict[str, IntArray]
             hint="state the number of frames when the engine is prepared",
         )
     return read
+
+
+def _comes(source: Input | HostOp) -> bool:
+    """Does a source need no data?"""
+    return isinstance(source, Pattern)
 
 
 def _read(source: Input | HostOp, feeds: Feeds) -> IntArray:

@@ -171,6 +171,12 @@ class WidthExceeded(SnncError, OverflowError):
     code = "SNNC401"
 
 
+class PatternEnds(SnncError, ValueError):
+    """A run has more frames than a pattern that the model holds."""
+
+    code = "SNNC402"
+
+
 class UnknownBackend(SnncError, LookupError):
     """No backend, engine or target of that name is installed."""
 

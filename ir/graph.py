@@ -14,7 +14,7 @@ from snnc.ir.arrays import Array, FloatArray, IntArray, readonly
 from snnc.ir.errors import GraphError
 from snnc.ir.maps import LinearMap
 from snnc.ir.neurons import Emission
-from snnc.ir.nodes import HostOp, Input, Node, Output, Population, Product
+from snnc.ir.nodes import HostOp, Input, Node, Output, Pattern, Population, Product
 
 Form: TypeAlias = Literal["float", "integer"]
 
@@ -159,7 +159,13 @@ class Graph:
     @property
     def inputs(self) -> list[Input]:
         """Where data enters."""
-        return [n for n in self.nodes.values() if isinstance(n, Input)]
+        entering = [n for n in self.nodes.values() if isinstance(n, Input)]
+        return [n for n in entering if not isinstance(n, Pattern)]
+
+    @property
+    def patterns(self) -> list[Pattern]:
+        """Sources that need no data."""
+        return [n for n in self.nodes.values() if isinstance(n, Pattern)]
 
     @property
     def populations(self) -> list[Population]:

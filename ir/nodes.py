@@ -7,8 +7,8 @@ from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 
-from snnc.ir.arrays import Array, FloatArray, Shape, along, readonly, size_of
-from snnc.ir.errors import GraphError
+from snnc.ir.arrays import Array, FloatArray, IntArray, Shape, along, readonly, size_of
+from snnc.ir.errors import GraphError, PatternEnds
 from snnc.ir.neurons import Emission, NeuronModel
 from snnc.ir.registry import Registry
 
@@ -92,6 +92,61 @@ class Input(Node):
                 f"an input grid needs lo <= hi and a positive step, "
                 f"got {self.lo} … {self.hi}, step {self.step}",
                 where=self.name,
+            )
+
+
+@NODES.register
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pattern(Input):
+    """Integers that come by themselves, the same in every sample: position codes, constant trains.
+
+    Attributes:
+        counts: what it emits in each frame, int64, shape (T, *shape); `lo` and `hi` follow.
+        repeat: after T frames it begins anew; else a longer run is an error.
+        result: `count` or `value`.
+    """
+
+    kind: ClassVar[str] = "pattern"
+
+    counts: IntArray
+    repeat: bool = False
+    result: Emission = "count"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counts", readonly(self.counts, np.int64))
+        object.__setattr__(self, "lo", int(self.counts.min(initial=0)))
+        object.__setattr__(self, "hi", int(self.counts.max(initial=0)))
+
+    @property
+    def emits(self) -> Emission:  # type: ignore[override]
+        """As `result`."""
+        return self.result
+
+    def frames(self, n_frames: int, first: int = 0) -> IntArray:
+        """What it emits in `n_frames` frames from `first` on, shape (n_frames, *shape).
+
+        Raises:
+            PatternEnds: it does not repeat, and has no so many frames.
+        """
+        at = np.arange(first, first + n_frames)
+        if not self.repeat and n_frames and at[-1] >= len(self.counts):
+            raise PatternEnds(
+                f"its pattern has {len(self.counts)} frames, the run goes on to {at[-1] + 1}",
+                where=self.module_path or self.name,
+                hint="run no more frames than the model was made for",
+            )
+        return self.counts[at % len(self.counts)]
+
+    def validate(self) -> None:
+        super().validate()
+        if self.counts.shape[1:] != self.shape or not len(self.counts):
+            raise GraphError(
+                f"a pattern has shape (frames, *{self.shape}), got {self.counts.shape}",
+                where=self.name,
+            )
+        if self.result not in ("count", "value") or self.zero_point or not self.grid:
+            raise GraphError(
+                "a pattern emits counts or values, without zero point", where=self.name
             )
 
 

@@ -46,6 +46,12 @@ def node_call(plan: Plan, node: Node, key: str) -> Call:
                 hint=f"it has them for {', '.join(m.kind for m in POPULATIONS)}",
             )
         return lowering(plan, node, key)
+    if type(node) not in NODES:
+        raise UnsupportedByTarget(
+            f"{plan.limits.target} has no process for {node.kind} nodes",
+            where=node.module_path or node.name,
+            hint="run it on the simulators (target `sim`)",
+        )
     return NODES[type(node)](plan, node, key)
 
 
