@@ -67,6 +67,21 @@ def _comes(source: Input | HostOp) -> bool:
     return isinstance(source, Pattern)
 
 
+def check_carried(graph: Graph, state: object) -> None:
+    """Refuse to go on from a state where projections hold what earlier frames emitted.
+
+    Raises:
+        NotExecutable: what they hold is in no state that a run gives back.
+    """
+    late = [p.name for p in graph.projections.values() if p.frames]
+    if late and state is not None:
+        raise NotExecutable(
+            "brings what earlier frames emitted: a run cannot go on from the state of another",
+            where=f"projection {late[0]}",
+            hint="run all frames of a sample at once",
+        )
+
+
 def _read(source: Input | HostOp, feeds: Feeds) -> IntArray:
     if source.name not in feeds:
         raise DataError("no feed", where=source.name)

@@ -10,7 +10,7 @@ import numpy as np
 
 from snnc.backends.base import Counters, EngineResult, Feeds, NodeCounters, SessionState
 from snnc.backends.dense.execute import Executor, Memory, has_cuda
-from snnc.backends.feeds import read_feeds
+from snnc.backends.feeds import check_carried, read_feeds
 from snnc.ir.arrays import Array, IntArray
 from snnc.ir.codes import CODES, RunSettings
 from snnc.ir.graph import Graph, Projection
@@ -84,6 +84,7 @@ class DenseSession:
     ) -> EngineResult:
         """Run N samples; see `Session.run`."""
         read = read_feeds(self.graph, feeds, self.n_frames)
+        check_carried(self.graph, state)
         n_samples, n_frames = next(iter(read.values())).shape[:2]
         names = [n for n in self.program.wires if record is None or n in record]
         counts = {

@@ -20,7 +20,7 @@ from snnc.backends.event.memory import Buffers, make_state
 from snnc.backends.event.simulate import Simulation
 from snnc.backends.event.tables import State
 from snnc.backends.event.ticks import run_ticks
-from snnc.backends.feeds import read_feeds
+from snnc.backends.feeds import check_carried, read_feeds
 from snnc.ir.arrays import IntArray
 from snnc.ir.errors import DataError, NotExecutable
 from snnc.ir.nodes import Population, Product
@@ -65,6 +65,7 @@ class EventSession:
     ) -> EngineResult:
         """Run N samples; see `Session.run`."""
         read = read_feeds(self.compiled.graph, feeds, self.n_frames)
+        check_carried(self.compiled.graph, state)
         names = self.compiled.names
         buffers = Buffers(self.compiled, read, names if record is None else record)
         if state is not None:

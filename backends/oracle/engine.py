@@ -7,7 +7,7 @@ from collections.abc import Collection
 import numpy as np
 
 from snnc.backends.base import EngineResult, Feeds, SessionState, Trace
-from snnc.backends.feeds import check_graph, read_feeds
+from snnc.backends.feeds import check_carried, check_graph, read_feeds
 from snnc.backends.oracle.cells import Cell
 from snnc.backends.oracle.counting import EventCounter
 from snnc.backends.oracle.machine import Machine
@@ -72,6 +72,7 @@ class OracleSession:
 
     def _machine(self, feeds: Feeds, state: SessionState | None = None) -> Machine:
         read = read_feeds(self.graph, feeds, self.n_frames)
+        check_carried(self.graph, state)
         return Machine(self.graph, self.settings, read, state or {})
 
 

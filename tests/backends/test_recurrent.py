@@ -244,3 +244,12 @@ def test_a_bundle_refuses_it_by_name() -> None:
     graph = loop_graph(np.random.default_rng(0))
     with pytest.raises(UnsupportedByTarget, match="projection a->a: brings what `a` emitted 1"):
         make_plan(graph, RunSettings())
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_runs_do_not_go_on_where_another_ended(engine: Any) -> None:
+    graph = loop_graph(np.random.default_rng(0))
+    x = np.zeros((1, 2, 4), dtype=np.int64)
+    session = engine.prepare(graph, RunSettings(), n_frames=2)
+    with pytest.raises(NotExecutable, match="cannot go on from the state of another"):
+        session.run({"x": x}, state={})
