@@ -47,6 +47,7 @@ RULE_OPS: dict[str, Step] = {
     "requantise": requantise,
     "leaky": lambda x, a: np.where(x < 0, x * a, x),
     "sign": np.sign,
+    "reached": lambda x, *levels: sum(x >= level for level in levels).astype(x.dtype),
     "greater": lambda x, a: (x > a).astype(x.dtype),
     "greater-equal": lambda x, a: (x >= a).astype(x.dtype),
 }

@@ -75,7 +75,7 @@ class OutputReader:
         steps = np.broadcast_to(step, counts.shape[2:]).reshape(1, -1)
         shape = (n, n_frames, *node.shape)
         integers = p.apply(flat).reshape(shape)
-        steps = np.broadcast_to(p.apply(steps), (1, integers[0, 0].size)).reshape(1, *node.shape)
+        steps = p.apply(steps).reshape(1, *node.shape)
         if node.reduction == "none" and n_frames > 1:
             return Reading(integers * steps[None], integers)
         total = integers.sum(axis=1)

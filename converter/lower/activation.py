@@ -18,7 +18,7 @@ from snnc.converter.lower.values import ElementOp
 from snnc.ir.arrays import FloatArray, Shape
 from snnc.ir.rules import FireRule, RuleOp
 
-_COMPARING = frozenset({"greater", "greater-equal", "sign"})
+_COMPARING = frozenset({"greater", "greater-equal", "reached", "sign"})
 ROUNDING = frozenset({"round", "floor", "ceil", "trunc"}) | _COMPARING
 """Operations whose result is an integer."""
 

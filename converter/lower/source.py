@@ -86,7 +86,14 @@ class SourceView:
         self.producer = {out: node for node in self.nodes for out in node.outputs if out}
         self.uses = Counter(name for node in self.nodes for name in node.inputs if name)
         self.uses.update(source.outputs)
+        self._count_comparisons_once()
         self._types = _types(model)
+
+    def _count_comparisons_once(self) -> None:
+        """Comparisons of a tensor with thresholds join in one activation."""
+        compared = Counter(n.inputs[0] for n in self.nodes if n.op_type == "GreaterOrEqual")
+        for tensor, n_times in compared.items():
+            self.uses[tensor] -= n_times - 1
 
     def consumers(self) -> Mapping[str, list[SourceNode]]:
         """The nodes that read each tensor."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from snnc.converter.sources.qonnx import expand
 from snnc.converter.sources.shapes import complete_shapes
 from snnc.ir.errors import BadWeights, CannotLoad
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     import onnx
 
 MIN_OPSET = 18
-_OLDEST_OPSET = 13
+_OLDEST_OPSET = 7
 _IR_VERSION = 10
 """ONNX's file format, which ONNX Runtime refuses where it is newer than itself; what came after
 10 are types of weights below 8 bits and devices, which no model here has."""
@@ -63,7 +64,7 @@ def normalise(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
     """
     check_weights(model, where)
     with silence():
-        result = _passes(_at_least_opset(model, where), where)
+        result = _passes(expand(_at_least_opset(model, where)), where)
     result.ir_version = min(result.ir_version, _IR_VERSION)
     _join_clips(result)
     complete_shapes(result, where)

@@ -10,6 +10,7 @@ from snnc.converter.lower.activation import ROUNDING
 from snnc.converter.lower.context import Lowering
 from snnc.converter.lower.fold import added, scaled
 from snnc.converter.lower.move import expanded
+from snnc.converter.lower.operators.levels import levels_of
 from snnc.converter.lower.operators.product import multiplied
 from snnc.converter.lower.registry import lowers
 from snnc.converter.lower.source import SourceNode
@@ -83,7 +84,7 @@ def with_constant(
 
 
 def _sum(lowering: Lowering, node: SourceNode, a: Value, b: Value) -> Value:
-    straight = _straight_through(lowering, node, a, b)
+    straight = _straight_through(lowering, node, a, b) or levels_of(lowering, node, a, b)
     if straight is not None:
         return straight
     shape = np.broadcast_shapes(a.shape, b.shape)
