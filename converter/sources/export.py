@@ -35,11 +35,12 @@ def export_module(
     Raises:
         ExportFailed: PyTorch cannot trace the module.
         ShapeMismatch: the module refuses the example's shape.
-        UnsupportedOperator: a spiking module has no event form.
+        UnsupportedOperator: a spiking module has no event form, or a module remembers its calls.
     """
     import torch
 
     from snnc.converter.sources.spiking.agree import require_agreement
+    from snnc.converter.sources.spiking.memory import require_no_memory
     from snnc.converter.sources.spiking.replace import (
         as_operators,
         fresh_state,
@@ -55,6 +56,7 @@ def export_module(
         with torch.no_grad(), fresh_state(neurons):
             with input_shapes(neurons) as shapes:
                 _try_forward(module, example_inputs, where)
+                require_no_memory(module, set(neurons), lambda: module(*example_inputs))
             require_agreement(spiking, shapes)
             with as_operators(spiking), silence():
                 return torch.export.export(module, tuple(example_inputs), strict=False)

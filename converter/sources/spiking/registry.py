@@ -58,6 +58,7 @@ def libraries() -> dict[str, Library]:
     """All libraries by package."""
     from snnc.converter.sources.spiking import (  # noqa: F401
         braincog,
+        qtrick,
         sinabs,
         snntorch,
         spikingjelly,

@@ -179,7 +179,7 @@ def fresh_state(modules: Mapping[str, nn.Module]) -> Iterator[None]:
         yield
     finally:
         for module, (attributes, contents) in before:
-            for name in set(module.__dict__) - _MACHINERY - set(attributes):
+            for name in set(module.__dict__) - MACHINERY - set(attributes):
                 del module.__dict__[name]
             module.__dict__.update(attributes)
             for name, content in contents.items():
@@ -187,13 +187,13 @@ def fresh_state(modules: Mapping[str, nn.Module]) -> Iterator[None]:
                 module.__dict__[name].update(content)
 
 
-_MACHINERY = frozenset(nn.Module().__dict__) - {"_buffers"}
+MACHINERY = frozenset(nn.Module().__dict__) - {"_buffers"}
 """Attributes of every module, hooks and parameters: no state of a neuron."""
 
 
 def _held(module: nn.Module) -> tuple[dict[str, Any], dict[str, dict[Any, Any]]]:
     """The module's own attributes, and what its dictionaries hold; tensors are copies."""
-    own = {name: v for name, v in module.__dict__.items() if name not in _MACHINERY}
+    own = {name: v for name, v in module.__dict__.items() if name not in MACHINERY}
     attributes = {name: _copied(value) for name, value in own.items()}
     contents = {
         name: {key: _copied(v) for key, v in value.items()}

@@ -127,3 +127,27 @@ class IAFSqueeze(nn.Module):
             self.v_mem = v if self.min_v_mem is None else torch.maximum(v, self.min_v_mem)
             outputs.append(spikes.float())
         return torch.stack(outputs)
+
+
+class Q_IFNode(nn.Module):  # noqa: N801 - the class's own name
+    """Qtrick_architecture: v += x; k = surrogate(v); v -= k, whatever `v_reset` says."""
+
+    __module__ = "Qtrick_architecture.clock_driven.neuron"
+    v: Tensor | float
+
+    def __init__(self, v_threshold: float = 1.0) -> None:
+        super().__init__()
+        self.v_threshold, self.v_reset = v_threshold, 0.0
+        self.reset()
+
+    def surrogate_function(self, v: Tensor) -> Tensor:
+        return torch.round(torch.clamp(v, 0, 4))
+
+    def reset(self) -> None:
+        self.v = 0.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.v = self.v + x
+        k = self.surrogate_function(self.v)
+        self.v = self.v - k * self.v_threshold
+        return k

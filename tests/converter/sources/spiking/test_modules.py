@@ -16,7 +16,7 @@ from snnc.converter.sources.save import save_model
 from snnc.converter.sources.spiking.replace import spiking_modules
 from snnc.ir.arrays import Array
 from snnc.ir.errors import UnsupportedOperator
-from tests.converter.sources.spiking.libraries import IAFSqueeze, Leaky, LIFNode
+from tests.converter.sources.spiking.libraries import IAFSqueeze, Leaky, LIFNode, Q_IFNode
 
 pytestmark = pytest.mark.torch
 N_FRAMES = 6
@@ -58,6 +58,7 @@ NETS = {
     "spikingjelly": lambda: Net(LIFNode(3.0), LIFNode(1.5, v_reset=-0.3, decay_input=False)),
     "spikingjelly-soft": lambda: Net(LIFNode(v_reset=None), LIFNode(v_reset=None, v_threshold=0.5)),
     "snnc": lambda: Net(snnc.nn.LIF(0.75, threshold=0.5, reset="zero"), snnc.nn.ILIF(4)),
+    "qtrick": lambda: Net(Q_IFNode(), Q_IFNode()),
     "snnc-if": lambda: Net(snnc.nn.IF(), snnc.nn.IF(reset="zero")),
 }
 
@@ -152,3 +153,49 @@ class Doubling(LIFNode):
 def test_a_module_that_computes_something_else_is_found_out() -> None:
     with pytest.raises(UnsupportedOperator, match="computes something else"):
         load_source(Net(Doubling(), snnc.nn.IF()), example_inputs=torch.zeros(1, 6))
+
+
+class Remembers(nn.Module):
+    """A membrane of the user's own, in a plain attribute or in a container."""
+
+    def __init__(self, *, boxed: bool) -> None:
+        super().__init__()
+        self.boxed = boxed
+        self.held: torch.Tensor | None = None
+        self.box: dict[str, torch.Tensor] = {}
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        held = self.box.get("v") if self.boxed else self.held
+        v = x if held is None else 0.5 * held + x
+        if self.boxed:
+            self.box["v"] = v
+        else:
+            self.held = v
+        return torch.round(torch.clamp(v, 0, 4))
+
+
+class Keeps(nn.Module):
+    """Positions that are computed once and kept, and the last result for a look at it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.positions: torch.Tensor | None = None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.positions is None:
+            self.positions = torch.arange(x.shape[-1]) / 8
+        self.last = torch.round(torch.clamp(x + self.positions, 0, 4))
+        return self.last
+
+
+@pytest.mark.parametrize("boxed", [False, True])
+def test_a_membrane_that_nobody_declared_is_refused(boxed: bool) -> None:
+    """A trace would hold what the example left in it."""
+    net = Net(Remembers(boxed=boxed), snnc.nn.IF())
+    with pytest.raises(UnsupportedOperator, match="from one call to the next") as caught:
+        load_source(net, example_inputs=torch.ones(1, 6))
+    assert caught.value.where == "first"
+
+
+def test_what_is_computed_once_and_kept_is_no_state() -> None:
+    load_source(Net(Keeps(), Keeps()), example_inputs=torch.ones(1, 6))
