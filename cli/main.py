@@ -22,6 +22,7 @@ COMMANDS = (
     "check",
     "inspect",
     "export",
+    "quantize",
     "targets",
     "hardware",
     "doctor",

@@ -45,7 +45,7 @@ def _stack(*decorators: Callable[[Command], Command]) -> Callable[[Command], Com
 source_argument = click.argument("source", metavar="SOURCE", type=click.Path(path_type=Path))
 model_argument = click.argument("model", metavar="MODEL", type=click.Path(path_type=Path))
 
-source_options = _stack(
+_naming_options = _stack(
     click.option("--factory", metavar="M:F", help="Callable that builds a checkpoint's module."),
     click.option(
         "--input-shape",
@@ -53,12 +53,14 @@ source_options = _stack(
         type=integers,
         help="Input shape with a batch axis of 1.",
     ),
-    click.option(
-        "--levels",
-        metavar="D",
-        type=click.IntRange(1),
-        help="Largest count, where the source does not say it.",
-    ),
+)
+_levels_option = click.option(
+    "--levels",
+    metavar="D",
+    type=click.IntRange(1),
+    help="Largest count, where the source does not say it.",
+)
+_reading_options = _stack(
     click.option(
         "--input-range",
         metavar="LO,HI",
@@ -87,7 +89,10 @@ source_options = _stack(
         help="NIR: what a spike leaves of the membrane.",
     ),
 )
-"""The options of every command that takes SOURCE."""
+loading_options = _stack(_naming_options, _reading_options)
+"""What any command needs to load SOURCE."""
+source_options = _stack(_naming_options, _levels_option, _reading_options)
+"""The options of every command that takes SOURCE as it is."""
 
 data_option = click.option(
     "--data",

@@ -159,6 +159,12 @@ class NotMonotone(SnncError, ValueError):
     code = "SNNC311"
 
 
+class NothingToQuantize(SnncError, ValueError):
+    """A network has no float activation that an integer one could replace."""
+
+    code = "SNNC312"
+
+
 class NeedsAssumption(SnncError, ValueError):
     """A source's format leaves open what its numbers mean, and no option says it."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal, get_args
 
 import torch
@@ -28,7 +27,8 @@ class IntegerActivation(nn.Module):
         lo: the smallest count; 0 for unsigned activations, for example ``-levels`` for signed ones.
         rounding: what becomes of ties: ``"half-even"`` (``torch.round``) or ``"half-up"``
             (``floor(x + 0.5)``).
-        scale: the real value of count 1 before normalising; finite and positive.
+        scale: the real value of count 1 before normalising, finite and positive; or a tensor of
+            such values that broadcasts against one sample, ``(C, 1, 1)`` for a scale per channel.
         learn_scale: make the scale a parameter.
         normalise: divide the output by ``levels``, so that the largest output is ``scale``.
 
@@ -51,7 +51,7 @@ class IntegerActivation(nn.Module):
         *,
         lo: int = 0,
         rounding: Rounding = "half-even",
-        scale: float = 1.0,
+        scale: float | Tensor = 1.0,
         learn_scale: bool = False,
         normalise: bool = True,
     ) -> None:
@@ -62,16 +62,17 @@ class IntegerActivation(nn.Module):
             raise ValueError(f"lo must lie between -{levels} and 0, got {lo}")
         if rounding not in get_args(Rounding):
             raise ValueError(f"rounding must be one of {get_args(Rounding)}, got {rounding!r}")
-        if not (math.isfinite(scale) and scale > 0):
+        given = torch.as_tensor(scale, dtype=torch.float32).detach().clone()
+        if not bool((torch.isfinite(given) & (given > 0)).all()):
             raise ValueError(f"scale must be finite and positive, got {scale}")
         self.levels = levels
         self.lo = lo
         self.rounding = rounding
         self.normalise = normalise
         if learn_scale:
-            self.scale = nn.Parameter(torch.tensor(float(scale)))
+            self.scale = nn.Parameter(given)
         else:
-            self.register_buffer("scale", None if scale == 1.0 else torch.tensor(float(scale)))
+            self.register_buffer("scale", None if bool((given == 1).all()) else given)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the real value of the count of every element of `x`."""
@@ -85,7 +86,8 @@ class IntegerActivation(nn.Module):
         exporting = (
             torch.compiler.is_exporting() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
         )
-        if torch.is_grad_enabled() and z.requires_grad and not exporting:
+        # under torch.vmap a value does not tell whether it needs a gradient
+        if torch.is_grad_enabled() and not exporting:
             # Exact in value: rounded - z is representable, as the two are less than a factor of
             # two apart, or rounded is zero.
             return z + (rounded - z).detach()
@@ -98,7 +100,8 @@ class IntegerActivation(nn.Module):
             parts.append(f"lo={self.lo}")
         if self.scale is not None:
             learned = ", learn_scale=True" if isinstance(self.scale, nn.Parameter) else ""
-            parts.append(f"scale={self.scale.item():.6g}{learned}")
+            shown = f"{self.scale.item():.6g}" if self.scale.numel() == 1 else "per channel"
+            parts.append(f"scale={shown}{learned}")
         if not self.normalise:
             parts.append("normalise=False")
         return ", ".join(parts)

@@ -56,6 +56,11 @@ class ProgramEager:
         self._replayed = bool(spiking) and modules is None
 
     @property
+    def program(self) -> ExportedProgram:
+        """The program that the ONNX was made from; do not change it."""
+        return self._program
+
+    @property
     def tensors(self) -> frozenset[str]:
         """Names in the normalised ONNX that are values of the program."""
         return self._tensors

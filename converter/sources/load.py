@@ -174,7 +174,7 @@ def _load_bytes(data: bytes, path: Path, options: SourceOptions) -> _Loaded:
     if data.startswith(_PICKLE):
         _require_torch(where)
         return _load_torch_save(data, options, where)
-    from snnc.converter.sources.onnxfile import load_onnx, parse_onnx
+    from snnc.converter.sources.onnxfile import declared_grids, load_onnx, parse_onnx
 
     model = parse_onnx(data)
     if model is None:
@@ -184,7 +184,8 @@ def _load_bytes(data: bytes, path: Path, options: SourceOptions) -> _Loaded:
             hint="known: torch.export (.pt2), snnc.save_model files, TorchScript, checkpoints "
             "of weights with --factory, ONNX, NIR",
         )
-    return _Loaded(load_onnx(model, path, options.input_shape), "onnx")
+    grids = declared_grids(model, where)
+    return _Loaded(load_onnx(model, path, options.input_shape), "onnx", grids=grids)
 
 
 def _is_safetensors(data: bytes) -> bool:

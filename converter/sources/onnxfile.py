@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from snnc.converter.sources.grids import InputGrid
 from snnc.converter.sources.normalise import normalise
 from snnc.converter.sources.shapes import fix_input_shapes
 from snnc.ir.arrays import Shape
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
     import onnx
 
 MAX_BYTES = 8 * 2**30
+GRIDS = "snnc.inputs"
+"""Metadata entry of a model that snnc wrote: the grid of each input, as JSON."""
 
 
 def parse_onnx(data: bytes) -> onnx.ModelProto | None:
@@ -25,6 +30,25 @@ def parse_onnx(data: bytes) -> onnx.ModelProto | None:
     except Exception:  # protobuf's DecodeError is a plain Exception, and bad UTF-8 others
         return None
     return model if model.HasField("graph") and model.opset_import else None
+
+
+def declare_grids(model: onnx.ModelProto, grids: Sequence[InputGrid | None]) -> None:
+    """Write the grids of the inputs into the model's metadata, in place."""
+    entry = model.metadata_props.add()
+    entry.key, entry.value = GRIDS, json.dumps([g.to_json() if g else None for g in grids])
+
+
+def declared_grids(model: onnx.ModelProto, where: str) -> list[InputGrid | None]:
+    """The grids that `declare_grids` wrote; none for files of other tools.
+
+    Raises:
+        DamagedFile: the entry is malformed.
+    """
+    text = next((p.value for p in model.metadata_props if p.key == GRIDS), "[]")
+    try:
+        return [None if g is None else InputGrid.from_json(g) for g in json.loads(text)]
+    except (TypeError, ValueError, RecursionError) as error:  # DataError is one
+        raise DamagedFile(f"the entry {GRIDS} is malformed ({error})", where=where) from None
 
 
 def load_onnx(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from snnc.runtime.convert import convert as convert
     from snnc.runtime.export import export as export
     from snnc.runtime.model import load as load
+    from snnc.runtime.quantize import quantize as quantize
     from snnc.runtime.report import report as report
     from snnc.runtime.run import run as run
     from snnc.runtime.trace import trace as trace
@@ -31,6 +32,7 @@ _HOME = {
     "convert": "snnc.runtime.convert",
     "export": "snnc.runtime.export",
     "load": "snnc.runtime.model",
+    "quantize": "snnc.runtime.quantize",
     "report": "snnc.runtime.report",
     "run": "snnc.runtime.run",
     "save_model": "snnc.converter.sources.save",
@@ -46,6 +48,7 @@ __all__ = [
     "convert",
     "export",
     "load",
+    "quantize",
     "report",
     "run",
     "save_model",
