@@ -191,7 +191,7 @@ def convert(
         reset=reset,
     )
     tell("convert", 0, _STAGES)
-    loaded = _loaded(source, options, example_inputs)
+    loaded = as_source(source, options, example_inputs)
     tell("convert", 1, _STAGES)
     bits = _weight_bits(weight_bits, chip)
     converted = convert_source(
@@ -228,7 +228,15 @@ def convert(
     )
 
 
-def _loaded(source: Any, options: SourceOptions, example_inputs: Any) -> SourceModel | GraphSource:
+def as_source(
+    source: Any, options: SourceOptions, example_inputs: Any
+) -> SourceModel | GraphSource:
+    """A source that is loaded already, or to be loaded.
+
+    Raises:
+        WrongUsage: a loaded source is given together with options.
+        SnncError: by its subclass: a source that cannot be loaded.
+    """
     if not isinstance(source, SourceModel):
         return open_source(source, options, example_inputs)
     given = (example_inputs, *vars(options).values())

@@ -13,7 +13,9 @@ from snnc.converter.sources.model import SourceModel
 from snnc.ir.arrays import Array, Shape
 
 _ROUNDING = frozenset({"Round", "Floor", "Ceil", "QuantizeLinear", "Greater", "GreaterOrEqual"})
-_ELEMENTWISE = frozenset({"Add", "Sub", "Mul", "Div", "Clip", "Min", "Max", "Relu", "Cast"})
+_ELEMENTWISE = frozenset(
+    {"Add", "Sub", "Mul", "Div", "Clip", "Min", "Max", "Relu", "LeakyRelu", "PRelu", "Cast"}
+)
 _BY_LAST_AXIS = frozenset({"Gemm", "MatMul"})
 _BY_SECOND_AXIS = frozenset({"Conv", "ConvTranspose", "BatchNormalization"})
 _NO_INTEGER_FORM = frozenset(

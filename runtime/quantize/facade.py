@@ -21,10 +21,11 @@ from snnc.converter.quantize import (
     find_sites,
 )
 from snnc.converter.quantize.sites import without_integer_form
-from snnc.converter.sources import InputGrid, SourceModel, SourceOptions, load_source
+from snnc.converter.sources import InputGrid, SourceModel, SourceOptions
 from snnc.converter.sources.declare import grid_from_options
 from snnc.ir.arrays import Array, Shape
 from snnc.ir.errors import DataError, NothingToQuantize
+from snnc.runtime.convert import as_source
 from snnc.runtime.data import DataSet, load_data
 from snnc.runtime.progress import Progress, silent
 from snnc.runtime.quantize.forms import Form, choose_path, form_of
@@ -42,7 +43,7 @@ DEFAULT_OUTPUT = Path()
 
 
 def quantize(
-    source: str | os.PathLike[str] | torch.nn.Module,
+    source: SourceModel | torch.nn.Module | str | os.PathLike[str],
     data: DataSet | Array | str | os.PathLike[str],
     example_inputs: Any = None,
     *,
@@ -70,7 +71,7 @@ def quantize(
     """Put integer activations in the place of a float network's own.
 
     Args:
-        source: a model file, or a `torch.nn.Module`.
+        source: a model file, a `torch.nn.Module`, or a source that is loaded already.
         data: samples that ranges are taken from, and that fine-tuning trains on.
         example_inputs: for a module: what its forward takes; by default the first sample.
         output: file to write, `.pt` for PyTorch sources, else `.onnx`; None: nothing is written.
@@ -119,9 +120,11 @@ def quantize(
         calibrate=_calibration(calibrate, samples, input_range, input_bits),
         trust_pickle=trust_pickle,
     )
-    if example_inputs is None and not isinstance(source, str | os.PathLike):
-        example_inputs = _as_example(samples.x[:1])
-    loaded = load_source(source, options, example_inputs)
+    if example_inputs is None:
+        example_inputs = _example(source, samples)
+    loaded = as_source(source, options, example_inputs)
+    if not isinstance(loaded, SourceModel):
+        raise NothingToQuantize("the file holds spiking neurons already", where=loaded.name)
     work = _Work(loaded, samples, load_data(test) if test is not None else samples, settings)
     form = form_of(loaded, learn=bool(finetune))
     path = choose_path(form, source, output, default=DEFAULT_OUTPUT, force=force)
@@ -256,5 +259,9 @@ def _calibration(
     return data.x if input_bits is not None and input_range is None else None
 
 
-def _as_example(x: Array) -> Array:
-    return x.astype(np.float32) if x.dtype == np.float64 else x
+def _example(source: Any, data: DataSet) -> Array | None:
+    """The first sample, where the source is a module that has to be traced."""
+    if isinstance(source, str | os.PathLike | SourceModel):
+        return None
+    first = np.asarray(data.x[:1])
+    return first.astype(np.float32) if first.dtype == np.float64 else first

@@ -45,6 +45,11 @@ def net(activation: Callable[[], nn.Module] = Fire) -> nn.Sequential:
     return nn.Sequential(first, activation(), nn.Flatten(), nn.Linear(4 * 4 * 4, 10)).eval()
 
 
+def float_net() -> nn.Sequential:
+    """The same with a plain ReLU."""
+    return net(nn.ReLU)
+
+
 def net_for_factory() -> nn.Module:
     """What `--factory tests.cli.nets:net_for_factory` builds."""
     return net()

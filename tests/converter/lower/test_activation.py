@@ -55,6 +55,17 @@ FORMS = {
         0.25,
     ),
     "signed": ("a = Clip(c, neg, hi) r = Round(a) y = Div(r, hi)", 4, 0.25),
+    "leaky-relu": (
+        "l = LeakyRelu <alpha: float = 0.3> (c) d = Div(l, s) a = Clip(d, neg, hi) r = Round(a) "
+        "y = Mul(r, s)",
+        4,
+        0.3,
+    ),
+    "leaky-relu-by-channel": (
+        "l = PRelu(c, slopes) d = Div(l, s) a = Clip(d, neg, hi) r = Round(a) y = Mul(r, s)",
+        4,
+        0.3,
+    ),
     "integer-cast": (
         "a = Clip(c, lo, hi) i = Cast <to: int = 6> (a) y = Cast <to: int = 1> (i)",
         4,
@@ -68,12 +79,26 @@ def test_a_published_form_is_recognised(form: str) -> None:
     body, levels, step = FORMS[form]
     numbers = {"lo": 0.0, "hi": 4.0, "half": 0.5, "one": 1.0, "three": 3.0, "neg": -4.0, "s": 0.3}
     more = {k: f32(v) for k, v in numbers.items()}
+    more["slopes"] = f32([0.1, 0.0, 1.5]).reshape(3, 1, 1)
     lowered, _ = check(from_text(f"{CONV} {body}", (2, 5, 6), constants(**more)))
     (population,) = fires(lowered)
     assert model_of(population).hi == levels
-    assert model_of(population).lo == (-4 if form == "signed" else 0)
+    assert model_of(population).lo == (-4 if form.startswith(("signed", "leaky")) else 0)
     np.testing.assert_allclose(population.step, step, rtol=1e-6)
     assert len(lowered.graph.populations) == 1
+
+
+def test_leaky_relu_without_rounding_is_refused() -> None:
+    with pytest.raises(UnsupportedOperator, match="no rounding follows this leaky"):
+        lower(from_text(f"{CONV} y = LeakyRelu(c)", (2, 5, 6), constants()))
+    with pytest.raises(UnsupportedOperator, match="negative slope"):
+        lower(from_text(f"{CONV} y = LeakyRelu <alpha: float = -0.1> (c)", (2, 5, 6), constants()))
+
+
+def test_leaky_relu_of_counts_changes_nothing() -> None:
+    body = f"{CONV} a = Clip(c, lo, hi) r = Round(a) y = LeakyRelu(r)"
+    lowered, _ = check(from_text(body, (2, 5, 6), constants(lo=f32(0), hi=f32(4))))
+    assert len(fires(lowered)) == 1
 
 
 def test_half_even_and_half_up_stay_apart() -> None:

@@ -156,3 +156,25 @@ def test_exported_program_and_torchscript_keep_the_values(tmp_path: Path) -> Non
     assert torch.equal(torch.export.load(tmp_path / "m.pt2").module()(x), expected)
     torch.jit.save(torch.jit.trace(module, x), tmp_path / "m.pt")  # type: ignore[no-untyped-call]
     assert torch.equal(torch.jit.load(tmp_path / "m.pt")(x), expected)  # type: ignore[no-untyped-call]
+
+
+def test_a_scale_for_each_channel() -> None:
+    scale = torch.tensor([0.5, 2.0]).reshape(2, 1)
+    act = IntegerActivation(3, scale=scale, normalise=False)
+    x = torch.tensor([[[0.8, 9.0, -1.0], [0.8, 9.0, 3.5]]])
+    assert act(x).tolist() == [[[1.0, 1.5, 0.0], [0.0, 6.0, 4.0]]]
+    assert "per channel" in act.extra_repr()
+    with pytest.raises(ValueError, match="positive"):
+        IntegerActivation(3, scale=torch.tensor([1.0, 0.0]))
+
+
+def test_the_gradient_passes_under_vmap() -> None:
+    act = IntegerActivation(4, scale=0.5, learn_scale=True, normalise=False)
+    x = torch.tensor([[0.7], [0.2], [9.0]], requires_grad=True)
+    torch.vmap(act)(x).sum().backward()  # type: ignore[no-untyped-call]
+    assert x.grad is not None
+    assert x.grad.ravel().tolist() == [1.0, 1.0, 0.0]
+    assert isinstance(act.scale, nn.Parameter)
+    # d(k * s)/ds = k - x / s inside of the range, k outside
+    assert act.scale.grad is not None
+    assert act.scale.grad.item() == pytest.approx((1 - 1.4) + (0 - 0.4) + 4)

@@ -495,3 +495,16 @@ def test_free_axes_need_an_input_shape(tmp_path: Path) -> None:
     assert load_source(path, SourceOptions(input_shape=(1, 3))).inputs[0].shape == (3,)
     with pytest.raises(ShapeMismatch, match="does not fit"):
         load_source(path, SourceOptions(input_shape=(1, 3, 1)))
+
+
+@pytest.mark.parametrize("entry", ["{", "[1]", '[{"lo": 0}]', "3"])
+def test_a_damaged_grid_in_an_onnx_file(entry: str, tmp_path: Path) -> None:
+    model = onnx.parser.parse_model(
+        '<ir_version: 8, opset_import: ["": 18]> g (float[1,2] x) => (float[1,2] y) { y = Relu(x) }'
+    )
+    prop = model.metadata_props.add()
+    prop.key, prop.value = "snnc.inputs", entry
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(DamagedFile, match="malformed"):
+        load_source(path)
