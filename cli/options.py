@@ -75,6 +75,23 @@ _reading_options = _stack(
     ),
     click.option("--calibrate", metavar="DATA", help="Data to take the input's range from."),
     click.option(
+        "--frames",
+        metavar="T",
+        type=click.IntRange(1),
+        help="Frames of a sample, where the model has state or takes them all at once.",
+    ),
+    click.option(
+        "--time-axis",
+        metavar="A",
+        type=click.IntRange(0, 1),
+        help="Axis of the input that holds the frames, 0 or 1.  [default: one frame a call]",
+    ),
+    click.option(
+        "--reduce",
+        type=click.Choice(["none", "mean", "sum"]),
+        help="Of the outputs of a sample's frames.  [default: as the model does]",
+    ),
+    click.option(
         "--trust-pickle", is_flag=True, help="Load a pickled module: runs the code in it."
     ),
     click.option(

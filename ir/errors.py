@@ -171,6 +171,18 @@ class NeedsAssumption(SnncError, ValueError):
     code = "SNNC314"
 
 
+class FramesMeet(SnncError, ValueError):
+    """Frames of a sample meet in an operator, where only neurons may carry state."""
+
+    code = "SNNC313"
+
+
+class CalledTwice(SnncError, ValueError):
+    """A module with state is called more than once in a frame."""
+
+    code = "SNNC315"
+
+
 class WidthExceeded(SnncError, OverflowError):
     """A membrane, a tick's current or a payload can pass the width that carries it."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from snnc.converter.check import OperatorReport, check_source
 from snnc.converter.sources import SourceOptions, open_source
 from snnc.ir.arrays import Array, Shape
+from snnc.ir.nodes import Reduction
 from snnc.runtime.data import DataSet, load_data
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ def check(
     trust_pickle: bool = False,
     dt: float | None = None,
     reset: str | None = None,
+    frames: int | None = None,
+    time_axis: int | None = None,
+    reduce: Reduction | None = None,
 ) -> OperatorReport:
     """Say for each operator of a source what becomes of it.
 
@@ -42,6 +46,9 @@ def check(
         trust_pickle: run the code in a pickled module.
         dt: seconds of one frame, for NIR.
         reset: what a spike leaves of a membrane, `zero` or `subtract`, for NIR.
+        frames: T, frames of a sample; known from the source's shape where `time_axis` is given.
+        time_axis: axis of forward()'s input that holds all frames, 0 or 1; None: one a call.
+        reduce: `none`, `mean` or `sum` of the outputs of a sample's frames.
 
     Raises:
         SnncError: by its subclass: a source that cannot be loaded.
@@ -56,5 +63,8 @@ def check(
         trust_pickle=trust_pickle,
         dt=dt,
         reset=reset,
+        frames=frames,
+        time_axis=time_axis,
+        reduce=reduce,
     )
     return check_source(open_source(source, options, example_inputs))

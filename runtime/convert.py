@@ -23,6 +23,7 @@ from snnc.ir.codes import RunSettings
 from snnc.ir.errors import OutputExists, WrongUsage
 from snnc.ir.file import SnncFile
 from snnc.ir.graph import Graph
+from snnc.ir.nodes import Reduction
 from snnc.runtime.data import DataSet, load_data
 from snnc.runtime.jsonable import jsonable
 from snnc.runtime.model import Model
@@ -131,6 +132,9 @@ def convert(
     trust_pickle: bool = False,
     dt: float | None = None,
     reset: str | None = None,
+    frames: int | None = None,
+    time_axis: int | None = None,
+    reduce: Reduction | None = None,
     force: bool = False,
     progress: Progress | None = None,
 ) -> Conversion:
@@ -157,6 +161,9 @@ def convert(
         trust_pickle: run the code in a pickled module.
         dt: seconds of one frame, for NIR.
         reset: what a spike leaves of a membrane, `zero` or `subtract`, for NIR.
+        frames: T, frames of a sample; known from the source's shape where `time_axis` is given.
+        time_axis: axis of forward()'s input that holds all frames, 0 or 1; None: one a call.
+        reduce: `none`, `mean` or `sum` of the outputs of a sample's frames.
         force: overwrite what is there.
         progress: is told after each stage.
 
@@ -189,6 +196,9 @@ def convert(
         trust_pickle=trust_pickle,
         dt=dt,
         reset=reset,
+        frames=frames,
+        time_axis=time_axis,
+        reduce=reduce,
     )
     tell("convert", 0, _STAGES)
     loaded = as_source(source, options, example_inputs)

@@ -54,6 +54,7 @@ class Feeder:
         graph = file.integer_graph
         self.inputs = graph.inputs
         self.loss = InputLoss()
+        self._model_frames = int(graph.metadata.get("n_frames", 1))
         self._parts = () if crosses_host(graph) else host_parts(file, graph)
 
     @property
@@ -134,7 +135,13 @@ class Feeder:
                 where=where,
                 hint="DATA is an .npz with one array for each input, under its name",
             )
-        return [(node, given[node.name]) for node in self.inputs]
+        return [(node, self._in_frames(given[node.name], node)) for node in self.inputs]
+
+    def _in_frames(self, x: Array, node: Input) -> Array:
+        """A sample without frames is the same in every frame of a model that has several."""
+        if self._model_frames == 1 or x.shape[1:] != node.shape:
+            return x
+        return np.broadcast_to(x[:, None], (len(x), self._model_frames, *node.shape))
 
     def _count(self, x: Array, node: Input, where: str | None) -> IntArray:
         if np.dtype(node.dtype).kind in "bui":

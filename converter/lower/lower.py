@@ -232,7 +232,8 @@ def _add_output(lowering: Lowering, tensor: str) -> None:
     if not _is_readable(lowering, value):
         value = _summed(lowering, replace(value, tensor=tensor))
     wire = value.wires[0]
-    shape = value.shape[1:] or (1,)
+    source = lowering.view.source
+    shape = source.output_shape(tensor, value.shape)
     builder = lowering.builder
     output = builder.add(
         Output(
@@ -240,6 +241,7 @@ def _add_output(lowering: Lowering, tensor: str) -> None:
             shape=shape,
             module_path=lowering.name_of(tensor),
             source_tensor=tensor,
+            reduction=source.reduction(tensor),
         )
     )
     builder.connect(wire.source, output.name, Identity(shape=shape), gather=wire.gather)
@@ -262,7 +264,7 @@ def _summed(lowering: Lowering, value: Affine) -> Affine:
 
 
 def _metadata(source: SourceModel) -> dict[str, Any]:
-    return {"n_frames": 1, "outputs": list(source.outputs)}
+    return {"n_frames": source.n_frames, "outputs": list(source.outputs)}
 
 
 def _notes(lowering: Lowering, source: SourceModel) -> tuple[str, ...]:

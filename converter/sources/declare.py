@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,8 +23,9 @@ def declare_inputs(
     declared: Sequence[InputGrid | None],
     options: SourceOptions,
     where: str,
+    axes: Mapping[str, int | None],
 ) -> tuple[InputDeclaration, ...]:
-    """Declarations of the model's inputs, in order.
+    """Declarations of the model's inputs, in order; `axes` are those that hold frames.
 
     A grid comes from the file, or from the options, or from an 8-bit integer type; else from the
     QuantizeLinear with which the model begins.
@@ -53,7 +54,8 @@ def declare_inputs(
                 where=where,
                 hint="leave --input-range, --input-bits and --calibrate out",
             )
-        shape = tuple(d.dim_value for d in tensor.shape.dim[1:])
+        first = 1 if axes.get(value.name) is None else 2
+        shape = tuple(d.dim_value for d in tensor.shape.dim[first:])
         result.append(
             InputDeclaration(
                 name=value.name,

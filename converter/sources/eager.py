@@ -75,14 +75,15 @@ class ProgramEager:
             found.append(self._interpret(call, frozenset(tensors), state, given)[0])
         return found
 
-    def outputs(self, calls: Calls) -> list[list[Array]]:
-        """Outputs of the original model in each call."""
+    def outputs(self, calls: Calls) -> list[Array]:
+        """Outputs of the original model, in order, each (T, …) for T calls."""
         if self._replayed:
             state: dict[str, State] = {}
             results = [self._interpret(call, frozenset(), state, None)[1] for call in calls]
         else:
             results = self._original_run(calls)[0]
-        return [_leaves(result) for result in results]
+        by_call = [_leaves(result) for result in results]
+        return [np.concatenate(values) for values in zip(*by_call, strict=True)]
 
     def _original_run(self, calls: Calls) -> tuple[list[Any], list[dict[tuple[str, int], Any]]]:
         """The user's model from a sample's start: results, and what its spiking modules gave."""

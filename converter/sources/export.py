@@ -115,7 +115,7 @@ def first_lines(error: BaseException, n: int = 3) -> str:
 
 
 def program_to_onnx(
-    program: ExportedProgram, where: str
+    program: ExportedProgram, where: str, batch_axis: int = 0
 ) -> tuple[onnx.ModelProto, ExportedProgram]:
     """The normalised ONNX of an exported program, and the program that it was made from.
 
@@ -144,7 +144,7 @@ def program_to_onnx(
     exported = result.exported_program
     _require_stateless(exported, where)
     model = result.model_proto
-    fix_input_shapes(model, None, where)
+    fix_input_shapes(model, None, where, batch_axis)
     return normalise(model, where), exported
 
 
@@ -190,7 +190,7 @@ def path_from_name(name: str) -> str:
     return path or name
 
 
-def example_from_program(program: ExportedProgram, where: str) -> list[Shape]:
+def example_from_program(program: ExportedProgram, where: str, batch_axis: int = 0) -> list[Shape]:
     """Shapes of the program's inputs; a free batch axis counts as 1.
 
     Raises:
@@ -208,18 +208,20 @@ def example_from_program(program: ExportedProgram, where: str) -> list[Shape]:
         if not isinstance(value, torch.Tensor):
             raise CannotLoad(f"input `{node.name}` is no tensor", where=where)
         free = [isinstance(d, torch.SymInt) for d in value.shape]
-        if any(free[1:]):
+        at = batch_axis if value.ndim > batch_axis else 0
+        if any(free[:at] + free[at + 1 :]):
             raise ShapeMismatch(
                 f"input `{node.name}` has a free axis beyond the batch axis",
                 where=where,
                 hint="export the model with fixed shapes",
             )
-        batch = 1 if free and free[0] else int(value.shape[0]) if free else 0
+        batch = 1 if free and free[at] else int(value.shape[at]) if free else 0
         if batch != 1:
             raise ShapeMismatch(
                 f"input `{node.name}` was exported with a batch axis of {batch}",
                 where=where,
                 hint="export the model with a batch axis of 1",
             )
-        shapes.append((1, *(int(d) for d in value.shape[1:])))
+        sizes = (1 if axis == at else int(d) for axis, d in enumerate(value.shape))
+        shapes.append(tuple(sizes))
     return shapes

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,8 @@ class _Loaded:
     grids: list[InputGrid | None] = field(default_factory=list)
     name: str | None = None
     checkpoint_key: str | None = None
+    declared: SourceOptions = field(default_factory=SourceOptions)
+    """What the file itself says about frames."""
 
 
 def load_source(
@@ -133,6 +135,8 @@ def _finish(
     loaded: _Loaded, options: SourceOptions, name: str, provenance: Mapping[str, Any]
 ) -> SourceModel:
     from snnc.converter.sources.export import module_paths
+    from snnc.converter.sources.frames.apply import merged, per_frame
+    from snnc.converter.sources.frames.eager import SequenceEager
 
     if options.factory is not None and loaded.loader != "checkpoint":
         raise WrongUsage(
@@ -140,16 +144,23 @@ def _finish(
             where=name,
             hint="leave --factory out",
         )
-    model = loaded.onnx
+    options = merged(options, loaded.declared, name)
+    paths = module_paths(loaded.onnx)
+    model, layout, n_frames = per_frame(loaded.onnx, options, paths, name)
     opset = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
+    axes = {} if layout is None else layout.axes
+    eager = loaded.eager
     return SourceModel(
         name=name,
         onnx=model,
-        inputs=declare_inputs(model, loaded.grids, options, name),
+        inputs=declare_inputs(model, loaded.grids, options, name, axes),
         outputs=tuple(o.name for o in model.graph.output),
-        module_paths=module_paths(model),
-        eager=loaded.eager,
+        module_paths=paths | module_paths(model),
+        eager=SequenceEager(eager, layout) if eager is not None and layout else eager,
         levels=options.levels,
+        n_frames=n_frames,
+        layout=layout,
+        reduce=options.reduce,
         provenance={
             **provenance,
             "loader": loaded.loader,
@@ -158,6 +169,9 @@ def _finish(
             "producer": f"{model.producer_name} {model.producer_version}".strip(),
             "checkpoint_key": loaded.checkpoint_key,
             "factory": options.factory,
+            "frames": n_frames,
+            "time_axis": options.time_axis,
+            "reduce": options.reduce,
         },
     )
 
@@ -185,7 +199,8 @@ def _load_bytes(data: bytes, path: Path, options: SourceOptions) -> _Loaded:
             "of weights with --factory, ONNX, NIR",
         )
     grids = declared_grids(model, where)
-    return _Loaded(load_onnx(model, path, options.input_shape), "onnx", grids=grids)
+    normal = load_onnx(model, path, options.input_shape, options.batch_axis)
+    return _Loaded(normal, "onnx", grids=grids)
 
 
 def _is_safetensors(data: bytes) -> bool:
@@ -205,6 +220,7 @@ def _require_torch(where: str) -> None:
 
 
 def _load_zip(data: bytes, path: Path, options: SourceOptions) -> _Loaded:
+    from snnc.converter.sources.frames.apply import merged
     from snnc.converter.sources.save import DECLARATION, read_saved
 
     where = str(path)
@@ -213,9 +229,10 @@ def _load_zip(data: bytes, path: Path, options: SourceOptions) -> _Loaded:
         inside = {name.partition("/")[2] or name for name in names}
         if DECLARATION in names:
             _require_torch(where)
-            program, grids, name = read_saved(archive, where)
-            loaded = _load_program(program, options, where, "save_model")
-            loaded.grids, loaded.name = grids, name
+            saved = read_saved(archive, where)
+            both = merged(options, saved.options, where)
+            loaded = _load_program(saved.program, both, where, "save_model")
+            loaded.grids, loaded.name, loaded.declared = saved.grids, saved.name, saved.options
             return loaded
     if "manifest.json" in inside and "graph.json" in inside:
         raise CannotLoad("this is a converted model (.snnc), not a source", where=where)
@@ -247,14 +264,14 @@ def _from_program(
     from snnc.converter.sources.eager import ProgramEager
     from snnc.converter.sources.export import example_from_program, program_to_onnx
 
-    shapes = example_from_program(program, where)
+    shapes = example_from_program(program, where, options.batch_axis)
     if options.input_shape is not None and [options.input_shape] != shapes:
         raise ShapeMismatch(
             f"--input-shape {options.input_shape} is not the shape that the model was exported "
             f"for, {shapes[0] if len(shapes) == 1 else shapes}",
             where=where,
         )
-    model, exported = program_to_onnx(program, where)
+    model, exported = program_to_onnx(program, where, options.batch_axis)
     eager = ProgramEager(
         exported,
         original,
@@ -284,15 +301,17 @@ def _load_module(module: Any, example_inputs: Any, options: SourceOptions) -> _L
             hint="snnc.convert(model, x[:1])",
         )
     if example_inputs is None:
-        example_inputs = _example(options.input_shape, where)
-    program = export_module(module, first_samples(example_inputs, where), where)
+        example_inputs = _example(options.input_shape, where, options.batch_axis)
+    examples = first_samples(example_inputs, where, options.batch_axis)
+    program = export_module(module, examples, where)
     spiking = spiking_modules(module)
-    loaded = _from_program(program, module, SourceOptions(), where, "module", spiking)
+    said = replace(options, input_shape=None)
+    loaded = _from_program(program, module, said, where, "module", spiking)
     loaded.name = where
     return loaded
 
 
-def _example(shape: Shape | None, where: str) -> torch.Tensor:
+def _example(shape: Shape | None, where: str, batch_axis: int = 0) -> torch.Tensor:
     import torch
 
     if shape is None:
@@ -301,7 +320,7 @@ def _example(shape: Shape | None, where: str) -> torch.Tensor:
             where=where,
             hint="give --input-shape with a batch axis of 1, such as 1,3,32,32",
         )
-    if not shape or shape[0] != 1 or min(shape) < 1:
+    if len(shape) <= batch_axis or shape[batch_axis] != 1 or min(shape) < 1:
         raise ShapeMismatch(
             f"--input-shape {','.join(map(str, shape))} has no batch axis of 1", where=where
         )
@@ -332,7 +351,7 @@ def _load_torch_save(data: bytes, options: SourceOptions, where: str) -> _Loaded
 
 
 def _with_shape(options: SourceOptions, where: str) -> SourceOptions:
-    _example(options.input_shape, where)
+    _example(options.input_shape, where, options.batch_axis)
     return options
 
 
@@ -358,7 +377,7 @@ def _load_checkpoint(content: Any, options: SourceOptions, where: str) -> _Loade
             where=where,
             hint="give --factory package.module:callable that builds the module, and --input-shape",
         )
-    example = _example(options.input_shape, where)
+    example = _example(options.input_shape, where, options.batch_axis)
     module = build(options.factory, where)
     load_weights(module, state, where)
     loaded = _load_module(module, example, options)

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, get_args
 
+from snnc.converter.sources.frames.layout import FrameLayout
 from snnc.converter.sources.grids import InputGrid
 from snnc.ir.arrays import Array, Shape
+from snnc.ir.errors import WrongUsage
+from snnc.ir.nodes import Reduction
 
 if TYPE_CHECKING:
     import onnx
@@ -33,6 +36,10 @@ class SourceOptions:
         trust_pickle: run the code in a pickled module.
         dt: seconds of one frame, for NIR.
         reset: what a spike leaves of a membrane, `zero` or `subtract`, for NIR.
+        frames: T, frames of a sample; where `time_axis` says which axis holds them, its length.
+        time_axis: axis of forward()'s input that holds all frames of a sample, 0 or 1; the other
+            of the two is the batch axis. None: forward() takes one frame a call.
+        reduce: what becomes of the outputs of a sample's frames; None: as the model has it.
     """
 
     factory: str | None = None
@@ -44,6 +51,25 @@ class SourceOptions:
     trust_pickle: bool = False
     dt: float | None = None
     reset: str | None = None
+    frames: int | None = None
+    time_axis: int | None = None
+    reduce: Reduction | None = None
+
+    def __post_init__(self) -> None:
+        if self.frames is not None and self.frames < 1:
+            raise WrongUsage(f"a sample has at least one frame, not {self.frames}")
+        if self.time_axis not in (None, 0, 1):
+            raise WrongUsage(
+                f"the time axis is 0 or 1, not {self.time_axis}",
+                hint="the other one of the two is the batch axis",
+            )
+        if self.reduce not in (None, *get_args(Reduction)):
+            raise WrongUsage(f"reduce is none, mean or sum, not {self.reduce!r}")
+
+    @property
+    def batch_axis(self) -> int:
+        """The axis of forward()'s input that holds the samples."""
+        return 1 if self.time_axis == 0 else 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +78,7 @@ class InputDeclaration:
 
     Attributes:
         name: name of the graph input in the normalised ONNX.
-        shape: shape of one sample, without the batch axis.
+        shape: shape of one frame of one sample, without batch and time axis.
         dtype: numpy dtype name of what the source's forward takes ("float32", "uint8", …).
         grid: the grid that its values lie on, None for an analog input.
     """
@@ -82,8 +108,11 @@ class EagerModel(Protocol):
         """
         ...
 
-    def outputs(self, calls: Calls) -> list[list[Array]]:
-        """Outputs of the model as it was before any export, call by call, likewise."""
+    def outputs(self, calls: Calls) -> list[Array]:
+        """Outputs of the model as it was before any export, in order.
+
+        Each has shape (T, …) for T calls, or (1, …) where the model reduces it over its frames.
+        """
         ...
 
 
@@ -93,13 +122,17 @@ class SourceModel:
 
     Attributes:
         name: stem of the file, or the class name of a module; the default name of outputs.
-        onnx: the normalised model (a `onnx.ModelProto`; do not change it in place).
+        onnx: the normalised model of one frame (a `onnx.ModelProto`; do not change it in place).
         inputs: its inputs in order.
         outputs: names of its output tensors in order.
         module_paths: node name → module path in the user's names (`block1.conv`); for sources
             that know no modules the node's own name.
         eager: the model in PyTorch, None where there is none.
         levels: `SourceOptions.levels`, handed through to the lowering.
+        n_frames: T, frames of a sample.
+        layout: where the frames lie in the model over all frames; None where forward() takes
+            one frame a call.
+        reduce: what the user wants of the outputs of a sample's frames, None: what the model does.
         provenance: JSON values: `loader`, `sha256`, `file`, `opset`, `producer`.
     """
 
@@ -110,7 +143,33 @@ class SourceModel:
     module_paths: Mapping[str, str]
     eager: EagerModel | None = None
     levels: int | None = None
+    n_frames: int = 1
+    layout: FrameLayout | None = None
+    reduce: Reduction | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def output_shape(self, tensor: str, shape: Shape) -> Shape:
+        """Shape of one frame of one sample of an output whose tensor has `shape`."""
+        axis = None if self.layout is None else self.layout.outputs[self.outputs.index(tensor)]
+        return (shape[1:] if axis is None else shape[2:]) or (1,)
+
+    def reduction(self, tensor: str) -> Reduction:
+        """What becomes of an output over the frames of a sample.
+
+        Raises:
+            WrongUsage: the model has one reduction, the user wants another.
+        """
+        own: Reduction = "none"
+        if self.layout is not None:
+            own = self.layout.reductions[self.outputs.index(tensor)]
+        if self.reduce is None or self.reduce == own:
+            return own
+        if own != "none":
+            raise WrongUsage(
+                f"--reduce {self.reduce}, but the model itself gives the {own} over its frames",
+                where=tensor,
+            )
+        return self.reduce
 
     def module_path(self, node_name: str) -> str:
         """The user's name for a node of the normalised ONNX."""

@@ -52,7 +52,7 @@ def declared_grids(model: onnx.ModelProto, where: str) -> list[InputGrid | None]
 
 
 def load_onnx(
-    model: onnx.ModelProto, path: Path | None, input_shape: Shape | None
+    model: onnx.ModelProto, path: Path | None, input_shape: Shape | None, batch_axis: int = 0
 ) -> onnx.ModelProto:
     """Check, complete and normalise a parsed model.
 
@@ -60,6 +60,7 @@ def load_onnx(
         model: the parsed model; changed in place.
         path: its file, where external data lies beside it.
         input_shape: fixes the shape of a model with one input whose axes are free.
+        batch_axis: of its inputs.
 
     Raises:
         BadInputFile: external data is missing or lies outside the model's folder.
@@ -76,7 +77,7 @@ def load_onnx(
     except Exception as error:  # ValidationError, but also UnicodeDecodeError and others
         reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
         raise DamagedFile(f"the ONNX model is malformed: {reason[0]}", where=where) from None
-    fix_input_shapes(model, input_shape, where)
+    fix_input_shapes(model, input_shape, where, batch_axis)
     return normalise(model, where)
 
 

@@ -103,9 +103,10 @@ class FrameRunner:
             found.append(values)
         return found
 
-    def outputs(self, calls: Sequence[Mapping[str, Array]]) -> list[list[Array]]:
-        """The model's outputs, in order, in each frame."""
-        return [self.outputs_of(values) for values in self.run(calls)]
+    def outputs(self, calls: Sequence[Mapping[str, Array]]) -> list[Array]:
+        """The model's outputs in order, each (T, …) for T frames."""
+        by_frame = [self.outputs_of(values) for values in self.run(calls)]
+        return [np.concatenate(values) for values in zip(*by_frame, strict=True)]
 
     def outputs_of(self, values: Mapping[str, Array]) -> list[Array]:
         """The model's outputs, in order, among the values of a frame."""

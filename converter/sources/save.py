@@ -11,14 +11,17 @@ import json
 import os
 import tempfile
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from snnc.converter.sources.archive import read_member
 from snnc.converter.sources.export import export_module, plain_module
 from snnc.converter.sources.grids import InputGrid
+from snnc.converter.sources.model import SourceOptions
 from snnc.converter.sources.normalise import silence
 from snnc.ir.errors import DamagedFile, DataError, NewerFile, ShapeMismatch
+from snnc.ir.nodes import Reduction
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +29,9 @@ if TYPE_CHECKING:
 Declared: TypeAlias = InputGrid | tuple[int, int] | None
 """What a user may declare for one input."""
 
-FORMAT = 1
+FORMAT = 2
+_WITHOUT_FRAMES = 1
+"""The format of files that say nothing about frames: older versions of snnc read them."""
 DECLARATION = "snnc-source.json"
 PROGRAM = "program.pt2"
 
@@ -37,6 +42,9 @@ def save_model(
     path: str | os.PathLike[str],
     *,
     input: Declared | list[Declared] = None,
+    frames: int | None = None,
+    time_axis: int | None = None,
+    reduce: Reduction | None = None,
 ) -> None:
     """Save a trained model so that snnc can load it without its code.
 
@@ -50,6 +58,12 @@ def save_model(
         input: the grid that the input's values lie on: `(0, 16)` for integers 0…16 that the
             model takes as they are, `snnc.InputGrid.over_range(-1.0, 1.0, 8)` for a real range
             cut into 8 bits; a list for several inputs. Not needed for 8-bit integer tensors.
+        frames: T, frames of a sample, for models with spiking modules; known from the example
+            where `time_axis` is given.
+        time_axis: 0 or 1 where forward() takes all frames at once, along that axis of its
+            input, and the samples along the other of the two; None: it takes one frame a call.
+        reduce: `mean` or `sum` of the outputs of a sample's frames, where forward() gives one
+            for each and does not reduce them itself.
 
     Raises:
         ExportFailed: PyTorch cannot trace the model.
@@ -60,7 +74,8 @@ def save_model(
 
     model = plain_module(model)
     where = type(model).__name__
-    examples = first_samples(example_inputs, where)
+    said = SourceOptions(frames=frames, time_axis=time_axis, reduce=reduce)
+    examples = first_samples(example_inputs, where, said.batch_axis)
     grids = [_grid(g) for g in (input if isinstance(input, list) else [input])]
     if len(grids) not in (1, len(examples)):
         raise DataError(f"{len(grids)} grids are given for {len(examples)} inputs", where=where)
@@ -71,11 +86,14 @@ def save_model(
     buffer = io.BytesIO()
     with silence():
         torch.export.save(program, buffer)
+    timed = {"frames": frames, "time_axis": time_axis, "reduce": reduce}
+    known = {name: value for name, value in timed.items() if value is not None}
     declaration = {
-        "format": FORMAT,
+        "format": FORMAT if known else _WITHOUT_FRAMES,
         "name": where,
         "torch": torch.__version__,
         "inputs": [grid.to_json() if grid else None for grid in grids],
+        **known,
     }
     _write(Path(path), json.dumps(declaration, indent=1).encode(), buffer.getvalue())
 
@@ -107,7 +125,7 @@ def _write(path: Path, declaration: bytes, program: bytes) -> None:
         raise
 
 
-def first_samples(example_inputs: Any, where: str) -> tuple[torch.Tensor, ...]:
+def first_samples(example_inputs: Any, where: str, batch_axis: int = 0) -> tuple[torch.Tensor, ...]:
     """The first sample of every example input, as tensors with a batch axis of 1.
 
     Raises:
@@ -118,15 +136,32 @@ def first_samples(example_inputs: Any, where: str) -> tuple[torch.Tensor, ...]:
     given = example_inputs if isinstance(example_inputs, tuple | list) else (example_inputs,)
     tensors = [torch.as_tensor(x).detach().cpu() for x in given]
     for x in tensors:
-        if x.ndim < 1 or len(x) < 1:
+        if x.ndim < 1 or 0 in x.shape:
             raise ShapeMismatch(
                 f"an example input of shape {tuple(x.shape)} has no sample", where=where
             )
-    return tuple(x[:1].clone() for x in tensors)
+    return tuple(x.narrow(batch_axis if x.ndim > batch_axis else 0, 0, 1).clone() for x in tensors)
 
 
-def read_saved(archive: zipfile.ZipFile, where: str) -> tuple[bytes, list[InputGrid | None], str]:
-    """The program, the declared grids and the model's name in a `save_model` file.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Saved:
+    """What a `save_model` file holds.
+
+    Attributes:
+        program: as torch.export saves it.
+        grids: of the inputs, in order.
+        name: of the model.
+        options: what it says about frames.
+    """
+
+    program: bytes
+    grids: list[InputGrid | None]
+    name: str
+    options: SourceOptions
+
+
+def read_saved(archive: zipfile.ZipFile, where: str) -> Saved:
+    """Read a `save_model` file.
 
     Raises:
         DamagedFile: a member is missing or malformed.
@@ -137,9 +172,15 @@ def read_saved(archive: zipfile.ZipFile, where: str) -> tuple[bytes, list[InputG
     try:
         declaration = json.loads(text)
         version = int(declaration["format"])
-        if version == FORMAT:
+        if version <= FORMAT:
             grids = [None if g is None else InputGrid.from_json(g) for g in declaration["inputs"]]
-            return program, grids, str(declaration["name"])
+            timed = {k: declaration.get(k) for k in ("frames", "time_axis", "reduce")}
+            return Saved(
+                program=program,
+                grids=grids,
+                name=str(declaration["name"]),
+                options=SourceOptions(**timed),
+            )
     except (KeyError, TypeError, ValueError, RecursionError) as error:  # DataError is one
         raise DamagedFile(f"{DECLARATION} is malformed ({error})", where=where) from None
     raise NewerFile(

@@ -122,9 +122,10 @@ class ScriptEager:
         """Nothing, see `tensors`."""
         return [{} for _ in calls]
 
-    def outputs(self, calls: Calls) -> list[list[Array]]:
-        """Outputs in each call, for one sample with its batch axis of 1."""
-        return [self._outputs(call) for call in calls]
+    def outputs(self, calls: Calls) -> list[Array]:
+        """Outputs in order, each (T, …) for T calls, for one sample with its batch axis of 1."""
+        by_call = [self._outputs(call) for call in calls]
+        return [np.concatenate(values) for values in zip(*by_call, strict=True)]
 
     def _outputs(self, inputs: Mapping[str, Array]) -> list[Array]:
         import torch

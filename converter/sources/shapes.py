@@ -18,8 +18,10 @@ _CONTROL_FLOW = frozenset({"If", "Loop", "Scan"})
 _DATA_SHAPED = frozenset({"Compress", "NonMaxSuppression", "NonZero", "Unique"})
 
 
-def fix_input_shapes(model: onnx.ModelProto, input_shape: Shape | None, where: str) -> None:
-    """Give every graph input a fixed shape, in place; a free first axis becomes 1.
+def fix_input_shapes(
+    model: onnx.ModelProto, input_shape: Shape | None, where: str, batch_axis: int = 0
+) -> None:
+    """Give every graph input a fixed shape, in place; a free batch axis becomes 1.
 
     Shapes of all other tensors are forgotten: they are inferred again.
 
@@ -27,6 +29,7 @@ def fix_input_shapes(model: onnx.ModelProto, input_shape: Shape | None, where: s
         model: the model.
         input_shape: for a model with one input.
         where: the model's name, for errors.
+        batch_axis: of the inputs.
 
     Raises:
         CannotLoad: the model has no input.
@@ -41,9 +44,10 @@ def fix_input_shapes(model: onnx.ModelProto, input_shape: Shape | None, where: s
         if given is not None:
             _set_shape(value, given, where)
         dims = value.type.tensor_type.shape.dim
-        if dims and not dims[0].HasField("dim_value"):
-            dims[0].dim_value = 1
-        if not dims or any(d.dim_value < 1 for d in dims) or dims[0].dim_value != 1:
+        batch = dims[batch_axis if len(dims) > batch_axis else 0] if dims else None
+        if batch is not None and not batch.HasField("dim_value"):
+            batch.dim_value = 1
+        if batch is None or any(d.dim_value < 1 for d in dims) or batch.dim_value != 1:
             raise ShapeMismatch(
                 f"input `{value.name}` has no fixed shape with a batch axis of 1",
                 where=where,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from snnc.converter.sources import SourceModel, SourceOptions, load_source
 from snnc.converter.sources.load import graph_file_hash
 from snnc.ir.arrays import Array, FloatArray, Shape
 from snnc.ir.codes import RunSettings
+from snnc.ir.nodes import Reduction
 from snnc.runtime.data import DataSet, load_data
 from snnc.runtime.feeds import Feeder, Samples
 from snnc.runtime.host import host_parts
@@ -57,6 +58,9 @@ def verify(
     trust_pickle: bool = False,
     dt: float | None = None,
     reset: str | None = None,
+    frames: int | None = None,
+    time_axis: int | None = None,
+    reduce: Reduction | None = None,
     progress: Progress | None = None,
 ) -> Verification:
     """Check the promises for a converted model; both forms are read from its file.
@@ -80,6 +84,9 @@ def verify(
         trust_pickle: run the code in a pickled module.
         dt: seconds of one frame, for NIR.
         reset: what a spike leaves of a membrane, `zero` or `subtract`, for NIR.
+        frames: T, frames of a sample; known from the source's shape where `time_axis` is given.
+        time_axis: axis of forward()'s input that holds all frames, 0 or 1; None: one a call.
+        reduce: `none`, `mean` or `sum` of the outputs of a sample's frames.
         progress: is told after each batch.
 
     Raises:
@@ -103,6 +110,11 @@ def verify(
     )
     graph_hash = graph_file_hash(source) if isinstance(source, str | os.PathLike) else None
     loaded = _loaded(None if graph_hash else source, options, feeder)
+        frames=frames,
+        time_axis=time_axis,
+        reduce=reduce,
+    )
+    loaded = _loaded(source, _as_converted(options, model), feeder)
     settings = model.run_settings(code, schedule)
     asked = (engine,) if isinstance(engine, str) else tuple(engine)
     work = _Work.prepare(
@@ -118,12 +130,30 @@ def verify(
     return work.finish(samples, max_changed, time.perf_counter() - start)
 
 
+def _as_converted(options: SourceOptions, model: Model) -> SourceOptions:
+    """What the options do not say about frames is as it was when the model was converted."""
+    known = model.manifest.get("provenance") or {}
+    names = ("frames", "time_axis", "reduce")
+    if any(getattr(options, name) is not None for name in names):
+        return options
+    given: dict[str, Any] = {name: known.get(name) for name in names}
+    return replace(options, **given)
+
+
+def _whole(shape: Shape, options: SourceOptions) -> Shape:
+    """Shape of forward()'s input for one sample of inputs of one frame of `shape`."""
+    if options.time_axis is None:
+        return (1, *shape)
+    n_frames = options.frames or 1
+    return (n_frames, 1, *shape) if options.time_axis == 0 else (1, n_frames, *shape)
+
+
 def _loaded(source: Any, options: SourceOptions, feeder: Feeder) -> SourceModel | None:
     if source is None or isinstance(source, SourceModel):
         return source
     if isinstance(source, str | os.PathLike) or options.input_shape is not None:
         return load_source(source, options)
-    examples = tuple(np.zeros((1, *n.shape), dtype=n.dtype) for n in feeder.inputs)
+    examples = tuple(np.zeros(_whole(n.shape, options), dtype=n.dtype) for n in feeder.inputs)
     return load_source(source, options, examples[0] if len(examples) == 1 else examples)
 
 

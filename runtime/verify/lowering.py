@@ -26,6 +26,13 @@ from snnc.runtime.verify.floatform import (
     downstream,
 )
 from snnc.runtime.verify.margins import any_near, near_threshold
+from snnc.runtime.verify.stateful import (
+    after,
+    from_then_on,
+    membrane_bound,
+    membranes,
+    stateful_model,
+)
 from snnc.runtime.verify.values import SourceValues
 
 LISTED = 20
@@ -69,6 +76,7 @@ class LoweringCheck:
         parts: Sequence[HostPart] = (),
     ) -> None:
         self.form = FloatForm(graph)
+        self._has_state = any(stateful_model(node) is not None for node in graph.nodes.values())
         self.n_frames = n_frames
         self._parts = parts
         self.emulated = emulated
@@ -124,12 +132,12 @@ class LoweringCheck:
         self, node: Population | Product, frames: _Frames, values: SourceValues
     ) -> None:
         i = self.form.value(node, frames.reals)
-        frames.i[node.name] = i
-        computed = self._count(node, i)
         if node.name not in values.reference:
+            frames.i[node.name], computed = self._integrated(node, i, None)
             self._pass_on(node, frames, computed)
             return
         real, counts, fits = self._on_grid(node, values.reference[node.name])
+        frames.i[node.name], computed = self._integrated(node, i, counts)
         tally = self.forced[node.name]
         tally.n_values += counts.size
         if self._fires(node):
@@ -177,6 +185,19 @@ class LoweringCheck:
             and node.model.emits == "count"
         )
 
+    def _integrated(
+        self, node: Population | Product, i: FloatArray, given: FloatArray | None
+    ) -> tuple[FloatArray, FloatArray]:
+        """What a node holds when it fires, and what it gives, for the input of each frame.
+
+        Neurons with state take `given`, the source's counts, for their reset; without, their own.
+        """
+        model = stateful_model(node)
+        if model is None:
+            return i, self._count(node, i)
+        assert isinstance(node, Population)
+        return membranes(model, node.channel_axis, i, self.n_frames, given)
+
     def _count(self, node: Population | Product, i: FloatArray) -> FloatArray:
         """What a node gives for pre-activations: counts where it emits counts, else reals."""
         if self._fires(node):
@@ -191,6 +212,11 @@ class LoweringCheck:
             bound = self.form.bound(node, frames.reals) + self.form.carried(node, frames.errors)
             if self.form.is_count(node) and not self._fires(node):
                 bound = bound / self.form.step_of(node.name)
+            model = stateful_model(node)
+            if model is not None:
+                assert isinstance(node, Population)
+                held = frames.i[node.name]
+                bound = membrane_bound(model, node.channel_axis, bound, held, self.n_frames)
             frames.bounds[node.name] = bound
         return frames.bounds[node.name]
 
@@ -252,8 +278,8 @@ class LoweringCheck:
             _, expected, _ = self._on_grid(node, frames.reals[name])
             tally = self.export[name]
             tally.n_values += got.size
-            clean = self._clean(name, different, got)
             differs = got != expected
+            clean = self._clean(node, different, differs)
             if self.emulated:
                 tally.n_near += int(np.count_nonzero(differs))
                 continue
@@ -284,10 +310,20 @@ class LoweringCheck:
             return np.abs(got - expected) > 1
         return np.asarray(np.abs(got - expected) > HOST_TOLERANCE * np.abs(expected).max())
 
-    def _clean(self, name: str, different: Mapping[str, BoolArray], like: Array) -> BoolArray:
-        """Elements of frames in which nothing upstream differs, broadcast to `like`."""
-        rows = ~np.broadcast_to(downstream(self.form, name, different), (len(like),))
-        return np.broadcast_to(rows.reshape(-1, *(1,) * (like.ndim - 1)), like.shape)
+    def _clean(
+        self, node: Node, different: Mapping[str, BoolArray], differs: BoolArray
+    ) -> BoolArray:
+        """Elements of frames in which nothing upstream differs, shape of `differs`.
+
+        State carries a difference on: into later frames behind it, and in its own neuron.
+        """
+        rows = np.broadcast_to(downstream(self.form, node.name, different), (len(differs),))
+        if self._has_state:
+            rows = from_then_on(rows, self.n_frames)
+        clean = np.broadcast_to(~rows.reshape(-1, *(1,) * (differs.ndim - 1)), differs.shape)
+        if stateful_model(node) is not None:
+            clean = clean & ~after(differs, self.n_frames)
+        return clean
 
     def _compare_outputs(
         self, frames: _Frames, outputs: list[FloatArray], original: list[FloatArray]
@@ -303,8 +339,10 @@ class LoweringCheck:
             if wrong.any() and near is None:
                 near = self._frames_near(frames)
             if near is not None:
-                tally.n_near += int((wrong & near[:, None]).any(axis=1).sum())
-                wrong &= ~near[:, None]
+                reduced = node.reduction != "none"
+                rows = near.reshape(-1, self.n_frames).any(axis=1) if reduced else near
+                tally.n_near += int((wrong & rows[:, None]).any(axis=1).sum())
+                wrong &= ~rows[:, None]
             self._note(tally, node, frames, got, expected, wrong)
 
     def _output_bound(self, node: Output, frames: _Frames, expected: FloatArray) -> FloatArray:
@@ -316,18 +354,25 @@ class LoweringCheck:
             return np.full_like(expected, HOST_TOLERANCE * np.abs(expected).max(initial=0.0))
         if not isinstance(read, Population | Product) or self.form.is_count(read):
             return own
-        bound = p.apply(self._bound(read, frames)).reshape(len(expected), -1)
+        bound = self._over_frames(node, p.apply(self._bound(read, frames)))
         if bound.shape != expected.shape:
             return np.full_like(expected, 2 * bound.max())
         return np.maximum(own, 2 * bound)
 
+    def _over_frames(self, node: Output, by_frame: FloatArray) -> FloatArray:
+        """Bounds of every frame as those of what the output gives."""
+        if node.reduction == "none":
+            return by_frame.reshape(len(by_frame), -1)
+        frames = by_frame.reshape(len(by_frame) // self.n_frames, self.n_frames, -1)
+        return frames.sum(axis=1) if node.reduction == "sum" else frames.mean(axis=1)
+
     def _frames_near(self, frames: _Frames) -> BoolArray:
-        """Frames in which any activation could have gone the other way."""
+        """Frames in which any activation could have gone the other way, or before them."""
         found = np.zeros(len(next(iter(frames.i.values()))), dtype=bool)
         for node in self.form.checked:
             if self._fires(node):
                 found |= any_near(node, frames.i[node.name], self._bound(node, frames))
-        return found
+        return from_then_on(found, self.n_frames) if self._has_state else found
 
     # -- free run ----------------------------------------------------------------------------
 
@@ -337,7 +382,7 @@ class LoweringCheck:
         different: dict[str, BoolArray] = {}
         for node in self.form.checked:
             i = self.form.value(node, reals)
-            computed = self._count(node, i)
+            computed = self._integrated(node, i, None)[1]
             expected = self._on_grid(node, frames.reals[node.name])[1]
             is_count = self.form.is_count(node)
             if is_count:
@@ -359,7 +404,7 @@ class LoweringCheck:
         tally.n_values += expected.size
         if not differs.any():
             return
-        clean = self._clean(node.name, different, differs)
+        clean = self._clean(node, different, differs)
         explained = ~clean
         at = np.nonzero(differs & clean)
         if self._fires(node) and len(at[0]):
@@ -414,6 +459,8 @@ class LoweringCheck:
     def _place(self, node: Node, frames: _Frames, where: tuple[int, ...]) -> tuple[int, int, int]:
         """Sample, frame and flat neuron index of an element of a batch."""
         sample, frame = divmod(frames.first + where[0], self.n_frames)
+        if isinstance(node, Output) and node.reduction != "none":
+            sample, frame = frames.first // self.n_frames + where[0], 0
         shape = node.shape if len(where) == len(node.shape) + 1 else (node.size,)
         return sample, frame, int(np.ravel_multi_index(where[1:], shape))
 

@@ -75,7 +75,7 @@ class RoundingCheck:
 
         Args:
             source: real values by node, shape (N·T, *shape).
-            outputs: of the source, each (N·T, …).
+            outputs: of the source, each (N·T, …), or (N, …) where it is reduced over frames.
             result: of the integer graph.
         """
         counts = result.counts
@@ -92,10 +92,7 @@ class RoundingCheck:
     def _compare_outputs(self, expected: FloatArray, result: EngineResult) -> None:
         node = self._outputs[0]
         reading = self.reader.read(result)[node.name]
-        n = len(reading.real)
-        frames = expected.reshape(n, -1, *expected.shape[1:])
-        reduced = {"none": frames, "sum": frames.sum(axis=1), "mean": frames.mean(axis=1)}
-        wanted: Array = reduced[node.reduction].reshape(reading.real.shape)
+        wanted: Array = expected.reshape(reading.real.shape)
         self._largest = max(self._largest, float(np.abs(reading.real - wanted).max(initial=0.0)))
         ours = predictions(reading.scores)
         theirs = predictions(wanted)

@@ -71,6 +71,11 @@ class SourceRunner:
         self._model = rewrite(source).model
         self._inside = InnerValues(self._model)
         self._require_known(graph)
+        self._reductions = [node.reduction for node in graph.outputs]
+        self._dims = {
+            i.name: tuple(d.dim_value for d in i.type.tensor_type.shape.dim)
+            for i in self._model.graph.input
+        }
         inner = self._inner_tensors()
         shown = frozenset() if source.eager is None else source.eager.tensors
         self._ort = FrameRunner(self._model, self._inside.tensors_for(inner))
@@ -102,22 +107,19 @@ class SourceRunner:
     def _run_one(self, sample: Mapping[str, Array]) -> SourceValues:
         """One sample, frame after frame."""
         n_frames = len(next(iter(sample.values())))
-        shapes = {d.name: (1, *d.shape) for d in self._source.inputs}
         calls = [
-            {name: frames[t].reshape(shapes[name]) for name, frames in sample.items()}
+            {name: frames[t].reshape(self._dims[name]) for name, frames in sample.items()}
             for t in range(n_frames)
         ]
         ort = self._ort.run(calls)
-        outputs = _columns([_reals(self._ort.outputs_of(values)) for values in ort])
+        outputs = self._outputs([self._ort.outputs_of(values) for values in ort])
         eager = self._source.eager
-        first_form = eager or self._unmoved
-        assert first_form is not None
         exported = self._by_frame(calls, self._completed(ort))
         if self._exact is not None:
             exact = [self._exact.run(call) for call in calls]
-            outputs = _columns([_reals(self._exact.outputs_of(values)) for values in exact])
+            outputs = self._outputs([self._exact.outputs_of(values) for values in exact])
             return SourceValues(self._by_frame(calls, exact), exported, outputs, outputs)
-        original = _columns([_reals(values) for values in first_form.outputs(calls)])
+        original = self._reduced(self._original(calls))
         if eager is None or self._between is None:
             return SourceValues(exported, None, outputs, original)
         shown = eager.run(calls, self._between.needed | self._inner_tensors())
@@ -128,6 +130,27 @@ class SourceRunner:
     def _completed(self, values: list[dict[str, Array]]) -> list[dict[str, Array]]:
         inner = self._inner_tensors()
         return [self._inside.complete(found, inner) for found in values]
+
+    def _original(self, calls: Calls) -> list[Array]:
+        """Outputs of the source as it was given."""
+        if self._source.eager is not None:
+            return self._source.eager.outputs(calls)
+        assert self._unmoved is not None
+        return self._unmoved.outputs(calls)
+
+    def _outputs(self, by_frame: list[list[Array]]) -> list[FloatArray]:
+        return self._reduced([np.concatenate(v) for v in zip(*by_frame, strict=True)])
+
+    def _reduced(self, outputs: list[Array]) -> list[FloatArray]:
+        """Outputs (T, …) as the graph gives them: reduced ones (1, …)."""
+        found = []
+        for value, reduction in zip(outputs, self._reductions, strict=False):
+            real = np.asarray(value, dtype=np.float64)
+            if reduction != "none" and len(real) > 1:
+                total = real.sum(axis=0, keepdims=True)
+                real = total / len(real) if reduction == "mean" else total
+            found.append(real)
+        return found
 
     def _by_frame(self, calls: Calls, values: list[dict[str, Array]]) -> dict[str, FloatArray]:
         both = zip(calls, values, strict=True)
@@ -152,10 +175,6 @@ class SourceRunner:
                     f"the source has no value `{tensor}`: the model was converted from another",
                     where=graph.nodes[node].module_path or node,
                 )
-
-
-def _reals(values: list[Array]) -> list[FloatArray]:
-    return [np.asarray(v, dtype=np.float64) for v in values]
 
 
 def _stacked(rows: list[dict[str, FloatArray]]) -> dict[str, FloatArray]:

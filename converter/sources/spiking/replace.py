@@ -70,13 +70,19 @@ def as_operators(found: Mapping[str, tuple[nn.Module, SpikingNeuron]]) -> Iterat
                 module.__dict__.pop(_PREFIX + constant, None)
 
 
+def _ignore(module: nn.Module, name: str, value: Any) -> None:
+    """Takes no attribute, but what makes an object: PyTorch's tracer stands in for modules too."""
+    if name.startswith("__"):
+        object.__setattr__(module, name, value)
+
+
 def _stand_in(cls: type, path: str, neuron: SpikingNeuron) -> type:
     return type(
         cls.__name__,
         (cls,),
         {
             "__module__": cls.__module__,
-            "__setattr__": lambda self, name, value: None,
+            "__setattr__": _ignore,
             "forward": _forward(path, neuron),
         },
     )

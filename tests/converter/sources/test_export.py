@@ -74,7 +74,7 @@ def test_values_of_every_kind_of_constant() -> None:
     assert relu in eager.tensors
     x = {"x": np.array([[1.0, -4.0]], np.float32)}
     assert eager.run([x], [relu])[0][relu].tolist() == [[3.5, 0.0]]
-    assert eager.outputs([x])[0][0].tolist() == [[35.0, 0.0]]
+    assert eager.outputs([x])[0].tolist() == [[35.0, 0.0]]
 
 
 def test_the_example_must_fit() -> None:

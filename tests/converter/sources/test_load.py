@@ -59,7 +59,7 @@ def assert_same_function(source: SourceModel, net: ConvNet) -> None:
     feed = {source.inputs[0].name: x}
     assert np.allclose(OnnxRunner(source.onnx).outputs(feed)[0], expected, atol=1e-5)
     if source.eager is not None:
-        assert np.array_equal(source.eager.outputs([feed])[0][0], expected)
+        assert np.array_equal(source.eager.outputs([feed])[0], expected)
 
 
 def test_saved_model_loads_with_its_grid_and_module_paths(net: ConvNet, saved: Path) -> None:
