@@ -107,14 +107,12 @@ def verify(
         trust_pickle=trust_pickle,
         dt=dt,
         reset=reset,
-    )
-    graph_hash = graph_file_hash(source) if isinstance(source, str | os.PathLike) else None
-    loaded = _loaded(None if graph_hash else source, options, feeder)
         frames=frames,
         time_axis=time_axis,
         reduce=reduce,
     )
-    loaded = _loaded(source, _as_converted(options, model), feeder)
+    graph_hash = graph_file_hash(source) if isinstance(source, str | os.PathLike) else None
+    loaded = _loaded(None if graph_hash else source, _as_converted(options, model), feeder)
     settings = model.run_settings(code, schedule)
     asked = (engine,) if isinstance(engine, str) else tuple(engine)
     work = _Work.prepare(

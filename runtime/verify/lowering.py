@@ -339,8 +339,7 @@ class LoweringCheck:
             if wrong.any() and near is None:
                 near = self._frames_near(frames)
             if near is not None:
-                reduced = node.reduction != "none"
-                rows = near.reshape(-1, self.n_frames).any(axis=1) if reduced else near
+                rows = near if node.reduction == "none" else self._of_samples(near)
                 tally.n_near += int((wrong & rows[:, None]).any(axis=1).sum())
                 wrong &= ~rows[:, None]
             self._note(tally, node, frames, got, expected, wrong)
@@ -358,6 +357,10 @@ class LoweringCheck:
         if bound.shape != expected.shape:
             return np.full_like(expected, 2 * bound.max())
         return np.maximum(own, 2 * bound)
+
+    def _of_samples(self, rows: BoolArray) -> BoolArray:
+        """Samples with a marked frame."""
+        return np.asarray(rows.reshape(-1, self.n_frames).any(axis=1))
 
     def _over_frames(self, node: Output, by_frame: FloatArray) -> FloatArray:
         """Bounds of every frame as those of what the output gives."""
