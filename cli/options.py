@@ -94,6 +94,8 @@ _reading_options = _stack(
     click.option(
         "--trust-pickle", is_flag=True, help="Load a pickled module: runs the code in it."
     ),
+)
+_nir_options = _stack(
     click.option(
         "--dt",
         metavar="S",
@@ -107,8 +109,8 @@ _reading_options = _stack(
     ),
 )
 loading_options = _stack(_naming_options, _reading_options)
-"""What any command needs to load SOURCE."""
-source_options = _stack(_naming_options, _levels_option, _reading_options)
+"""What loading a network without spikes needs."""
+source_options = _stack(_naming_options, _levels_option, _reading_options, _nir_options)
 """The options of every command that takes SOURCE as it is."""
 
 data_option = click.option(
