@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
-from snnc.cli.options import json_option, source_argument, source_options
+from snnc.cli.options import json_option, no_host_option, source_argument, source_options
 from snnc.cli.terminal import Terminal
 
 
 @click.command("check", short_help="Say which operators of a model can be converted.")
 @source_argument
 @source_options
+@no_host_option
 @json_option
 def command(source: Path, as_json: bool, **options: Any) -> None:
     """Say for each operator of SOURCE: event, folded, host or unsupported, and why.

@@ -10,6 +10,7 @@ import click
 from snnc.cli.options import (
     force_option,
     json_option,
+    no_host_option,
     output_option,
     setting_options,
     source_argument,
@@ -49,6 +50,7 @@ from snnc.cli.terminal import Terminal
     show_default=True,
     help="Order of products of three operands: the model's, or with fewest multiplications.",
 )
+@no_host_option
 @click.option(
     "--lava-conv",
     type=click.Choice(["sparse", "conv"]),

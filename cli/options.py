@@ -149,6 +149,9 @@ time_limit_option = click.option(
     type=click.FloatRange(0, min_open=True),
     help="Stop with an error after S seconds.",
 )
+no_host_option = click.option(
+    "--no-host", is_flag=True, help="Refuse operators that the host would have to compute."
+)
 force_option = click.option("--force", is_flag=True, help="Overwrite existing output.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 

@@ -70,7 +70,10 @@ class OperatorReport:
 
 
 def check_source(
-    source: SourceModel | GraphSource, *, first_layer: FirstLayer | None = None
+    source: SourceModel | GraphSource,
+    *,
+    first_layer: FirstLayer | None = None,
+    no_host: bool = False,
 ) -> OperatorReport:
     """Try to lower every operator of a source.
 
@@ -81,7 +84,7 @@ def check_source(
     """
     if isinstance(source, GraphSource):
         return OperatorReport(operators=tuple(_read_already(p) for p in source.primitives))
-    found = survey(source, first_layer=first_layer)
+    found = survey(source, first_layer=first_layer, no_host=no_host)
     operators = []
     for node in found.view.nodes:
         fate, error = found.fates[node.name], found.problems.get(node.name)

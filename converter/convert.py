@@ -46,6 +46,7 @@ def convert_source(
     *,
     weight_bits: int = 8,
     first_layer: FirstLayer | None = None,
+    no_host: bool = False,
     product_order: ProductOrder = "fewest",
     limits: Limits = SIM,
     settings: RunSettings | None = None,
@@ -57,6 +58,7 @@ def convert_source(
         weight_bits: two's complement width of integer weights, 2 to 16.
         first_layer: `host` or `chip`; None: on chip where the input has a grid.
         product_order: of products of three operands (attention).
+        no_host: refuse whatever the host would have to compute.
         limits: of the target.
         settings: the code and schedule for which widths are checked.
 
@@ -69,7 +71,7 @@ def convert_source(
         WidthExceeded: the graph cannot be brought within `limits`.
         UnsupportedByTarget: it needs graded spikes or delays that the target does not have.
     """
-    source_graph, onnx, notes = _float_form(source, first_layer)
+    source_graph, onnx, notes = _float_form(source, first_layer, no_host)
     graph = source_graph if product_order == "source" else AssociateProducts()(source_graph)
     form = integer_form(graph, weight_bits=weight_bits, limits=limits, settings=settings)
     check_fit(form.graph, settings or RunSettings(), limits)
@@ -102,11 +104,11 @@ def _orders(source: Graph, taken: Graph) -> tuple[str, ...]:
 
 
 def _float_form(
-    source: SourceModel | GraphSource, first_layer: FirstLayer | None
+    source: SourceModel | GraphSource, first_layer: FirstLayer | None, no_host: bool
 ) -> tuple[Graph, Mapping[str, bytes], tuple[str, ...]]:
     """The float form, the ONNX parts beside it, and notes."""
     if isinstance(source, SourceModel):
-        lowered = lower(source, first_layer=first_layer)
+        lowered = lower(source, first_layer=first_layer, no_host=no_host)
         return lowered.graph, lowered.onnx, lowered.notes
     if first_layer == "host":
         raise WrongUsage(
@@ -122,6 +124,6 @@ def _several_inputs(graph: Graph) -> tuple[str, ...]:
         return ()
     names = ", ".join(node.name for node in graph.inputs)
     return (
-        f"the model has {len(graph.inputs)} inputs ({names}); DATA carries one array, so that "
-        "`snnc run`, `trace`, `verify` and `report` refuse it; engines take it from Python",
+        f"the model has {len(graph.inputs)} inputs: DATA is an .npz with an array for each, "
+        f"under its name ({names})",
     )

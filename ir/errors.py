@@ -97,6 +97,12 @@ class UnsupportedOperator(SnncError, NotImplementedError):
     code = "SNNC301"
 
 
+class NeedsHost(UnsupportedOperator):
+    """Operators have no event form, and nothing may stay on the host."""
+
+    code = "SNNC312"
+
+
 class UnknownLevels(SnncError, ValueError):
     """Nothing in the source bounds an integer activation, so D is unknown."""
 

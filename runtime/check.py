@@ -31,6 +31,7 @@ def check(
     frames: int | None = None,
     time_axis: int | None = None,
     reduce: Reduction | None = None,
+    no_host: bool = False,
 ) -> OperatorReport:
     """Say for each operator of a source what becomes of it.
 
@@ -49,6 +50,7 @@ def check(
         frames: T, frames of a sample; known from the source's shape where `time_axis` is given.
         time_axis: axis of forward()'s input that holds all frames, 0 or 1; None: one a call.
         reduce: `none`, `mean` or `sum` of the outputs of a sample's frames.
+        no_host: name what the host would have to compute as an obstacle.
 
     Raises:
         SnncError: by its subclass: a source that cannot be loaded.
@@ -67,4 +69,4 @@ def check(
         time_axis=time_axis,
         reduce=reduce,
     )
-    return check_source(open_source(source, options, example_inputs))
+    return check_source(open_source(source, options, example_inputs), no_host=no_host)

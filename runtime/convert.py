@@ -121,6 +121,7 @@ def convert(
     code: str | None = None,
     schedule: str | None = None,
     first_layer: FirstLayer | None = None,
+    no_host: bool = False,
     product_order: ProductOrder = "fewest",
     lava_conv: ConvStyle | None = None,
     factory: str | None = None,
@@ -150,6 +151,7 @@ def convert(
         code: default event code of runs; None: the target's.
         schedule: default schedule of runs; None: the target's.
         first_layer: `host` or `chip`; None: on chip where the input has a grid.
+        no_host: refuse whatever the host would have to compute.
         product_order: of products of three operands: `source`, or `fewest` multiplications.
         lava_conv: how a bundle writes convolutions, `sparse` or `conv`; None: sparse.
         factory: `package.module:callable` that builds the module of a checkpoint.
@@ -208,6 +210,7 @@ def convert(
         loaded,
         weight_bits=bits,
         first_layer=first_layer,
+        no_host=no_host,
         product_order=product_order,
         limits=chip.limits,
         settings=settings,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from snnc.converter.lower.builder import GraphBuilder, neuron_shape
-from snnc.converter.lower.host import HostPart, boundaries, extract
+from snnc.converter.lower.host import boundaries, runs_on_host
 from snnc.converter.lower.host_bound import largest_magnitude
+from snnc.converter.lower.layout import repeats
 from snnc.converter.lower.registry import Fate
 from snnc.converter.lower.source import SourceNode, SourceView
 from snnc.converter.lower.spread import Spread
@@ -31,7 +33,6 @@ from snnc.converter.lower.values import (
 from snnc.converter.sources.quantised import is_quantised
 from snnc.ir.arrays import Array, FloatArray, Shape
 from snnc.ir.errors import NeedsInputGrid, UnsupportedOperator
-from snnc.ir.maps import Identity
 from snnc.ir.neurons import Accumulator
 from snnc.ir.nodes import HostOp, Input
 
@@ -71,7 +72,20 @@ class Lowering:
         self.builder = GraphBuilder()
         self.values: dict[str, Value] = {n: Constant(a) for n, a in view.constants.items()}
         self.fates: dict[str, OperatorFate] = {}
-        self.host_parts: dict[str, HostPart] = {}
+        self.sent: dict[str, UnsupportedOperator] = {}
+        """Operators that the host computes among events, and why."""
+        self.joining: set[UnsupportedOperator] = set()
+        """Reasons of operators that only belong to what another one needs."""
+        self.read_by_host: dict[str, SourceNode] = {}
+        """Operators that are the host's because it alone reads them, by name, and for what."""
+        self.handed: dict[str, Affine] = {}
+        """What the host reads of what nodes emit, by tensor."""
+        self.leaving: dict[str, str] = {}
+        """What the host gives: tensor by host operator."""
+        self.raw: dict[str, str] = {}
+        """Inputs that the host reads as they are: node by tensor."""
+        self.readers: list[str] = []
+        """Nodes that somebody outside of the graph reads."""
         self.analog = analog
         self.boundaries = boundaries(view, analog)
         self.fired: dict[Pending, tuple[Affine, FloatArray]] = {}
@@ -182,35 +196,77 @@ class Lowering:
         if value.tensor not in self._streams:
             shape = neuron_shape(value.shape)
             limit = math.ceil(largest_magnitude(self.view, value.tensor))
-            node = self.host_op(value, shape=shape, axis=0, result="value", lo=-limit, hi=limit)
+            node = self.host_op(
+                value.tensor, shape=shape, axis=0, result="value", lo=-limit, hi=limit
+            )
             self._streams[value.tensor] = wire_to(node.name, value.shape, tensor=value.tensor)
         return self._streams[value.tensor]
 
-    def host_op(self, value: Host, *, shape: Shape, axis: int, **fields: object) -> HostOp:
-        """Add the host operator that computes a tensor from the analog inputs."""
-        part = extract(self.view, value.tensor)
-        path = self.name_of(value.tensor)
-        name = self.builder.unique(path)
-        member = f"host-{len(self.host_parts)}"
-        self.host_parts[member] = part
+    def host_op(self, tensor: str, *, shape: Shape, axis: int, **fields: Any) -> HostOp:
+        """Add a host operator for a tensor; its subgraph is found when all are known."""
+        path = self.name_of(tensor)
         node = HostOp(
-            name=name,
+            name=self.builder.unique(path),
             shape=shape,
             module_path=path,
-            source_tensor=value.tensor,
-            onnx=member,
+            source_tensor=tensor,
+            onnx="",
+            reads=(),
             channel_axis=axis,
-            n_macs=part.n_macs,
-            operators=part.operators,
-            **fields,  # type: ignore[arg-type]
+            **fields,
         )
-        self.builder.add(node, (node.lo, node.hi) if node.result == "count" else None)
-        for source in part.inputs:
-            raw = self.builder.nodes[source]
-            self.builder.connect(source, name, Identity(shape=raw.shape))
-        for inside in part.nodes:
-            self.fates[inside] = OperatorFate("host", f"computed on the host for `{name}`")
-        return node
+        self.leaving[node.name] = tensor
+        return self.builder.add(node, (node.lo, node.hi) if node.result == "count" else None)
+
+    def add_real(self, tensor: str) -> HostOp:
+        """A host operator whose values stay real, for outputs and for the host itself."""
+        shape = neuron_shape(self.view.shape(tensor))
+        return self.host_op(tensor, shape=shape, axis=0, result="real")
+
+    def send(self, node: SourceNode, reason: UnsupportedOperator) -> list[Host]:
+        """Leave an operator to the host; the values of its outputs.
+
+        Raises:
+            UnsupportedOperator: `reason`, where not even the host can compute it.
+        """
+        if not runs_on_host(self.view, node):
+            raise reason
+        self.sent.setdefault(node.name, reason)
+        self.mark(node.name, "host", reason.what)
+        for name in node.inputs:
+            if name:
+                self.hand_over(name, reason)
+        return [Host(shape=self.view.known_shape(n) or (), tensor=n) for n in node.outputs]
+
+    def hand_over(self, tensor: str, reason: UnsupportedOperator) -> None:
+        """Make a tensor known to the host: read from a node, or computed from what can be."""
+        value = self.values[tensor]
+        if isinstance(value, Constant) or tensor in self.handed or tensor in self._streams:
+            return
+        if isinstance(chain_of(value).base, Host):
+            return
+        read = self._readable(tensor, value)
+        if read is not None:
+            self.handed[tensor] = read
+            return
+        producer = self.view.producer[tensor]
+        self.send(producer, reason)
+
+    def _readable(self, tensor: str, value: Value) -> Affine | None:
+        """A value as neurons that the host can read one by one; None where it has to compute."""
+        try:
+            settled = self.settle(value)
+        except UnsupportedOperator:
+            return None
+        if not isinstance(settled, Affine):
+            return None
+        if settled.synapses or (settled.terms and not settled.is_wiring):
+            settled = self.collect(replace(settled, tensor=tensor))
+            self.values[tensor] = settled
+        if not settled.is_plain or repeats(settled.wires[0].gather):
+            return None
+        source = self.builder.nodes[settled.wires[0].source]
+        return None if isinstance(source, HostOp) else settled
 
     # -- bookkeeping -------------------------------------------------------------------------
 
@@ -248,6 +304,7 @@ class Lowering:
         if grid is None or declared.name in self.analog:
             node = Input(name=name, shape=shape, dtype=declared.dtype, grid=False)
             self.builder.add(node)
+            self.raw[declared.name] = name
             self.values[declared.name] = Host(shape=full, tensor=declared.name)
             return
         lo, hi = grid.count_range

@@ -19,6 +19,7 @@ from snnc.converter.lower.activation import (
 from snnc.converter.lower.builder import neuron_shape
 from snnc.converter.lower.context import Lowering
 from snnc.converter.lower.fold import LINEAR, fold, shifted
+from snnc.converter.lower.host_bound import is_bounded, largest_magnitude
 from snnc.converter.lower.layout import FlatChain, FlatStep, rearranged
 from snnc.converter.lower.reach import reachable
 from snnc.converter.lower.spread import Spread
@@ -147,6 +148,10 @@ def _host_count(
     if ops is not None:
         rule = FireRule((*ops, *found.counts), _dtype(lowering, flat.steps))
         bounds = rule_bounds(rule, site.shape, site.axis)
+    if bounds is None and end.tensor is not None and is_bounded(lowering.view, end.tensor):
+        largest = largest_magnitude(lowering.view, end.tensor)
+        d = int(np.ceil(np.max(largest / found.step)))
+        bounds = -d, d
     if bounds is None:
         raise _unknown(rounding)
     _check_levels(lowering, bounds, rounding)
@@ -157,7 +162,7 @@ def _host_count(
             hint="declare an input grid, so that the first layer is on chip",
         )
     node = lowering.host_op(
-        Host(shape=end.shape, tensor=end.tensor),
+        end.tensor,
         shape=site.shape,
         axis=site.axis,
         result="count",

@@ -1,35 +1,28 @@
-"""The part that stays on the host: where it ends, its ONNX subgraph, its multiply-accumulates."""
+"""Where what the host computes from analog input meets events."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
-
-import onnx
 
 from snnc.converter.lower.source import SourceNode, SourceView
-from snnc.ir.arrays import size_of
 
+_CONTROL_FLOW = frozenset({"If", "Loop", "Scan"})
+_LIGHT = frozenset(
+    {
+        "Abs",
+        "Cast",
+        "Div",
+        "Expand",
+        "Identity",
+        "Mul",
+        "Neg",
+        "Pow",
+        "ReduceMean",
+        "ReduceSum",
+    }
+    | {"Reshape", "Squeeze", "Sub", "Transpose", "Unsqueeze"}
+)
 _ROUNDING = frozenset({"Round", "Floor", "Ceil", "QuantizeLinear", "Greater", "GreaterOrEqual"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class HostPart:
-    """An ONNX subgraph for the host.
-
-    Attributes:
-        model: serialised ONNX: analog inputs to one tensor.
-        inputs: the source's inputs that it reads.
-        n_macs: multiply-accumulates per sample and frame.
-        operators: operator types inside, in order of first appearance.
-        nodes: names of the source's nodes inside.
-    """
-
-    model: bytes
-    inputs: tuple[str, ...]
-    n_macs: int
-    operators: tuple[str, ...]
-    nodes: tuple[str, ...]
 
 
 def boundaries(view: SourceView, analog: Collection[str]) -> frozenset[str]:
@@ -52,54 +45,71 @@ def boundaries(view: SourceView, analog: Collection[str]) -> frozenset[str]:
     return frozenset(met)
 
 
-def extract(view: SourceView, tensor: str) -> HostPart:
-    """The subgraph that computes `tensor` from the source's inputs."""
-    nodes = _ancestors(view, tensor)
-    read = {name for node in nodes for name in node.inputs if name}
-    inputs = [i for i in view.source.inputs if i.name in read]
-    graph = view.model.graph
-    made = onnx.helper.make_graph(
-        [node.proto for node in nodes],
-        "host",
-        [i for i in graph.input if i.name in {j.name for j in inputs}],
-        [onnx.helper.make_tensor_value_info(tensor, _elem_type(view, tensor), view.shape(tensor))],
-        initializer=[t for t in graph.initializer if t.name in read],
-    )
-    model = onnx.helper.make_model(made, opset_imports=list(view.model.opset_import))
-    model.ir_version = view.model.ir_version
-    model.functions.extend(view.model.functions)
-    return HostPart(
-        model=model.SerializeToString(deterministic=True),
-        inputs=tuple(i.name for i in inputs),
-        n_macs=sum(n_macs(view, node) for node in nodes),
-        operators=tuple(dict.fromkeys(node.op_type for node in nodes)),
-        nodes=tuple(node.name for node in nodes),
-    )
+def read_by_host_alone(view: SourceView, ruled: Collection[str]) -> dict[str, SourceNode]:
+    """Elementwise and reducing operators that only the host reads, by name: they are its own.
+
+    So that a norm which an exporter has written out (means, squares, a root) is one region, and
+    no square of membranes travels between neurons and the host.
+
+    Args:
+        view: the source.
+        ruled: operator types that have an event form.
+
+    Returns:
+        by node name: the first operator without event form that reads it.
+    """
+    varying = {i.name for i in view.source.inputs}
+    for node in view.nodes:
+        if any(name in varying for name in node.inputs):
+            varying.update(node.outputs)
+    readers = view.consumers()
+    found: dict[str, SourceNode] = {}
+    causes: dict[str, SourceNode] = {}
+    for node in reversed(view.nodes):
+        if not varying.intersection(node.outputs) or not runs_on_host(view, node):
+            continue
+        behind = [reader for out in node.outputs if out for reader in readers.get(out, [])]
+        divides = node.op_type == "Div" and node.inputs[1] in varying
+        if node.op_type not in ruled or divides:
+            causes[node.name] = node
+        elif (
+            _is_light(view, node, varying)
+            and behind
+            and all(reader.name in causes for reader in behind)
+            and not any(out in view.source.outputs for out in node.outputs)
+        ):
+            causes[node.name] = found[node.name] = causes[behind[0].name]
+    # what only scales or moves the value that a node emits costs nothing: the host reads behind it
+    own: dict[str, SourceNode] = {}
+    for node in view.nodes:
+        before = [view.producer[n].name for n in node.inputs if n in view.producer]
+        if node.name in found and (_costs(node, varying) or any(n in own for n in before)):
+            own[node.name] = found[node.name]
+    return own
 
 
-def n_macs(view: SourceView, node: SourceNode) -> int:
-    """Multiply-accumulates of one operator for one sample; elementwise work counts none."""
-    if node.op_type not in ("Conv", "Gemm", "MatMul"):
-        return 0
-    n_out = size_of(view.shape(node.outputs[0]))
-    weight = view.shape(node.inputs[1])
-    if node.op_type == "Conv":
-        return n_out * size_of(weight[1:])
-    inner = weight[-1] if node.get("transB", 0) else weight[-2]
-    return n_out * inner
+def _is_light(view: SourceView, node: SourceNode, varying: Collection[str]) -> bool:
+    """No layer, no residual add, no bias of a layer: those have an event form worth having."""
+    if node.op_type != "Add":
+        return node.op_type in _LIGHT
+    read = [name for name in node.inputs if name in varying]
+    before = view.producer.get(read[0])
+    return len(read) == 1 and before is not None and before.op_type in _LIGHT
 
 
-def _ancestors(view: SourceView, tensor: str) -> list[SourceNode]:
-    needed, todo = set(), [tensor]
-    while todo:
-        node = view.producer.get(todo.pop())
-        if node is not None and node.name not in needed:
-            needed.add(node.name)
-            todo.extend(name for name in node.inputs if name)
-    return [node for node in view.nodes if node.name in needed]
+def _costs(node: SourceNode, varying: Collection[str]) -> bool:
+    """Would neurons have to sum, multiply or raise to a power?"""
+    if node.op_type in ("Pow", "ReduceMean", "ReduceSum", "Abs"):
+        return True
+    return sum(name in varying for name in node.inputs) > 1
 
 
-def _elem_type(view: SourceView, tensor: str) -> int:
-    import numpy as np
+def runs_on_host(view: SourceView, node: SourceNode) -> bool:
+    """Can ONNX Runtime compute an operator that has no event form?
 
-    return int(onnx.helper.np_dtype_to_tensor_dtype(np.dtype(view.dtype(tensor))))
+    Not what neurons do, nor control flow, nor half precision (which its kernels emulate).
+    """
+    if node.op_type in _CONTROL_FLOW or node.proto.domain == "snnc":
+        return False
+    tensors = [name for name in (*node.inputs, *node.outputs) if name]
+    return not any(view.dtype(name) in ("float16", "bfloat16") for name in tensors)

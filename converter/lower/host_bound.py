@@ -19,12 +19,28 @@ Standardised data stay far below; whoever feeds raw values declares their range.
 
 _UNKNOWN_LIMIT = 2.0**24
 _BY_CHANNEL = frozenset(
-    {"AveragePool", "Cast", "GlobalAveragePool", "Identity", "MaxPool", "Neg", "Relu"}
+    {"AveragePool", "Cast", "GlobalAveragePool", "Identity", "LpNormalization", "MaxPool", "Neg"}
+    | {"Abs", "Dropout", "Elu", "Gelu", "HardSwish", "Mish", "Relu", "Selu", "Swish"}
 )
 _MOVING = frozenset(
-    {"DepthToSpace", "Flatten", "Pad", "ReduceMean", "Reshape", "Slice", "SpaceToDepth", "Squeeze"}
-    | {"Transpose", "Unsqueeze"}
+    {
+        "DepthToSpace",
+        "Expand",
+        "Flatten",
+        "Gather",
+        "GatherElements",
+        "GatherND",
+        "Pad",
+        "ReduceMax",
+    }
+    | {"ReduceMean", "ReduceMin", "Reshape", "Slice", "SpaceToDepth", "Split", "Squeeze", "Tile"}
+    | {"TopK", "Transpose", "Unsqueeze"}
 )
+_UNIT = frozenset(
+    {"And", "Cos", "Equal", "Erf", "Greater", "GreaterOrEqual", "HardSigmoid", "Less"}
+    | {"LessOrEqual", "Not", "Or", "Sigmoid", "Sign", "Sin", "Softmax", "Softsign", "Tanh", "Xor"}
+)
+_LARGEST_EXPONENT = 16.0
 
 
 def largest_magnitude(view: SourceView, tensor: str) -> float:
@@ -42,6 +58,11 @@ def largest_magnitude(view: SourceView, tensor: str) -> float:
     return float(bounds[tensor].max())
 
 
+def is_bounded(view: SourceView, tensor: str) -> bool:
+    """Is anything known about how large a tensor's elements can get?"""
+    return largest_magnitude(view, tensor) < _UNKNOWN_LIMIT
+
+
 def _input_bound(view: SourceView, bounds: dict[str, FloatArray], name: str) -> FloatArray:
     if name in bounds:
         return bounds[name]
@@ -53,19 +74,101 @@ def _input_bound(view: SourceView, bounds: dict[str, FloatArray], name: str) -> 
 
 def _bound(view: SourceView, node: SourceNode, inputs: list[FloatArray]) -> FloatArray:
     kind = node.op_type
+    if kind in _UNIT:
+        return np.array(1.0)
     if kind in _BY_CHANNEL:
         return inputs[0]
     if kind in _MOVING:
         return inputs[0].max()
+    if kind in ("Round", "Floor", "Ceil"):
+        return inputs[0] + 1
+    if kind in ("Clip", "Concat", "Max", "Min", "Where"):
+        return np.array(max(i.max() for i in inputs[kind == "Where" :]))
+    found = _normalised(view, node, inputs)
+    if found is None and inputs:
+        found = _curved(node, float(inputs[0].max()))
+    return _arithmetic(view, node, inputs) if found is None else np.array(found)
+
+
+def _arithmetic(view: SourceView, node: SourceNode, inputs: list[FloatArray]) -> FloatArray:
+    kind = node.op_type
     if kind in ("Add", "Sub"):
         return _same(inputs[0]) + _same(inputs[1], inputs[0])
     if kind == "Mul":
         return _same(inputs[0]) * _same(inputs[1], inputs[0])
-    if kind in ("Round", "Floor", "Ceil"):
-        return inputs[0] + 1
-    if kind in ("Clip", "Concat", "Max", "Min"):
-        return np.array(max(i.max() for i in inputs))
+    if kind == "MatMul" and node.inputs[1] not in view.constants:
+        inner = (view.known_shape(node.inputs[0]) or (_UNKNOWN_LIMIT,))[-1]
+        return np.array(inner * inputs[0].max() * inputs[1].max())
     return _layer_bound(view, node, inputs)
+
+
+def _curved(node: SourceNode, largest: float) -> float | None:
+    """Functions of one value."""
+    kind = node.op_type
+    if kind == "Exp" and largest <= _LARGEST_EXPONENT:
+        return float(np.exp(largest))
+    if kind == "Sqrt":
+        return float(np.sqrt(largest))
+    if kind == "Softplus":
+        return largest + 1.0
+    if kind == "LeakyRelu":
+        return largest * max(1.0, abs(node.get("alpha", 0.01)))
+    return None
+
+
+def _normalised(view: SourceView, node: SourceNode, inputs: list[FloatArray]) -> float | None:
+    """Layer norm and its kin: no element lies farther from the mean than sqrt(n) deviations."""
+    kind = node.op_type
+    if kind in ("LayerNormalization", "RMSNormalization"):
+        shape = view.known_shape(node.inputs[0])
+        axis = node.get("axis", -1)
+        if shape is None:
+            return None
+        spread = float(np.sqrt(np.prod(shape[axis:])))
+        offset = float(inputs[2].max()) if len(inputs) > 2 else 0.0
+        return spread * float(inputs[1].max()) + offset
+    if kind == "InstanceNormalization":
+        shape = view.known_shape(node.inputs[0])
+        if shape is None:
+            return None
+        return float(np.sqrt(np.prod(shape[2:])) * inputs[1].max() + inputs[2].max())
+    if kind in ("Div", "Mul"):
+        return _own_deviation(view, node)
+    return None
+
+
+def _own_deviation(view: SourceView, node: SourceNode) -> float | None:
+    """The bound of d / sqrt(mean(d * d) + e), or d times its reciprocal: a norm written out."""
+    kinds: tuple[str, ...] = ("Sqrt", "Add", "ReduceMean")
+    if node.op_type == "Mul":
+        kinds = ("Reciprocal", *kinds)
+    for value, scale in (node.inputs[:2], node.inputs[1::-1]):
+        mean = _chain_end(view, scale, kinds)
+        if mean is None:
+            continue
+        squares = view.producer.get(mean.inputs[0])
+        before, after = view.known_shape(mean.inputs[0]), view.known_shape(mean.outputs[0])
+        if squares is not None and before and after and _is_square(view, squares, value):
+            return float(np.sqrt(np.prod(before) / np.prod(after)))
+    return None
+
+
+def _chain_end(view: SourceView, tensor: str, kinds: tuple[str, ...]) -> SourceNode | None:
+    """The last of a row of operators, from the one that makes `tensor` backwards."""
+    node = None
+    for kind in kinds:
+        node = view.producer.get(tensor)
+        if node is None or node.op_type != kind:
+            return None
+        tensor = next((n for n in node.inputs if n in view.producer), "")
+    return node
+
+
+def _is_square(view: SourceView, node: SourceNode, of: str) -> bool:
+    if node.op_type == "Mul":
+        return node.inputs == (of, of)
+    power = view.constants.get(node.inputs[1]) if node.op_type == "Pow" else None
+    return power is not None and node.inputs[0] == of and bool((power == 2).all())
 
 
 def _layer_bound(view: SourceView, node: SourceNode, inputs: list[FloatArray]) -> FloatArray:

@@ -11,20 +11,27 @@ import numpy as np
 import snnc.converter.lower.operators  # noqa: F401 (registers the rules)
 from snnc.converter.lower.context import Lowering, OperatorFate
 from snnc.converter.lower.evaluate import known_operands, run_node
+from snnc.converter.lower.host import read_by_host_alone, runs_on_host
+from snnc.converter.lower.host_bound import is_bounded
 from snnc.converter.lower.layout import repeats
 from snnc.converter.lower.operators.quantize import dequantised_constant
+from snnc.converter.lower.regions import Region, make_regions
 from snnc.converter.lower.registry import RULES, LoweringRule
 from snnc.converter.lower.rewrite import rewrite
 from snnc.converter.lower.source import SourceNode, SourceView
 from snnc.converter.lower.values import Affine, Constant, Host, Unknown, Value, chain_of
 from snnc.converter.sources.model import SourceModel
-from snnc.ir.errors import NeedsInputGrid, SnncError, UnsupportedOperator
+from snnc.ir.errors import NeedsHost, NeedsInputGrid, SnncError, UnsupportedOperator
 from snnc.ir.graph import Graph
 from snnc.ir.maps import Identity
 from snnc.ir.neurons import Accumulator
-from snnc.ir.nodes import Output
+from snnc.ir.nodes import HostOp, Output, Population
 
 FirstLayer = Literal["host", "chip"]
+
+_MULTIPLYING = frozenset({"Mul", "MatMul", "Gemm", "Einsum"})
+_LISTED = 5
+"""Operators that a refusal names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +66,9 @@ class Survey:
     problems: Mapping[str, SnncError]
 
 
-def lower(source: SourceModel, *, first_layer: FirstLayer | None = None) -> Lowered:
+def lower(
+    source: SourceModel, *, first_layer: FirstLayer | None = None, no_host: bool = False
+) -> Lowered:
     """Lower a normalised source to a float event graph.
 
     Args:
@@ -67,9 +76,12 @@ def lower(source: SourceModel, *, first_layer: FirstLayer | None = None) -> Lowe
         first_layer: `host` computes the analog part up to the first integer activation or
             residual stream on the host even where the input has a grid; `chip` refuses a host
             part; None: the host where the input has no grid.
+        no_host: refuse whatever the host would have to compute.
 
     Raises:
-        UnsupportedOperator: an operator has no event form.
+        UnsupportedOperator: an operator has no event form, and the host cannot compute it; or
+            nothing in the model fires.
+        NeedsHost: `no_host`, and there is something for it.
         UnknownLevels: nothing bounds an integer activation.
         LevelsConflict: `--levels` contradicts the model.
         NeedsInputGrid: `chip` was asked for an input without a grid.
@@ -80,16 +92,24 @@ def lower(source: SourceModel, *, first_layer: FirstLayer | None = None) -> Lowe
         _lower_node(lowering, node)
     for name in source.outputs:
         _add_output(lowering, name)
+    regions = make_regions(lowering)
+    _mark_host(lowering, regions)
+    if no_host and regions:
+        raise _needs_host(lowering, regions)
+    if regions:
+        _require_neurons(lowering)
     graph = lowering.builder.finish(source.name, _metadata(source))
     members = {"source": view.model.SerializeToString(deterministic=True)}
-    members |= {name: part.model for name, part in lowering.host_parts.items()}
+    members |= {name: region.model for name, region in regions.items()}
     return Lowered(
-        graph=graph, onnx=members, fates=dict(lowering.fates), notes=_notes(lowering, source)
+        graph=graph, onnx=members, fates=dict(lowering.fates), notes=_notes(source, regions)
     )
 
 
-def survey(source: SourceModel, *, first_layer: FirstLayer | None = None) -> Survey:
-    """Try every operator, going on behind those that have no event form."""
+def survey(
+    source: SourceModel, *, first_layer: FirstLayer | None = None, no_host: bool = False
+) -> Survey:
+    """Try every operator, going on behind those that cannot be converted."""
     view = rewrite(source)
     lowering = _start(view, first_layer)
     problems: dict[str, SnncError] = {}
@@ -109,7 +129,81 @@ def survey(source: SourceModel, *, first_layer: FirstLayer | None = None) -> Sur
             producer = view.producer[name].name
             problems[producer] = error
             lowering.mark(producer, "unsupported", error.what)
+    if not problems:
+        problems |= _survey_host(lowering, no_host)
     return Survey(view=view, fates=dict(lowering.fates), problems=problems)
+
+
+def _survey_host(lowering: Lowering, no_host: bool) -> dict[str, SnncError]:
+    """What stands in the way of the host's part, by the source's node."""
+    try:
+        regions = make_regions(lowering)
+    except SnncError as error:
+        first = next(iter(lowering.sent), "")
+        if first:
+            lowering.mark(first, "unsupported", error.what)
+        return {first: error} if first else {}
+    _mark_host(lowering, regions)
+    if not regions:
+        return {}
+    problems: dict[str, SnncError] = {}
+    if no_host:
+        refusal = _needs_host(lowering, regions)
+        problems = {name: refusal for region in regions.values() for name in region.nodes}
+    else:
+        try:
+            _require_neurons(lowering)
+        except UnsupportedOperator as found:
+            problems = {name: found for name in list(lowering.sent)[:1]}
+    for name, problem in problems.items():
+        lowering.mark(name, "unsupported", str(lowering.sent.get(name, problem).what))
+    return problems
+
+
+def _mark_host(lowering: Lowering, regions: Mapping[str, Region]) -> None:
+    for region in regions.values():
+        for name in region.nodes:
+            reason = lowering.sent.get(name)
+            lowering.mark(name, "host", reason.what if reason else "it joins the host's part")
+
+
+def _needs_host(lowering: Lowering, regions: Mapping[str, Region]) -> NeedsHost:
+    """Says which operators would be the host's, and why those that began it."""
+    inside = [name for region in regions.values() for name in region.nodes]
+    nodes = {node.name: node for node in lowering.view.nodes}
+    # what only belongs to another's part has that one's reason
+    own = [lowering.sent[n] for n in inside if n in lowering.sent]
+    own = [reason for reason in dict.fromkeys(own) if reason not in lowering.joining]
+    listed = [f"{reason.where}: {reason.what}" for reason in own]
+    if not listed:
+        listed = [f"{nodes[name].where} depends on analog input alone" for name in inside]
+    more = f"; and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
+    grid = "declare an input grid: --input-range LO,HI --input-bits B"
+    return NeedsHost(
+        f"{len(inside)} operators would stay on the host: {'; '.join(listed[:_LISTED])}{more}",
+        where=own[0].where if len(own) == 1 else lowering.view.source.name,
+        hint=own[0].hint if own else grid,
+    )
+
+
+def _require_neurons(lowering: Lowering) -> None:
+    """A model that only the host computes is no spiking network."""
+    nodes = lowering.builder.nodes.values()
+    if any(isinstance(n, Population) and n.model.emits == "count" for n in nodes):
+        return
+    if any(isinstance(n, Population) and n.model.has_state for n in nodes):
+        return
+    if any(isinstance(n, HostOp) and n.result == "count" for n in nodes):
+        return
+    first = next(iter(lowering.sent.values()), None)
+    because = f"; {first.what}" if first else ""
+    raise UnsupportedOperator(
+        f"the output does not depend on any integer activation{because}",
+        where=first.where if first else lowering.view.source.name,
+        hint=first.hint
+        if first
+        else "a model needs integer activations to become a spiking network",
+    )
 
 
 def _start(view: SourceView, first_layer: FirstLayer | None) -> Lowering:
@@ -123,6 +217,7 @@ def _start(view: SourceView, first_layer: FirstLayer | None) -> Lowering:
             "snnc.save_model(…, input=…)",
         )
     lowering = Lowering(view, analog=frozenset(analog), levels=source.levels)
+    lowering.read_by_host = read_by_host_alone(view, RULES)
     for i in range(len(source.inputs)):
         lowering.add_input(i)
     return lowering
@@ -138,8 +233,25 @@ def _lower_node(lowering: Lowering, node: SourceNode) -> None:
     if any(isinstance(chain_of(v).base, Unknown) for v in data):
         _pass_unknown(lowering, node, rule)
         return
-    if _stays_on_host(lowering, node, rule):
-        return
+    try:
+        if not _stays_on_host(lowering, node, rule):
+            _refuse_own(lowering, node)
+            _apply(lowering, node, rule)
+    except UnsupportedOperator as error:
+        _finish(lowering, node, lowering.send(node, error))
+
+
+def _refuse_own(lowering: Lowering, node: SourceNode) -> None:
+    reader = lowering.read_by_host.get(node.name)
+    if reader is not None:
+        reason = UnsupportedOperator(
+            f"only {reader.op_type} reads it, which has no event form", where=node.where
+        )
+        lowering.joining.add(reason)
+        raise reason
+
+
+def _apply(lowering: Lowering, node: SourceNode, rule: LoweringRule | None) -> None:
     if rule is None:
         raise UnsupportedOperator(
             f"operator {node.op_type} has no event form",
@@ -194,10 +306,12 @@ def _pass_unknown(lowering: Lowering, node: SourceNode, rule: LoweringRule | Non
 
 
 def _stays_on_host(lowering: Lowering, node: SourceNode, rule: LoweringRule | None) -> bool:
-    """Let the host compute what depends on analog input only; True if that is all of the node.
+    """Let the host compute what depends on its own values only; True if that is all of the node.
 
     Where the host's part ends here, its tensors become host operators.
     """
+    if not runs_on_host(lowering.view, node):
+        return False
     names = [n for n in node.inputs if n and not isinstance(lowering.values[n], Constant)]
     on_host = [n for n in names if isinstance(chain_of(lowering.values[n]).base, Host)]
     if not on_host:
@@ -206,22 +320,26 @@ def _stays_on_host(lowering: Lowering, node: SourceNode, rule: LoweringRule | No
         return False
     settled = {n: lowering.settle(lowering.values[n]) for n in on_host}
     if len(on_host) == len(names) and all(isinstance(v, Host) for v in settled.values()):
-        shapes = [(out, lowering.view.shape(out)) for out in node.outputs if out]
-        _finish(lowering, node, [Host(shape=shape, tensor=out) for out, shape in shapes])
+        known = lowering.view.known_shape
+        _finish(lowering, node, [Host(shape=known(n) or (), tensor=n) for n in node.outputs])
+        lowering.mark(node.name, "host", "it reads what the host computes")
         return True
+    if node.op_type in _MULTIPLYING and any(
+        isinstance(v, Host) and not is_bounded(lowering.view, v.tensor) for v in settled.values()
+    ):
+        raise UnsupportedOperator(
+            f"{node.op_type} with a value of the host that nothing bounds", where=node.where
+        )
     for name, value in settled.items():
         lowering.values[name] = lowering.stream(value) if isinstance(value, Host) else value
     return False
 
 
 def _add_output(lowering: Lowering, tensor: str) -> None:
-    value = lowering.settle(lowering.values[tensor])
+    value = _settled_output(lowering, tensor)
     if isinstance(value, Host):
-        raise UnsupportedOperator(
-            f"output `{tensor}` does not depend on any integer activation",
-            where=lowering.name_of(tensor),
-            hint="a model needs integer activations to become a spiking network",
-        )
+        _add_real_output(lowering, tensor)
+        return
     assert isinstance(value, Affine)
     if len(value.shape) > 1 and value.shape[0] != 1:
         raise UnsupportedOperator(
@@ -245,6 +363,28 @@ def _add_output(lowering: Lowering, tensor: str) -> None:
         )
     )
     builder.connect(wire.source, output.name, Identity(shape=shape), gather=wire.gather)
+    lowering.readers.append(output.name)
+
+
+def _settled_output(lowering: Lowering, tensor: str) -> Value:
+    try:
+        return lowering.settle(lowering.values[tensor])
+    except UnsupportedOperator as error:
+        return lowering.send(lowering.view.producer[tensor], error)[0]
+
+
+def _add_real_output(lowering: Lowering, tensor: str) -> None:
+    """The host itself computes an output."""
+    if tensor not in lowering.view.producer:
+        raise UnsupportedOperator(f"output `{tensor}` is an input", where=lowering.view.source.name)
+    host = lowering.add_real(tensor)
+    shape = lowering.view.shape(tensor)[1:] or (1,)
+    builder = lowering.builder
+    name = builder.unique("output" if tensor in builder.nodes else tensor)
+    path = lowering.name_of(tensor)
+    builder.add(Output(name=name, shape=shape, module_path=path, source_tensor=tensor))
+    builder.connect(host.name, name, Identity(shape=shape))
+    lowering.readers.append(name)
 
 
 def _is_readable(lowering: Lowering, value: Affine) -> bool:
@@ -267,18 +407,30 @@ def _metadata(source: SourceModel) -> dict[str, Any]:
     return {"n_frames": source.n_frames, "outputs": list(source.outputs)}
 
 
-def _notes(lowering: Lowering, source: SourceModel) -> tuple[str, ...]:
-    if not lowering.host_parts:
-        return ()
-    macs = sum(part.n_macs for part in lowering.host_parts.values())
-    operators = dict.fromkeys(o for p in lowering.host_parts.values() for o in p.operators)
-    way = (
-        "leave --first-layer host out"
-        if all(i.grid is not None for i in source.inputs)
-        else "declare an input grid (--input-range LO,HI --input-bits B, or "
-        "snnc.save_model(…, input=…))"
-    )
-    return (
-        f"the analog first part ({', '.join(operators)}; {macs:,} multiply-accumulates per sample) "
-        f"stays on the host; {way} to bring it on chip",
-    )
+def _notes(source: SourceModel, regions: Mapping[str, Region]) -> tuple[str, ...]:
+    notes = []
+    first = [region for region in regions.values() if not region.reads_events]
+    if first:
+        way = (
+            "leave --first-layer host out"
+            if all(i.grid is not None for i in source.inputs)
+            else "declare an input grid (--input-range LO,HI --input-bits B, or "
+            "snnc.save_model(…, input=…))"
+        )
+        notes.append(
+            f"the analog first part ({_sizes(first)}) stays on the host; {way} to bring it on chip"
+        )
+    among = [region for region in regions.values() if region.reads_events]
+    if among:
+        where = "in one region" if len(among) == 1 else f"in {len(among)} regions"
+        notes.append(
+            f"what has no event form ({_sizes(among)}) stays on the host {where}; "
+            "`snnc check` says why, --no-host refuses it"
+        )
+    return tuple(notes)
+
+
+def _sizes(regions: Sequence[Region]) -> str:
+    operators = dict.fromkeys(o for region in regions for o in region.operators)
+    macs = sum(region.n_macs for region in regions)
+    return f"{', '.join(operators)}; {macs:,} multiply-accumulates per sample"

@@ -109,12 +109,16 @@ class SourceView:
         Raises:
             CannotLoad: the model does not tell it.
         """
-        if tensor in self.constants:
-            return self.constants[tensor].shape
-        found = self._types.get(tensor)
+        found = self.known_shape(tensor)
         if found is None:
             raise CannotLoad(f"the shape of tensor `{tensor}` is not known", where=self.source.name)
-        return found[0]
+        return found
+
+    def known_shape(self, tensor: str) -> Shape | None:
+        """Static shape of a tensor; None where it depends on the data."""
+        if tensor in self.constants:
+            return self.constants[tensor].shape
+        return self._types[tensor][0] if tensor in self._types else None
 
     def name_inner(self, name: str, *, like: str) -> None:
         """Name a real value inside of a quantised operator.

@@ -36,15 +36,31 @@ def test_every_operator_has_a_status_and_a_reason() -> None:
     assert all(o.reason for o in report.operators)
 
 
-def test_the_check_goes_on_behind_what_has_no_event_form() -> None:
-    body = BODY + "s = Softmax(d) e = Conv(s, u) f = Clip(e, lo, hi) t = Tanh(f) y = Round(t)"
-    report = check_source(from_text(body, (2, 5, 6), CONSTANTS))
+HOSTED = BODY + "s = Softmax(d) e = Conv(s, u) f = Clip(e, lo, hi) t = Tanh(f) y = Round(t)"
+
+
+def test_what_has_no_event_form_is_the_host_s() -> None:
+    report = check_source(from_text(HOSTED, (2, 5, 6), CONSTANTS))
+    assert report.compatible
+    assert [o.status for o in report.operators[4:]] == ["folded", *["host"] * 5]
+    assert "Softmax has no event form" in report.operators[5].reason
+
+
+def test_no_host_makes_it_an_obstacle() -> None:
+    report = check_source(from_text(HOSTED, (2, 5, 6), CONSTANTS), no_host=True)
     assert not report.compatible
     bad = [o for o in report.operators if o.status == "unsupported"]
-    assert [(o.operator, o.where) for o in bad] == [("Softmax", "s"), ("Tanh", "t")]
-    assert report.compatible_share == 8 / 10
-    assert bad[0].code == "SNNC301"
+    assert [o.where for o in bad] == ["s", "e", "f", "t", "y"]
+    assert report.compatible_share == 0.5
+    assert {o.code for o in bad} == {"SNNC312"}
     assert bad[0].hint
+
+
+def test_the_check_goes_on_behind_what_nothing_can_compute() -> None:
+    half = "h = Cast <to: int = 10> (d) s = Softmax(h) t = Cast <to: int = 1> (s) y = Conv(t, u)"
+    report = check_source(from_text(BODY + half, (2, 5, 6), CONSTANTS))
+    assert not report.compatible
+    assert next(o.where for o in report.operators if o.status == "unsupported") == "h"
 
 
 def test_an_activation_without_rounding_is_named() -> None:
