@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from snnc.backends.base import EngineResult
-from snnc.ir.nodes import Output
+from snnc.ir.graph import Graph, Projection
+from snnc.ir.maps import Identity
+from snnc.ir.nodes import Input, Output
 from snnc.runtime.outputs import OutputReader, predictions
 from tests.runtime.models import N_OUT, make_file
 
@@ -22,9 +24,9 @@ def reader(reduction: str) -> OutputReader:
     return OutputReader(graph.replace(nodes=nodes))
 
 
-def ran(counts: np.ndarray) -> EngineResult:
+def ran(counts: np.ndarray, name: str = "scores") -> EngineResult:
     return EngineResult(
-        counts={"scores": counts}, counters={}, node_counters={}, n_samples=2, n_ticks=1
+        counts={name: counts}, counters={}, node_counters={}, n_samples=2, n_ticks=1
     )
 
 
@@ -47,6 +49,23 @@ def test_one_frame_has_no_frame_axis() -> None:
     found = reader("none").read(ran(COUNTS[:, :1]))["y"]
     assert found.integers is not None
     assert found.integers.tolist() == [[1, 2, 3], [0, -3, 1]]
+
+
+def test_a_map_is_read_in_its_own_order() -> None:
+    order = np.arange(6).reshape(2, 3).T.reshape(-1)
+    graph = Graph(
+        nodes=[Input(name="x", shape=(2, 3), hi=9, step=0.5), Output(name="y", shape=(3, 2))],
+        projections=[
+            Projection(
+                name="x->y", source="x", target="y", map=Identity(shape=(3, 2)), gather=order
+            )
+        ],
+        form="integer",
+    )
+    counts = np.arange(12).reshape(2, 1, 2, 3)
+    found = OutputReader(graph).read(ran(counts, "x"))["y"]
+    assert found.integers.tolist() == counts[:, 0].transpose(0, 2, 1).tolist()
+    assert found.real.tolist() == (counts[:, 0].transpose(0, 2, 1) * 0.5).tolist()
 
 
 def test_it_says_what_it_reads() -> None:
