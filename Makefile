@@ -7,7 +7,7 @@ export OMP_NUM_THREADS ?= 1
 # Torch programs and the engines are light; as many test processes as there are cores.
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: setup demo test test-slow lint bench docs clean
+.PHONY: setup demo test test-slow fuzz lint bench docs clean
 
 setup: $(VENV)/.done
 
@@ -31,6 +31,11 @@ test: setup
 
 test-slow: setup
 	$(BIN)/python -m pytest -n $(JOBS) tests
+
+# Random models: convert each, verify each. FUZZ=200 takes fewer.
+FUZZ ?= 2000
+fuzz: setup
+	SNNC_FUZZ=$(FUZZ) $(BIN)/python -m pytest -q -n $(JOBS) tests/fuzz
 
 lint: setup
 	$(BIN)/ruff check .
