@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import snnc
+from snnc.converter.sources import load_source
 from snnc.runtime.verify import Verification
 
 pytestmark = [pytest.mark.torch]
@@ -23,8 +24,9 @@ def test_random_model(seed: int, tmp_path: Path) -> None:
     from tests.fuzz.models import random_case
 
     case = random_case(seed)
-    source, model = tmp_path / "model.pt", tmp_path / "model.snnc"
-    snnc.save_model(case.model, case.x[:1], source, input=case.grid)
+    path, model = tmp_path / "model.pt", tmp_path / "model.snnc"
+    snnc.save_model(case.model, case.x[:1], path, input=case.grid)
+    source = load_source(path)
     snnc.convert(source, output=model)
     result = snnc.verify(source, model, case.x, engine=("oracle", "dense"))
     assert isinstance(result, Verification)
