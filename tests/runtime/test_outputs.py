@@ -64,6 +64,7 @@ def test_a_map_is_read_in_its_own_order() -> None:
     )
     counts = np.arange(12).reshape(2, 1, 2, 3)
     found = OutputReader(graph).read(ran(counts, "x"))["y"]
+    assert found.integers is not None
     assert found.integers.tolist() == counts[:, 0].transpose(0, 2, 1).tolist()
     assert found.real.tolist() == (counts[:, 0].transpose(0, 2, 1) * 0.5).tolist()
 
