@@ -111,7 +111,18 @@ def rearranged(value: Affine, index: IntArray | None, shape: Shape, tensor: str 
 
 
 def _scale(wire: Wire, index: IntArray, shape: Shape) -> Spread:
-    # a missing element is 0 whatever its scale, so that a scalar can stay one
+    # a missing element is 0 whatever its scale, so that what is one for each channel can stay so
     if wire.scale.is_scalar:
         return Spread.of(wire.scale.values.reshape(()), shape)
-    return wire.scale.take(index, shape)
+    taken = wire.scale.take(index, shape)
+    missing = (index < 0).reshape(shape)
+    if not missing.any():
+        return taken
+    full = taken.full()
+    for axis, n in enumerate(shape):
+        others = tuple(a for a in range(len(shape)) if a != axis)
+        low = np.where(missing, np.inf, full).min(axis=others, keepdims=True)
+        high = np.where(missing, -np.inf, full).max(axis=others, keepdims=True)
+        if n > 1 and (low >= high).all():  # equal, or nothing there
+            return Spread(np.where(np.isfinite(low), low, 1.0), shape)
+    return taken

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -161,7 +162,16 @@ def max_pool(lowering: Lowering, node: SourceNode) -> Value:
     window = _pool_window(lowering, node, value.shape)
     if len(node.outputs) > 1 and lowering.view.uses[node.outputs[1]]:
         raise UnsupportedOperator("the indices of a max-pool are used", where=node.where)
+    if size_of(window.kernel) == 1 and not any(any(pair) for pair in window.padding):
+        at = np.arange(value.size).reshape(value.shape)
+        every: Any = (..., *(slice(None, None, step) for step in window.stride))
+        lowering.mark(node.name, "folded", "takes some of the neurons")
+        return _some(value, at[every], node.outputs[0])
     return _maxima(lowering, node, value, window, lowering.view.shape(node.outputs[0]))
+
+
+def _some(value: Affine, index: IntArray, tensor: str) -> Affine:
+    return rearranged(value, in_order(index.reshape(-1), value.size), index.shape, tensor)
 
 
 @lowers("ReduceMax", fate="event", why="a population of maxima")

@@ -208,6 +208,11 @@ EXAMPLES = {
         ),
         _over("y = MaxPool <kernel_shape=[2, 2, 2]> (k)", **_3D),
         _over("y = MaxPool <kernel_shape=[3], strides=[2]> (k)", **_1D),
+        _layer(
+            "c = Conv(k, v) y = MaxPool <kernel_shape=[1, 1], strides=[2, 2]> (c)",
+            "folded",
+            v=weights(3, 4, 1, 1),
+        ),
     ],
     "Mean": [_layer("c = Conv(k, v) y = Mean(c, k, one)", v=weights(4, 4, 1, 1), one=f32([1.5]))],
     "ReduceMax": [
