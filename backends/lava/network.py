@@ -15,7 +15,7 @@ from snnc.backends.lava.text import (
     table,
 )
 from snnc.ir.graph import Projection
-from snnc.ir.nodes import HostOp, Input, Node
+from snnc.ir.nodes import HostOp, Input, Node, Pattern
 
 _RESERVED = (
     "BURST", "GRADED", "INPUTS", "PERIOD", "START", "WINDOW", "Path", "SignMode", "np", "w",
@@ -166,5 +166,5 @@ def _inputs(plan: Plan) -> dict[str, str]:
     return {
         node.name: f"({node.shape}, {node.lo}, {node.hi})"
         for node in plan.nodes
-        if isinstance(node, Input | HostOp)
+        if isinstance(node, Input | HostOp) and not isinstance(node, Pattern)
     }

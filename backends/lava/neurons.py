@@ -20,7 +20,7 @@ from snnc.ir.neurons import (
     NeuronModel,
     RescaledSum,
 )
-from snnc.ir.nodes import HostOp, Input, Node, Population, Product
+from snnc.ir.nodes import HostOp, Input, Node, Pattern, Population, Product
 
 INT32 = np.iinfo(np.int32)
 
@@ -60,6 +60,22 @@ def source(plan: Plan, node: Node, key: str) -> Call:
     arguments = {
         "name": quoted(node.name),
         "counts": f"counts[{quoted(node.name)}]",
+        "window": "WINDOW",
+        "period": "PERIOD",
+        "code": _code(plan, node),
+    }
+    return Call("processes.source", "Source", arguments)
+
+
+def pattern(plan: Plan, node: Node, key: str) -> Call:
+    """Counts that the bundle holds itself, the same in every sample."""
+    assert isinstance(node, Pattern)
+    held = plan.store(f"{key}.counts", node.counts.astype(np.int32))
+    n_frames = "len(next(iter(counts.values())))"
+    again = f" % {len(node.counts)}" if node.repeat else ""
+    arguments = {
+        "name": quoted(node.name),
+        "counts": f"{held}[np.arange({n_frames}) % frames_per_sample{again}]",
         "window": "WINDOW",
         "period": "PERIOD",
         "code": _code(plan, node),
@@ -219,4 +235,9 @@ POPULATIONS: Mapping[type[NeuronModel], PopulationLowering] = {
     FixedTrace: trace,
 }
 
-NODES: Mapping[type[Node], NodeLowering] = {Input: source, HostOp: source, Product: product}
+NODES: Mapping[type[Node], NodeLowering] = {
+    Input: source,
+    HostOp: source,
+    Pattern: pattern,
+    Product: product,
+}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 from snnc.backends.lava.environment import LAVA_VERSION
 from snnc.backends.lava.plan import Plan
 from snnc.backends.lava.text import comment_text
-from snnc.ir.nodes import HostOp, Input, Node
+from snnc.ir.nodes import HostOp, Input, Node, Pattern
 
 _TEXT = """\
 # {name} for {target}
@@ -60,9 +62,13 @@ def readme_text(plan: Plan) -> str:
         window=plan.schedule.window,
         crossing=plan.schedule.n_ticks(1),
         lava=LAVA_VERSION,
-        inputs="\n".join(_input(node) for node in plan.nodes if isinstance(node, Input | HostOp)),
+        inputs="\n".join(_input(node) for node in plan.nodes if _is_fed(node)),
         populations="\n".join(_row(plan, node) for node in plan.nodes),
     )
+
+
+def _is_fed(node: Node) -> TypeGuard[Input | HostOp]:
+    return isinstance(node, Input | HostOp) and not isinstance(node, Pattern)
 
 
 def _input(node: Input | HostOp) -> str:

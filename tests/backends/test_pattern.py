@@ -9,17 +9,20 @@ import numpy as np
 import pytest
 
 from snnc.backends.lava.bundle import write_bundle
+from snnc.backends.lava.engine import LavaEngine
+from snnc.backends.lava.environment import find_environment
 from snnc.backends.registry import get_engine
 from snnc.converter.integer import integer_form
 from snnc.ir import file as snnc_file
 from snnc.ir.arrays import Array
-from snnc.ir.codes import Code, RunSettings
-from snnc.ir.errors import GraphError, PatternEnds, UnsupportedByTarget
+from snnc.ir.codes import Code, RunSettings, ScheduleKind
+from snnc.ir.errors import GraphError, PatternEnds
 from snnc.ir.file import SnncFile
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Dense, Identity
 from snnc.ir.neurons import Accumulator, FixedIntegrateFire, IntegrateFire
 from snnc.ir.nodes import Input, Output, Pattern, Population
+from tests.needs import missing
 
 TRAIN = np.array([[1, 0, 1], [0, 0, 1], [1, 1, 0], [0, 1, 0]])
 W_X = np.array([[2, -1, 3], [1, 4, -2]])
@@ -113,9 +116,24 @@ def test_it_is_saved(tmp_path: Path) -> None:
     assert [node.name for node in read.patterns] == ["code"]
 
 
-def test_lava_refuses_it_by_name(tmp_path: Path) -> None:
-    with pytest.raises(UnsupportedByTarget, match="no process for pattern"):
-        write_bundle(graph(), tmp_path / "b", target="loihi2")
+@pytest.mark.lava
+@pytest.mark.parametrize("schedule", ["sequential", "pipelined"])
+def test_a_bundle_holds_it(schedule: ScheduleKind) -> None:
+    if find_environment() is None:
+        missing("lava", "the Lava environment is not set up (`snnc targets setup loihi`)")
+    again = Pattern(name="code", shape=(3,), counts=TRAIN[:3], repeat=True)
+    session = LavaEngine().prepare(graph(again), RunSettings(schedule=schedule), n_frames=4)
+    result = session.run({"x": X})
+    expected = [by_hand(x, TRAIN[:3]).tolist() for x in X]
+    assert [c.tolist() for c in result.counts["n"]] == expected
+
+
+def test_a_bundle_asks_for_no_data_of_it(tmp_path: Path) -> None:
+    write_bundle(graph(), tmp_path / "b", target="loihi2")
+    names: dict[str, dict[str, object]] = {}
+    text = (tmp_path / "b" / "network.py").read_text()
+    exec(text[text.index("INPUTS") : text.index("def n_ticks")], names)
+    assert set(names["INPUTS"]) == {"x"}
 
 
 @pytest.mark.parametrize(
