@@ -288,7 +288,7 @@ def _evaluate(lowering: Lowering, node: SourceNode) -> None:
     arrays = known_operands(lowering, node)
     lowering.mark(node.name, "folded", "a constant")
     if node.op_type == "DequantizeLinear" and lowering.exact:
-        lowering.values[node.outputs[0]] = Constant(dequantised_constant(node, arrays))
+        lowering.values[node.outputs[0]] = Constant(dequantised_constant(lowering, node, arrays))
         return
     results = run_node(lowering.view, node, arrays)
     for out, array in zip((out for out in node.outputs if out), results, strict=True):

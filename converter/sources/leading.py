@@ -8,6 +8,7 @@ import numpy as np
 
 from snnc.converter.sources.grids import InputGrid
 from snnc.converter.sources.quantised import integer_limits
+from snnc.ir.arrays import Array
 
 if TYPE_CHECKING:
     import onnx
@@ -57,10 +58,24 @@ def _grid_of(model: onnx.ModelProto, node: onnx.NodeProto) -> InputGrid | None:
         return None
     if (named and named not in constants) or scale.dtype != np.float32:
         return None
+    lo, hi = _clipped(model, node.output[0], constants, limits)
     return InputGrid(
-        lo=limits[0],
-        hi=limits[1],
+        lo=lo,
+        hi=hi,
         step=float(scale.reshape(())),
         zero_point=int(zero.reshape(())),
         arithmetic="float32",
     )
+
+
+def _clipped(
+    model: onnx.ModelProto, tensor: str, constants: dict[str, Array], limits: tuple[int, int]
+) -> tuple[int, int]:
+    """The bounds of a stored integer whose only reader clips it to fewer bits."""
+    readers = [node for node in model.graph.node if tensor in node.input]
+    if len(readers) != 1 or readers[0].op_type != "Clip":
+        return limits
+    bounds = [constants.get(name) for name in readers[0].input[1:3]]
+    if len(bounds) != len(limits) or bounds[0] is None or bounds[1] is None:
+        return limits
+    return max(limits[0], int(bounds[0])), min(limits[1], int(bounds[1]))

@@ -2,7 +2,8 @@
 
 `Quant`, `BipolarQuant`, `Trunc` and `MultiThreshold` are defined by their arithmetic on float32
 tensors; standard operators do the same arithmetic in the same order, so ONNX Runtime can run the
-source and the lowering recognises the activations.
+source and the lowering recognises the activations. A `Quant` that rounds halves to even, without
+a zero point, in at most 8 bits, is QuantizeLinear and DequantizeLinear: those keep integers exact.
 """
 
 from __future__ import annotations
@@ -126,13 +127,13 @@ class _Writer:
         self.model.graph.node.append(node)
         return output
 
-    def hold(self, value: Array | float) -> str:
-        """The name of a float32 constant."""
+    def hold(self, value: Array | float, dtype: str = "float32") -> str:
+        """The name of a constant."""
         from onnx.numpy_helper import from_array
 
         name = f"{self.label}/c{self._count}"
         self._count += 1
-        self.model.graph.initializer.append(from_array(np.asarray(value, dtype=np.float32), name))
+        self.model.graph.initializer.append(from_array(np.asarray(value).astype(dtype), name))
         return name
 
     def end(self, name: str) -> None:
@@ -166,6 +167,8 @@ class _Writer:
 def _quant(w: _Writer) -> None:
     """(round(clip(x / scale + zero point)) - zero point) * scale; one signed bit is a sign."""
     scale, zero, bits = w.constant(1, "scale"), w.constant(2, "zero point"), w.width(3)
+    if not zero.any() and w.rounding("ROUND") == "Round" and bits > 1 and _as_qdq(w, scale, bits):
+        return
     y = w.op("Div", w.x, scale)
     if zero.any():
         y = w.op("Add", y, zero)
@@ -177,6 +180,45 @@ def _quant(w: _Writer) -> None:
     if zero.any():
         y = w.op("Sub", y, zero)
     w.end(w.op("Mul", y, scale))
+
+
+def _as_qdq(w: _Writer, scale: Array, bits: int) -> bool:
+    """QuantizeLinear and DequantizeLinear, which keep integers exact; False where they cannot.
+
+    Without a zero point, clipping before rounding and saturating after it are the same.
+    """
+    lo, hi = w.limits(bits, 1)
+    axes = [a for a, n in enumerate(scale.shape) if n > 1]
+    if len(axes) > 1:
+        return False
+    known = w.constants.get(w.x)
+    signed = w.given.get("signed", 1)
+    if known is not None and bits <= _WIDEST_CONSTANT:
+        stored = np.clip(np.rint(known.astype(np.float32) / scale.astype(np.float32)), lo, hi)
+        dtype = ("int8" if signed else "uint8") if bits <= _BYTE else "int32"
+        q = w.hold(stored, dtype)
+        rank = known.ndim
+    elif bits <= _BYTE:
+        found = _rank(w.model, w.x) if axes else 0
+        if found is None:
+            return False
+        rank = found
+    else:
+        return False
+    axis = {"axis": axes[0] + rank - scale.ndim} if axes else {}
+    step = w.hold(scale.reshape(-1) if axes else scale.reshape(()))
+    if known is None:
+        dtype = "int8" if signed else "uint8"
+        zero = w.hold(np.zeros(scale.size if axes else ()), dtype)
+        q = w.join("QuantizeLinear", w.x, step, zero, **axis)
+        if hi - lo < 2**_BYTE - 1:
+            q = w.join("Clip", q, w.hold(lo, dtype), w.hold(hi, dtype))
+    w.end(w.join("DequantizeLinear", q, step, **axis))
+    return True
+
+
+_BYTE = 8
+_WIDEST_CONSTANT = 32
 
 
 def _bipolar(w: _Writer) -> None:

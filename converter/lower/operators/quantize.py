@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from snnc.converter.lower.biases import bias_scale
 from snnc.converter.lower.context import Lowering
 from snnc.converter.lower.operators.elementwise import with_constant
 from snnc.converter.lower.registry import lowers
@@ -99,7 +100,9 @@ def dequantize(lowering: Lowering, node: SourceNode) -> Value:
     return with_constant(lowering, node, value, "mul", scale)
 
 
-def dequantised_constant(node: SourceNode, constants: dict[str, Array]) -> Array:
+def dequantised_constant(
+    lowering: Lowering, node: SourceNode, constants: dict[str, Array]
+) -> Array:
     """What a DequantizeLinear of constants means, in float64: integers on an exact grid."""
     q, scale = constants[node.inputs[0]], constants[node.inputs[1]]
     axis = node.get("axis", 1)
@@ -107,5 +110,5 @@ def dequantised_constant(node: SourceNode, constants: dict[str, Array]) -> Array
         raise UnsupportedOperator("blocked quantisation", where=node.where)
     named = node.inputs[2] if len(node.inputs) > 2 else ""
     zero = zero_point(node, constants[named] if named else None, q.ndim, axis)
-    step = along_axis(node, scale.astype(np.float64), q.ndim, axis)
+    step = along_axis(node, bias_scale(lowering.view, node, scale), q.ndim, axis)
     return np.asarray((q.astype(np.int64) - zero) * step)

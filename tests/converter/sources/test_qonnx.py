@@ -10,10 +10,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from snnc.backends.registry import get_engine
 from snnc.converter.convert import convert_source
 from snnc.converter.sources import SourceOptions, load_source
 from snnc.converter.sources.onnxrun import OnnxRunner
 from snnc.ir.arrays import Array
+from snnc.ir.codes import RunSettings
 from snnc.ir.errors import CannotLoad, UnsupportedOperator
 from snnc.ir.neurons import IntegerFire
 from snnc.ir.nodes import Population
@@ -24,6 +26,7 @@ from tests.runtime.verify.graphs import Case
 RNG = np.random.default_rng(5)
 QONNX, FINN, BREVITAS = "qonnx.custom_op.general", "finn.custom_op.general", "onnx.brevitas"
 W = RNG.normal(size=(5, 3, 3, 3)).astype(np.float32)
+BIAS = RNG.normal(size=5).astype(np.float32) * np.float32(0.1)
 
 
 def model(
@@ -206,3 +209,66 @@ def test_brevitas_binary_mnist(tmp_path: Path) -> None:
     result = verify(source, Case(source, convert_source(source), x).model(), x)
     assert result.ok
     assert result.rounding["n_changed"] == 0
+
+
+def brevitas_net(weight_scale: Array) -> onnx.ModelProto:
+    """As Brevitas writes it: input, weights, bias and activation each through a Quant."""
+    s_x = np.float32(0.0078)
+    constants = {
+        "sx": s_x, "z": np.float32(0), "b8": np.float32(8), "b4": np.float32(4),
+        "b32": np.float32(32), "w": W, "sw": weight_scale,
+        "b": BIAS,
+        "sb": (s_x * weight_scale).reshape(-1).astype(np.float32), "sr": np.float32(0.059),
+    }  # fmt: skip
+    signed: dict[str, Any] = {"domain": QONNX, "signed": 1, "narrow": 0, "rounding_mode": "ROUND"}
+    nodes = [
+        helper.make_node("Quant", ["x", "sx", "z", "b8"], ["qx"], **signed),
+        helper.make_node("Quant", ["w", "sw", "z", "b4"], ["qw"], **(signed | {"narrow": 1})),
+        helper.make_node("Quant", ["b", "sb", "z", "b32"], ["qb"], **signed),
+        helper.make_node("Conv", ["qx", "qw", "qb"], ["h"]),
+        helper.make_node("Relu", ["h"], ["r"]),
+        helper.make_node("Quant", ["r", "sr", "z", "b4"], ["y"], **(signed | {"signed": 0})),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 3, 6, 5))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 5, 4, 3))],
+        [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(QONNX, 1)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
+@pytest.mark.parametrize("by_channel_scales", [False, True])
+def test_a_brevitas_export_keeps_every_integer(by_channel_scales: bool, tmp_path: Path) -> None:
+    """Sums of integers, rounded once; the counts here come from a written-out loop."""
+    scales = (0.2 + 0.05 * np.arange(5)).astype(np.float32).reshape(5, 1, 1, 1)
+    scale: Array = scales if by_channel_scales else scales[0, 0, 0, 0].reshape(())
+    source = load_source(saved(brevitas_net(scale), tmp_path))
+    converted = convert_source(source)
+    assert not converted.integer_graph.host_ops
+    (population,) = converted.integer_graph.populations
+    x = RNG.uniform(-1, 1, (30, 3, 6, 5)).astype(np.float32)
+    result = verify(source, Case(source, converted, x).model(), x)
+    assert result.ok
+    assert result.source == "exact quantised arithmetic"
+    assert (result.n_near_threshold, result.rounding["n_changed"]) == (0, 0)
+    feeds = np.clip(np.rint(x / np.float32(0.0078)), -128, 127).astype(np.int64)
+    run = get_engine("dense").prepare(converted.integer_graph, RunSettings())
+    counts = run.run({"x": feeds[:, None]}).counts[population.name][:, 0]
+    np.testing.assert_array_equal(counts, by_hand(feeds, np.broadcast_to(scale, (5, 1, 1, 1))))
+
+
+def by_hand(k: Array, scale: Array) -> Array:
+    """Integer accumulators of the layer, rounded by its Quant."""
+    w = np.clip(np.rint(W / scale), -7, 7).astype(np.int64)
+    s_x, s_r = np.float32(0.0078), np.float32(0.059)
+    sums = np.zeros((len(k), 5, 4, 3), dtype=np.int64)
+    for i in range(3):
+        for j in range(3):
+            sums += np.einsum("nchw,oc->nohw", k[:, :, i : i + 4, j : j + 3], w[:, :, i, j])
+    unit = np.float64(s_x) * scale.astype(np.float64).reshape(1, 5, 1, 1)
+    bias = np.rint(BIAS / (s_x * scale).reshape(-1).astype(np.float32)).astype(np.int64)
+    real = ((sums + bias.reshape(1, 5, 1, 1)) * unit).astype(np.float32)
+    return np.clip(np.rint(np.maximum(real, 0) / s_r), 0, 15).astype(np.int64)
