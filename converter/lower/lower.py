@@ -21,6 +21,7 @@ from snnc.converter.lower.rewrite import rewrite
 from snnc.converter.lower.source import SourceNode, SourceView
 from snnc.converter.lower.values import Affine, Constant, Host, Unknown, Value, chain_of
 from snnc.converter.sources.model import SourceModel
+from snnc.converter.sources.spiking.operators import DOMAIN, PATTERN
 from snnc.ir.errors import NeedsHost, NeedsInputGrid, SnncError, UnsupportedOperator
 from snnc.ir.graph import Graph
 from snnc.ir.maps import Identity
@@ -225,7 +226,8 @@ def _start(view: SourceView, first_layer: FirstLayer | None) -> Lowering:
 
 def _lower_node(lowering: Lowering, node: SourceNode) -> None:
     operands = [lowering.values[name] for name in node.inputs if name]
-    if all(isinstance(v, Constant) for v in operands):
+    by_frame = node.op_type == f"{DOMAIN}::{PATTERN}"
+    if all(isinstance(v, Constant) for v in operands) and not by_frame:
         _evaluate(lowering, node)
         return
     rule = RULES.get(node.op_type)

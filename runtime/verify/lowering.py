@@ -118,6 +118,12 @@ class LoweringCheck:
                 found[name] = self._on_grid(node, values.reference[name])[0]
             elif isinstance(node, Input | HostOp) and name in inputs:
                 found[name] = inputs[name]
+        n_rows = len(next(iter(found.values())))
+        for pattern in self.form.graph.patterns:
+            frames = pattern.frames(self.n_frames) * pattern.step
+            found[pattern.name] = np.tile(
+                frames, (n_rows // self.n_frames, *(1,) * len(pattern.shape))
+            )
         return found
 
     def _on_grid(self, node: Node, real: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:

@@ -34,7 +34,7 @@ class SequenceEager:
         shown = eager.tensors
         self._tensors = frozenset(
             one for one, where in layout.where.items() if shown.issuperset(_read(where))
-        )
+        ).union(layout.patterns)
 
     @property
     def tensors(self) -> frozenset[str]:
@@ -43,10 +43,12 @@ class SequenceEager:
 
     def run(self, calls: Calls, tensors: Collection[str]) -> list[dict[str, Array]]:
         """Values of `tensors` in each frame of one sample."""
-        wanted = self._tensors & frozenset(tensors)
+        constant = frozenset(tensors) & frozenset(self._layout.patterns)
+        wanted = (self._tensors & frozenset(tensors)) - constant
         read = {name for one in wanted for name in _read(self._layout.where[one])}
         (values,) = self._eager.run([gathered(self._layout, calls)], read)
-        found: list[dict[str, Array]] = [{} for _ in calls]
+        patterns = self._layout.patterns
+        found = [{one: patterns[one][t] for one in constant} for t in range(len(calls))]
         for one in wanted:
             for values_of, frame in zip(found, self._layout.frames(one, values), strict=True):
                 values_of[one] = frame

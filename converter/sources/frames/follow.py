@@ -46,6 +46,7 @@ class Follower:
         self.one = OneModel(model)
         self.types = _types(model)
         self.views: dict[str, View] = {n: Always(n, True) for n in self.one.constants}
+        self.patterns: dict[str, Array] = {}
         self.calls: dict[str, list[int]] = {}
         self._places: dict[str, dict[int, str]] = {}
 
@@ -134,6 +135,7 @@ class Follower:
             onnx=self.model,
             axes=self.axes,
             where={one: w for one, w in where.items() if one in kept},
+            patterns={one: v for one, v in self.patterns.items() if one in kept},
             outputs=tuple(axes),
             reductions=tuple(reductions),
         )

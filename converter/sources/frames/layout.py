@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -43,6 +43,8 @@ class FrameLayout:
         axes: by input: the axis that holds T, None where the model repeats one frame by itself.
         where: by tensor of the one-frame model: its frames; tensors that only the one-frame
             model has are absent.
+        patterns: by tensor of the one-frame model: constants that differ from frame to frame,
+            shape (T, *frame).
         outputs: by output, in order: the axis that holds T, None where it is reduced.
         reductions: by output, in order: what the model itself does over its frames.
     """
@@ -51,6 +53,7 @@ class FrameLayout:
     onnx: onnx.ModelProto
     axes: Mapping[str, int | None]
     where: Mapping[str, Where]
+    patterns: Mapping[str, Array] = field(default_factory=dict)
     outputs: tuple[int | None, ...]
     reductions: tuple[Reduction, ...]
 

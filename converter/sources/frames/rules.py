@@ -9,6 +9,7 @@ import numpy as np
 
 from snnc.converter.sources.frames import loops, over_time, shapes, spiking
 from snnc.converter.sources.frames.follow import Follower, cut_constant
+from snnc.converter.sources.frames.patterns import pattern
 from snnc.converter.sources.frames.views import Always, Frame, Reduced, Sequence, View
 from snnc.converter.sources.spiking.operators import DOMAIN
 
@@ -182,7 +183,7 @@ def _aligned(f: Follower, node: onnx.NodeProto, name: str, axis: int, rank: int)
     extent = f.shape(node.output[0])[axis]
     part = cut_constant(f.one.constants[name], axis, rank, f.n_frames, extent)
     if part is None:
-        raise f.meet(node, f"the constant `{name}` differs from frame to frame")
+        return pattern(f, name, own)
     return f.one.constant(part, name)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from snnc.converter.sources.frames.follow import Follower
+from snnc.converter.sources.frames.patterns import pattern
 from snnc.converter.sources.frames.views import Always, Frame, Sequence, View
 from snnc.ir.arrays import Shape
 
@@ -166,9 +167,10 @@ def concat(f: Follower, node: onnx.NodeProto) -> list[View]:
         if not isinstance(view, Always) or not view.is_constant:
             raise f.meet(node, f"`{name}` holds something of its own for each frame")
         parts = np.split(f.one.constants[name], f.n_frames, axis=at)
-        if any(not np.array_equal(parts[0], part) for part in parts):
-            raise f.meet(node, f"the constant `{name}` differs from frame to frame")
-        inputs.append(f.one.constant(parts[0], name))
+        if all(np.array_equal(parts[0], part) for part in parts):
+            inputs.append(f.one.constant(parts[0], name))
+        else:
+            inputs.append(pattern(f, name, at))
     return f.sequence(node, inputs, [at])
 
 

@@ -15,6 +15,7 @@ from snnc.converter.sources.spiking.operators import (
     DOMAIN,
     INPUTS,
     MEMBRANE,
+    PATTERN,
     TRACE,
 )
 from snnc.ir.arrays import Array, Shape
@@ -56,7 +57,9 @@ def expand(model: onnx.ModelProto) -> Expanded:
     shapes = _shapes(model)
     writer = _Writer(copy)
     for node in nodes:
-        if node.domain == DOMAIN:
+        if node.domain == DOMAIN and node.op_type == PATTERN:
+            writer.pattern(node)
+        elif node.domain == DOMAIN:
             writer.expand(node, *shapes[node.input[0]])
         else:
             copy.graph.node.append(node)
@@ -108,6 +111,24 @@ class _Writer:
             cell.keep("v", v)
             return
         cell.fire(v, attributes, node.output[0])
+
+    def pattern(self, node: onnx.NodeProto) -> None:
+        """Write one frame of a constant; the number of the frame is a state of the graph."""
+        from onnx import TensorProto
+        from onnx.helper import make_tensor_value_info
+
+        now, after = f"{DOMAIN}/frame", f"{DOMAIN}/frame/next"
+        if now not in self.initial:
+            self.initial[now] = np.zeros(1, np.int64)
+            self.states[now] = after
+            one = self.constant(f"{DOMAIN}/one", np.array(1, np.int64))
+            self.model.graph.input.append(make_tensor_value_info(now, TensorProto.INT64, (1,)))
+            self.add("Add", [now, one], after)
+            self.model.graph.output.append(make_tensor_value_info(after, TensorProto.INT64, (1,)))
+        part = f"{node.output[0]}/part"
+        self.add("Gather", [node.input[0], now], part, axis=0)
+        first = self.constant(f"{DOMAIN}/first", np.array([0], np.int64))
+        self.add("Squeeze", [part, first], node.output[0])
 
     def add(self, op_type: str, inputs: list[str], output: str, **attributes: Any) -> None:
         """Append a node."""

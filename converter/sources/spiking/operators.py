@@ -22,6 +22,8 @@ VERSION: Final = 1
 INTEGRATE_FIRE: Final = "IntegrateFire"
 CURRENT_LIF: Final = "CurrentLIF"
 TRACE: Final = "Trace"
+PATTERN: Final = "Pattern"
+"""Gives one frame after the other of its input, a constant of shape (T, *frame)."""
 MEMBRANE: Final = "Membrane"
 """What a module gives beside its spikes: it has no event form and may not be read."""
 
@@ -62,6 +64,8 @@ def register_schemas() -> None:
     """Make the operators known to onnx, so that it can check models and infer shapes."""
     from onnx import defs
 
+    if not defs.has(PATTERN, DOMAIN):
+        defs.register_schema(_pattern_schema())
     for op_type in INPUTS:
         if not defs.has(op_type, DOMAIN):
             defs.register_schema(_schema(op_type))
@@ -90,6 +94,29 @@ def _schema(op_type: str) -> OpSchema:
     )
     schema.set_type_and_shape_inference_function(_same_as_x)
     return schema
+
+
+def _pattern_schema() -> OpSchema:
+    from onnx import defs
+
+    parameter = defs.OpSchema.FormalParameter
+    schema = defs.OpSchema(
+        PATTERN,
+        DOMAIN,
+        VERSION,
+        inputs=[parameter("frames", "T")],
+        outputs=[parameter("y", "T")],
+        type_constraints=[("T", ["tensor(float)", "tensor(double)"], "")],
+    )
+    schema.set_type_and_shape_inference_function(_one_frame)
+    return schema
+
+
+def _one_frame(context: InferenceContext) -> None:
+    given = context.get_input_type(0)
+    if given.tensor_type.shape.dim:
+        del given.tensor_type.shape.dim[0]
+        context.set_output_type(0, given)
 
 
 def _same_as_x(context: InferenceContext) -> None:

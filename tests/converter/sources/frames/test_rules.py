@@ -75,6 +75,18 @@ CASES = {
         "<float[3,1,4] c = {1,2,3,4,1,2,3,4,1,2,3,4}>",
         0,
     ),
+    "spikes-that-differ-by-frame": (
+        "float[3,1,4] x",
+        "y = Add(x, c)",
+        "<float[3,1,4] c = {0.5,0,0,0,0,0.5,0,1.5,0,0,0,0}>",
+        0,
+    ),
+    "reals-that-differ-by-frame": (
+        "float[3,1,4] x",
+        "a = Slice(x, b, e, d) y = Add(a, c)",
+        "<float[3,1,1] c = {1.5,-2.25,0.7}, int64[1] b = {0}, int64[1] e = {2}, int64[1] d = {2}>",
+        0,
+    ),
     "mean": (
         "float[3,1,4] x",
         "m = ReduceMean<keepdims=0>(x, a) y = Gemm(m, w, c)",
@@ -139,11 +151,6 @@ MEETING = {
         "m = ReduceMean(x, a) y = Relu(m)",
         "<int64[1] a = {0}>",
         "not linear",
-    ),
-    "differs-by-frame": (
-        "y = Add(x, c)",
-        "<float[3,1,1] c = {1,2,3}>",
-        "differs from frame to frame",
     ),
     "neighbours": (
         "a = Gather(x, i) b = Gather(x, j) y = Mul(a, b)",
