@@ -7,8 +7,9 @@ here is taken from the published code; the numbers of parameters are equal to it
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +45,8 @@ class Spike(nn.Module):
 
 
 HalfUp = partial(Spike, "up")
+MakeSpike: TypeAlias = Callable[..., nn.Module]
+"""Makes an integer activation; takes `divisor`."""
 
 
 class ConvNorm(nn.Sequential):
@@ -76,11 +79,13 @@ class Residual(nn.Module):
     def __init__(self, branch: nn.Module, *, scaled: int = 0) -> None:
         super().__init__()
         self.branch = branch
-        self.scale = nn.Parameter(torch.full((scaled, 1), 0.5)) if scaled else None
+        self.scale = nn.Parameter(torch.full((scaled,), 0.5)) if scaled else None
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.branch(x)
-        return x + (y if self.scale is None else y * self.scale)
+        if self.scale is None:
+            return x + y
+        return x + y * self.scale.reshape(-1, *(1,) * (x.ndim - 2))
 
 
 class Tokens(nn.Module):
@@ -97,19 +102,19 @@ class Tokens(nn.Module):
 class SeparableConv(nn.Sequential):
     """Widen, depthwise, narrow; an integer activation before each."""
 
-    def __init__(self, dim: int, kernel: int) -> None:
+    def __init__(self, dim: int, kernel: int, spike: MakeSpike) -> None:
         wide = 2 * dim
         super().__init__(
-            Spike(),
+            spike(),
             ConvNorm(dim, wide, 1),
-            Spike(),
+            spike(),
             ConvNorm(wide, wide, kernel, groups=wide),
-            Spike(),
+            spike(),
             ConvNorm(wide, dim, 1),
         )
 
 
-def convs(dim: int, spike: type[Spike] | partial[Spike], *, bias: bool) -> nn.Module:
+def convs(dim: int, spike: MakeSpike, *, bias: bool) -> nn.Module:
     """Two 3x3 convolutions, four times wider between."""
     return nn.Sequential(
         spike(),
@@ -119,7 +124,7 @@ def convs(dim: int, spike: type[Spike] | partial[Spike], *, bias: bool) -> nn.Mo
     )
 
 
-def mlp(dim: int, spike: type[Spike] | partial[Spike]) -> nn.Module:
+def mlp(dim: int, spike: MakeSpike) -> nn.Module:
     """Two linear maps of every token, four times wider between."""
     return nn.Sequential(
         spike(),
@@ -138,12 +143,12 @@ def heads(x: Tensor) -> Tensor:
 class BaseAttention(nn.Module):
     """(Q Kᵀ) V · 2 / √(C / heads), four times as many channels in V."""
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, spike: MakeSpike) -> None:
         super().__init__()
-        self.spike = Spike()
-        self.q, self.k = (nn.Sequential(PointNorm(dim, dim), Spike()) for _ in range(2))
-        self.v = nn.Sequential(PointNorm(dim, 4 * dim), Spike())
-        self.spike_out = Spike()
+        self.spike = spike()
+        self.q, self.k = (nn.Sequential(PointNorm(dim, dim), spike()) for _ in range(2))
+        self.v = nn.Sequential(PointNorm(dim, 4 * dim), spike())
+        self.spike_out = spike()
         self.out = PointNorm(4 * dim, dim)
         self.factor = 2 * (dim // HEADS) ** -0.5
 
@@ -181,14 +186,12 @@ class LargeAttention(nn.Module):
         return self.out(self.spike_out(y.transpose(-1, -2).flatten(1, 2)))
 
 
-def stem(c_out: int) -> nn.Module:
+def stem(c_out: int, c_in: int = 3) -> nn.Module:
     """The one layer of multiplications: 7x7 on the image."""
-    return ConvNorm(3, c_out, 7, stride=2, bias=True)
+    return ConvNorm(c_in, c_out, 7, stride=2, bias=True)
 
 
-def down(
-    c_in: int, c_out: int, spike: type[Spike] | partial[Spike], *, stride: int = 2
-) -> nn.Module:
+def down(c_in: int, c_out: int, spike: MakeSpike, *, stride: int = 2) -> nn.Module:
     """Between two stages."""
     return nn.Sequential(spike(), ConvNorm(c_in, c_out, 3, stride=stride, bias=True))
 
@@ -200,6 +203,9 @@ class Base(nn.Module):
         dims: channels of the four stages.
         depths: blocks of the second, the third and the fourth stage.
         classes: of the head.
+        channels: of the image.
+        spike: makes the integer activations.
+        scaled: with a layer scale on every branch of the late stages.
     """
 
     def __init__(
@@ -207,33 +213,39 @@ class Base(nn.Module):
         dims: tuple[int, int, int, int],
         depths: tuple[int, int, int] = (2, 6, 2),
         classes: int = CLASSES,
+        *,
+        channels: int = 3,
+        spike: MakeSpike = Spike,
+        scaled: bool = False,
     ) -> None:
         super().__init__()
 
         def early(dim: int) -> list[nn.Module]:
-            return [Residual(SeparableConv(dim, 7)), Residual(convs(dim, Spike, bias=False))]
+            conv = SeparableConv(dim, 7, spike)
+            return [Residual(conv), Residual(convs(dim, spike, bias=False))]
 
         def late(dim: int) -> list[nn.Module]:
-            return [
-                Residual(SeparableConv(dim, 3)),
-                Residual(Tokens(BaseAttention(dim))),
-                Residual(Tokens(mlp(dim, Spike))),
-            ]
+            branches = (
+                SeparableConv(dim, 3, spike),
+                Tokens(BaseAttention(dim, spike)),
+                Tokens(mlp(dim, spike)),
+            )
+            return [Residual(branch, scaled=dim * scaled) for branch in branches]
 
         d1, d2, d3, d4 = dims
         self.features = nn.Sequential(
-            stem(d1 // 2),
+            stem(d1 // 2, channels),
             *early(d1 // 2),
-            down(d1 // 2, d1, Spike),
+            down(d1 // 2, d1, spike),
             *early(d1),
-            down(d1, d2, Spike),
+            down(d1, d2, spike),
             *(m for _ in range(depths[0]) for m in early(d2)),
-            down(d2, d3, Spike),
+            down(d2, d3, spike),
             *(m for _ in range(depths[1]) for m in late(d3)),
-            down(d3, d4, Spike, stride=1),
+            down(d3, d4, spike, stride=1),
             *(m for _ in range(depths[2]) for m in late(d4)),
         )
-        self.spike = Spike(divisor=1)
+        self.spike = spike(divisor=1)
         self.head = nn.Linear(d4, classes)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -356,7 +368,7 @@ def mean_counts(model: nn.Module, x: Tensor) -> dict[str, float]:
     hooks = [
         spike.register_forward_hook(partial(_note, found, name))
         for name, spike in model.named_modules()
-        if isinstance(spike, Spike)
+        if hasattr(spike, "divisor")
     ]
     with torch.no_grad():
         model(x)
@@ -365,5 +377,5 @@ def mean_counts(model: nn.Module, x: Tensor) -> dict[str, float]:
     return found
 
 
-def _note(found: dict[str, float], name: str, spike: Spike, given: object, out: Tensor) -> None:
+def _note(found: dict[str, float], name: str, spike: Any, given: object, out: Tensor) -> None:
     found[name] = float((out * spike.divisor).mean())

@@ -1,13 +1,15 @@
 """The copy of SpikingJelly (`Qtrick_architecture`) that E-SpikeFormer for event cameras uses.
 
 Its `Q_IFNode` rounds the membrane to several levels and subtracts the count, whatever `v_reset`
-says. One call is one step, also where the caller hands it all frames at once: each frame then has
-a membrane of its own, which lives until `reset()`.
+says. It is called once with all frames, T first, so that each frame has a membrane of its own:
+nothing passes from frame to frame, and `reset()` comes before the next sample.
 """
 
 from __future__ import annotations
 
 from typing import Any
+
+import numpy as np
 
 from snnc.converter.sources.spiking.neuron import SpikingNeuron
 from snnc.converter.sources.spiking.probe import probe_fire
@@ -18,7 +20,7 @@ def _integrate(module: Any) -> SpikingNeuron:
     fire = probe_fire(module.surrogate_function)
     if fire["rounding"] == "step" or float(module.v_threshold) != 1.0:
         raise NotExpressible("another threshold than 1 or a binary surrogate function")
-    return SpikingNeuron(**fire)
+    return SpikingNeuron(decay=np.array(0.0), time_axis=0, **fire)
 
 
 def _restart(module: Any) -> None:

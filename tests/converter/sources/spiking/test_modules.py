@@ -7,10 +7,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from onnx import numpy_helper
 from torch import nn
 
 import snnc.nn
-from snnc.converter.sources import load_source
+from snnc.converter.sources import SourceOptions, load_source
 from snnc.converter.sources.onnxrun import FrameRunner
 from snnc.converter.sources.save import save_model
 from snnc.converter.sources.spiking.replace import spiking_modules
@@ -58,7 +59,6 @@ NETS = {
     "spikingjelly": lambda: Net(LIFNode(3.0), LIFNode(1.5, v_reset=-0.3, decay_input=False)),
     "spikingjelly-soft": lambda: Net(LIFNode(v_reset=None), LIFNode(v_reset=None, v_threshold=0.5)),
     "snnc": lambda: Net(snnc.nn.LIF(0.75, threshold=0.5, reset="zero"), snnc.nn.ILIF(4)),
-    "qtrick": lambda: Net(Q_IFNode(), Q_IFNode()),
     "snnc-if": lambda: Net(snnc.nn.IF(), snnc.nn.IF(reset="zero")),
 }
 
@@ -197,3 +197,12 @@ def test_a_membrane_that_nobody_declared_is_refused(boxed: bool) -> None:
 
 def test_what_is_computed_once_and_kept_is_no_state() -> None:
     load_source(Net(Keeps(), Keeps()), example_inputs=torch.ones(1, 6))
+
+
+def test_a_node_that_is_called_once_with_all_frames_has_a_membrane_for_each() -> None:
+    net = Net(Q_IFNode(), Q_IFNode()).eval()
+    x = torch.from_numpy(_frames((1, 6)))
+    source = load_source(net, SourceOptions(time_axis=0), x[:, :1])
+    nodes = [node for node in source.onnx.graph.node if node.domain == "snnc"]
+    constants = {t.name: numpy_helper.to_array(t) for t in source.onnx.graph.initializer}
+    assert [float(constants[node.input[1]]) for node in nodes] == [0.0, 0.0]
