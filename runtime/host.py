@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +44,8 @@ class HostPart:
         self.nodes = tuple(nodes)
         self.states = tuple(dict.fromkeys(pair for node in nodes for pair in node.states))
         """Pairs of a tensor that is read and the one that it becomes in the next frame."""
+        self.initial = _initial(model, {taken for taken, _ in self.states})
+        """What is read in a sample's first frame, shape as ONNX has it."""
         first = self.nodes[0]
         self._session = _session(model, first.name)
         self._inputs = {taken.name: taken for taken in self._session.get_inputs()}
@@ -187,6 +189,15 @@ _NUMPY_TYPES = {
         *((name, name) for name in ("int8", "int16", "int32", "int64")),
     )
 }
+
+
+def _initial(model: bytes, names: Collection[str]) -> dict[str, Array]:
+    if not names:
+        return {}
+    import onnx
+
+    stored = onnx.load_from_string(model).graph.initializer
+    return {t.name: onnx.numpy_helper.to_array(t) for t in stored if t.name in names}
 
 
 def _stack(parts: Sequence[list[Array]], i: int) -> Array:

@@ -46,6 +46,7 @@ class StagedSession:
         parts = {part.nodes[0].name: part for part in host_parts(file, self.graph)}
         self._parts = [[parts[h.name] for h in s.hosts if h.name in parts] for s in self.stages]
         self._sessions = [None if s.graph is None else prepare(s.graph) for s in self.stages]
+        self._keeps = any(part.states for parts in self._parts for part in parts)
         self._read = self._read_elsewhere()
 
     @property
@@ -68,7 +69,7 @@ class StagedSession:
                 operators that are given are not computed again.
         """
         n_samples, n_frames = next(iter(feeds.values())).shape[:2]
-        if not any(part.states for parts in self._parts for part in parts):
+        if not self._keeps:
             return self._run(feeds, record, state).result(self, n_samples, n_frames)
         # what the host keeps passes from one frame to the next through all stages
         carried: SessionState = {} if state is None else state
@@ -83,7 +84,7 @@ class StagedSession:
     def _run(
         self, feeds: Feeds, record: Collection[str] | None, state: SessionState | None
     ) -> _Run:
-        run = _Run(self.graph, dict(feeds), record, state)
+        run = _Run(self.graph, dict(feeds), record, state, self._keeps)
         for stage, parts, session in zip(self.stages, self._parts, self._sessions, strict=True):
             for part in parts:
                 run.compute(part)
@@ -110,6 +111,8 @@ class _Run:
     feeds: dict[str, Array]
     record: Collection[str] | None
     state: SessionState | None
+    keeps: bool
+    """Does the host keep anything from frame to frame, so that it has to compute?"""
     counts: dict[str, IntArray] = field(default_factory=dict)
     reals: dict[str, Array] = field(default_factory=dict)
     tensors: dict[str, Array] = field(default_factory=dict)
@@ -119,7 +122,7 @@ class _Run:
 
     def compute(self, part: HostPart) -> None:
         """Run a part of the host, unless all that leaves it is given."""
-        if not part.states and all(node.name in self.feeds for node in part.nodes):
+        if not self.keeps and all(node.name in self.feeds for node in part.nodes):
             self.reals |= {
                 node.name: self.feeds[node.name] for node in part.nodes if node.result == "real"
             }

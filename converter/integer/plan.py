@@ -26,6 +26,12 @@ from snnc.ir.limits import SIM, Limits
 from snnc.ir.nodes import HostOp, Input, Population, Product
 
 _VALUE_BITS = 16
+"""Real values of the host keep at least this many bits, where the target has room."""
+_FINE_BITS = 24
+"""Where membranes have room to spare: as exact as the host's own float32."""
+_ROOMY = 48
+_UNBOUNDED = 2.0**24
+"""A limit as wide as this says nothing about how fine a value is."""
 _MOST_CONSTANTS = 1 << 16
 
 
@@ -137,6 +143,8 @@ class Plan:
         )
         step = self._fill(solution.step, group, local, constants)
         coarser = self._coarsening(group, local, len(roots))
+        finer = 0 if coarser.any() else self._refinement(step, group, local)
+        step = step * np.exp2(-float(finer))
         step = step * np.exp2(coarser.astype(np.float64))
         for site, (root, ratio) in local.items():
             self.step[site] = step[root] * ratio
@@ -145,7 +153,7 @@ class Plan:
             mine = items.root[items.projection == i]
             # a coarser step first takes the place of a power of two
             spared = int(coarser[mine].min()) if len(mine) else 0
-            self._keep(wire, max(int(solution.exponent[i]) - spared, 0))
+            self._keep(wire, max(int(solution.exponent[i]) - spared, 0) + finer)
         for p in self._graph.projections.values():
             if p.name in self._streams.tied and p.target in members:
                 self._keep(Wire(*effective_rows(p, self.source_step(p.source))), 0)
@@ -228,7 +236,7 @@ class Plan:
                 if not bound.all():
                     raise GraphError("values from the host have no bounds", where=node.name)
                 wanted = np.zeros(len(step))
-                np.maximum.at(wanted, root, bound / ratio / (2 ** (_VALUE_BITS - 1) - 1))
+                np.maximum.at(wanted, root, self._value_step(bound) / ratio)
                 step = np.where(step > 0, step, wanted)
         constant_only = np.zeros(len(step))
         np.maximum.at(constant_only, constants.root, constants.value)
@@ -240,6 +248,45 @@ class Plan:
             step[each] = grid.step[0] if grid.found[0] else finest
         usual = float(np.median(step[step > 0])) if (step > 0).any() else 1.0
         return np.where(step > 0, step, usual)
+
+    @property
+    def _is_roomy(self) -> bool:
+        """Can the target's membranes hold values of many bits?"""
+        width = self._options.limits.membrane_bits
+        return width is None or width >= _ROOMY
+
+    def _value_step(self, bound: FloatArray) -> FloatArray:
+        """Step of real values from the host that nothing else decides."""
+        bits = _FINE_BITS if self._is_roomy else _VALUE_BITS
+        if self._is_roomy:
+            bound = np.where(bound >= _UNBOUNDED, 2.0**3, bound)
+        return np.asarray(bound / (2 ** (bits - 1) - 1))
+
+    def _refinement(
+        self,
+        step: FloatArray,
+        group: list[str],
+        local: Mapping[str, tuple[IntArray, FloatArray]],
+    ) -> int:
+        """log2 of how much finer a group's steps have to be for the host's values in it.
+
+        Weights alone decide on steps as coarse as they are themselves: a residual stream of
+        spikes would round a value of the host to whole spikes.
+        """
+        finer = 0
+        if not self._is_roomy:
+            return finer
+        for site in group:
+            node = self._graph.nodes.get(site)
+            if not isinstance(node, HostOp):
+                continue
+            root, ratio = local[site]
+            bound = max(abs(node.lo), abs(node.hi)) * np.broadcast_to(node.step, root.shape)
+            coarse = step[root] * ratio
+            if (coarse > bound / 2 ** (_VALUE_BITS - 1)).any():
+                needed = np.log2(coarse / self._value_step(bound)).max()
+                finer = max(finer, int(np.ceil(needed - 1e-9)))
+        return finer
 
     def _coarsening(
         self, group: list[str], local: Mapping[str, tuple[IntArray, FloatArray]], n_roots: int

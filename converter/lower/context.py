@@ -30,6 +30,7 @@ from snnc.converter.lower.values import (
     chain_of,
     wire_to,
 )
+from snnc.converter.sources.model import HeldState
 from snnc.converter.sources.quantised import is_quantised
 from snnc.ir.arrays import Array, FloatArray, Shape
 from snnc.ir.errors import NeedsInputGrid, UnsupportedOperator
@@ -84,6 +85,8 @@ class Lowering:
         """What the host gives: tensor by host operator."""
         self.raw: dict[str, str] = {}
         """Inputs that the host reads as they are: node by tensor."""
+        self.held: dict[str, HeldState] = {}
+        """What the host keeps from frame to frame, by the tensor that reads it."""
         self.readers: list[str] = []
         """Nodes that somebody outside of the graph reads."""
         self.analog = analog

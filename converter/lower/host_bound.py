@@ -55,7 +55,8 @@ def largest_magnitude(view: SourceView, tensor: str) -> float:
         bounds.update(dict.fromkeys(node.outputs, bound))
         if tensor in node.outputs:
             break
-    return float(bounds[tensor].max())
+    # a bound that says nothing is as good as the widest: values are checked when they come
+    return min(float(bounds[tensor].max()), _UNKNOWN_LIMIT)
 
 
 def is_bounded(view: SourceView, tensor: str) -> bool:

@@ -93,6 +93,7 @@ def lower(
         _lower_node(lowering, node)
     for name in source.outputs:
         _add_output(lowering, name)
+    _keep_states(lowering)
     regions = make_regions(lowering)
     _mark_host(lowering, regions)
     if no_host and regions:
@@ -138,6 +139,7 @@ def survey(
 def _survey_host(lowering: Lowering, no_host: bool) -> dict[str, SnncError]:
     """What stands in the way of the host's part, by the source's node."""
     try:
+        _keep_states(lowering)
         regions = make_regions(lowering)
     except SnncError as error:
         first = next(iter(lowering.sent), "")
@@ -221,6 +223,10 @@ def _start(view: SourceView, first_layer: FirstLayer | None) -> Lowering:
     lowering.read_by_host = read_by_host_alone(view, RULES)
     for i in range(len(source.inputs)):
         lowering.add_input(i)
+    for state in source.states:
+        lowering.held[state.taken] = state
+        shape = view.shape(state.taken)
+        lowering.values[state.taken] = Host(shape=shape, tensor=state.taken)
     return lowering
 
 
@@ -373,6 +379,21 @@ def _settled_output(lowering: Lowering, tensor: str) -> Value:
         return lowering.settle(lowering.values[tensor])
     except UnsupportedOperator as error:
         return lowering.send(lowering.view.producer[tensor], error)[0]
+
+
+def _keep_states(lowering: Lowering) -> None:
+    """Let the host give what it takes again in the next frame."""
+    for state in lowering.held.values():
+        producer = lowering.view.producer.get(state.given)
+        if producer is None:
+            raise UnsupportedOperator(
+                f"`{state.given}`, which replaces `{state.taken}`, is an input",
+                where=lowering.view.source.name,
+            )
+        if not isinstance(_settled_output(lowering, state.given), Host):
+            kept = f"the host keeps its result for `{state.taken}` of the next frame"
+            lowering.send(producer, UnsupportedOperator(kept, where=producer.where))
+        lowering.readers.append(lowering.add_real(state.given).name)
 
 
 def _add_real_output(lowering: Lowering, tensor: str) -> None:

@@ -71,11 +71,13 @@ class _Part:
         nodes: in the source's order.
         reads: tensors from outside, in order of first use.
         leaves: host operators by name: the tensor that each one gives.
+        states: tensors that it reads from the frame before.
     """
 
     nodes: list[SourceNode] = field(default_factory=list)
     reads: list[str] = field(default_factory=list)
     leaves: dict[str, str] = field(default_factory=dict)
+    states: list[str] = field(default_factory=list)
 
 
 class _Planner:
@@ -154,9 +156,12 @@ class _Planner:
         return [name for name in node.inputs if name and name not in self.constants]
 
     def _is_given(self, tensor: str) -> bool:
-        return tensor in self.lowering.handed or tensor in self.lowering.raw
+        known = self.lowering
+        return tensor in known.handed or tensor in known.raw or tensor in known.held
 
     def _sources(self, tensor: str) -> list[str]:
+        if tensor in self.lowering.held:
+            return []
         if tensor in self.lowering.raw:
             return [self.lowering.raw[tensor]]
         return [wire.source for wire in self.lowering.handed[tensor].wires]
@@ -200,7 +205,7 @@ class _Planner:
 
     def _tensor_level(self, tensor: str) -> int:
         """How often a value has been to the host before the host gets it."""
-        if tensor in self.lowering.raw:
+        if tensor in self.lowering.raw or tensor in self.lowering.held:
             return 0
         if tensor not in self._tensor_levels:
             if tensor in self.lowering.handed:
@@ -237,8 +242,9 @@ class _Planner:
                 for name in self._operands(node):
                     if name in inside:
                         continue
-                    if name not in part.reads:
-                        part.reads.append(name)
+                    into = part.states if name in self.lowering.held else part.reads
+                    if name not in into:
+                        into.append(name)
                     if not self._is_given(name):
                         self._hand_on(name)
 
@@ -279,6 +285,7 @@ class _Planner:
                     reads=tuple(part.reads),
                     n_macs=0 if i else region.n_macs,
                     operators=region.operators,
+                    states=tuple((t, self.lowering.held[t].given) for t in part.states),
                 )
                 for tensor in part.reads:
                     self._connect(tensor, name)
@@ -299,7 +306,8 @@ class _Planner:
 
     def _region(self, part: _Part) -> Region:
         outputs = dict.fromkeys(part.leaves.values())
-        model = _subgraph(self.view, part, list(outputs), self.constants)
+        initial = {name: self.lowering.held[name].initial for name in part.states}
+        model = _subgraph(self.view, part, list(outputs), self.constants | initial)
         region = Region(
             model=model.SerializeToString(deterministic=True),
             n_macs=sum(n_macs(self.view, node) for node in part.nodes),
@@ -324,7 +332,7 @@ def _subgraph(
     made = onnx.helper.make_graph(
         [node.proto for node in part.nodes],
         "host",
-        [_info(view, name) for name in part.reads],
+        [_info(view, name) for name in (*part.reads, *part.states)],
         [_info(view, name) for name in outputs],
         initializer=[
             numpy_helper.from_array(constants[name], name) for name in used if name in constants

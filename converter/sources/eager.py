@@ -7,6 +7,7 @@ in a saved program, which holds no code, from the `snnc` operator that stands fo
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from snnc.converter.sources.model import Calls
+from snnc.converter.sources.model import Calls, HeldState
 from snnc.converter.sources.normalise import silence
 from snnc.converter.sources.spiking.neuron import SpikingNeuron
 from snnc.converter.sources.spiking.operators import MEMBRANE, TRACE
@@ -52,6 +53,7 @@ class ProgramEager:
         self._input_names = tuple(input_names)
         self._tensors = frozenset(n.name for n in program.graph.nodes) & frozenset(tensors)
         self._modules = modules
+        self._held: tuple[HeldState, ...] = ()
         spiking = [n.target for n in program.graph.nodes if n.target in OP_TYPES]
         self._replayed = bool(spiking) and modules is None
 
@@ -65,24 +67,38 @@ class ProgramEager:
         """Names in the normalised ONNX that are values of the program."""
         return self._tensors
 
+    def holding(self, states: Sequence[HeldState]) -> ProgramEager:
+        """The same model, which feeds `states` from call to call by itself."""
+        other = copy.copy(self)
+        other._held = tuple(states)
+        return other
+
     def run(self, calls: Calls, tensors: Collection[str]) -> list[dict[str, Array]]:
         """Values of `tensors` in each call, for one sample given with its batch axis of 1."""
         recorded = self._original_run(calls)[1]
         state: dict[str, State] = {}
         found = []
+        carried = self._start()
         for call, spikes in zip(calls, recorded, strict=True):
             given = None if self._modules is None else spikes
-            found.append(self._interpret(call, frozenset(tensors), state, given)[0])
+            wanted = frozenset(tensors)
+            kept, result = self._interpret({**call, **carried}, wanted, state, given)
+            carried = self._carried(result)
+            found.append(kept)
         return found
 
     def outputs(self, calls: Calls) -> list[Array]:
         """Outputs of the original model, in order, each (T, …) for T calls."""
         if self._replayed:
             state: dict[str, State] = {}
-            results = [self._interpret(call, frozenset(), state, None)[1] for call in calls]
+            results, carried = [], self._start()
+            for call in calls:
+                results.append(self._interpret({**call, **carried}, frozenset(), state, None)[1])
+                carried = self._carried(results[-1])
         else:
             results = self._original_run(calls)[0]
-        by_call = [_leaves(result) for result in results]
+        kept = {state.index for state in self._held}
+        by_call = [[x for i, x in enumerate(_leaves(r)) if i not in kept] for r in results]
         return [np.concatenate(values) for values in zip(*by_call, strict=True)]
 
     def _original_run(self, calls: Calls) -> tuple[list[Any], list[dict[tuple[str, int], Any]]]:
@@ -98,13 +114,26 @@ class ProgramEager:
         return results, recorded
 
     def _results(self, calls: Calls, recorded: list[Any] | None = None) -> list[Any]:
-        results = []
+        results: list[Any] = []
+        carried = self._start()
         with _evaluating(self._original), torch.no_grad(), silence():
             for call in calls:
                 if recorded is not None:
                     recorded.append({})
-                results.append(self._original(*self._tensors_of(call)))
+                results.append(self._original(*self._tensors_of({**call, **carried})))
+                carried = self._carried(results[-1])
         return results
+
+    def _start(self) -> dict[str, Array]:
+        """What is held at a sample's start, by input."""
+        return {state.taken: state.initial for state in self._held}
+
+    def _carried(self, result: Any) -> dict[str, Array]:
+        """What the next call takes of a call's result, by input."""
+        if not self._held:
+            return {}
+        leaves = _leaves(result)
+        return {state.taken: leaves[state.index] for state in self._held}
 
     def _interpret(
         self,

@@ -18,7 +18,7 @@ from snnc.converter.sources.declare import declare_inputs
 from snnc.converter.sources.graphs import GraphSource
 from snnc.converter.sources.grids import InputGrid
 from snnc.converter.sources.model import EagerModel, SourceModel, SourceOptions
-from snnc.ir.arrays import Shape
+from snnc.ir.arrays import Array, Shape
 from snnc.ir.errors import BadInputFile, CannotLoad, MissingExtra, ShapeMismatch, WrongUsage
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ class _Loaded:
     checkpoint_key: str | None = None
     declared: SourceOptions = field(default_factory=SourceOptions)
     """What the file itself says about frames."""
+    states: Mapping[str, int] = field(default_factory=dict)
+    initial: Mapping[str, Array] = field(default_factory=dict)
+    """What the host keeps from frame to frame; see `snnc.save_model`."""
 
 
 def load_source(
@@ -137,6 +140,7 @@ def _finish(
     from snnc.converter.sources.export import module_paths
     from snnc.converter.sources.frames.apply import merged, per_frame
     from snnc.converter.sources.frames.eager import SequenceEager
+    from snnc.converter.sources.states import hold_states
 
     if options.factory is not None and loaded.loader != "checkpoint":
         raise WrongUsage(
@@ -150,7 +154,7 @@ def _finish(
     opset = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
     axes = {} if layout is None else layout.axes
     eager = loaded.eager
-    return SourceModel(
+    source = SourceModel(
         name=name,
         onnx=model,
         inputs=declare_inputs(model, loaded.grids, options, name, axes),
@@ -174,6 +178,7 @@ def _finish(
             "reduce": options.reduce,
         },
     )
+    return hold_states(source, loaded.states, loaded.initial) if loaded.states else source
 
 
 def _load_bytes(data: bytes, path: Path, options: SourceOptions) -> _Loaded:
@@ -233,6 +238,7 @@ def _load_zip(data: bytes, path: Path, options: SourceOptions) -> _Loaded:
             both = merged(options, saved.options, where)
             loaded = _load_program(saved.program, both, where, "save_model")
             loaded.grids, loaded.name, loaded.declared = saved.grids, saved.name, saved.options
+            loaded.states, loaded.initial = saved.states, saved.initial
             return loaded
     if "manifest.json" in inside and "graph.json" in inside:
         raise CannotLoad("this is a converted model (.snnc), not a source", where=where)

@@ -93,6 +93,23 @@ Calls: TypeAlias = Sequence[Mapping[str, Array]]
 """What forward() takes, by input name, in one call after another."""
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class HeldState:
+    """A tensor that the host keeps from frame to frame.
+
+    Attributes:
+        taken: graph input that reads it.
+        given: tensor that it becomes in the next frame.
+        index: of that tensor among forward()'s results.
+        initial: its value at a sample's start, shape of the graph input.
+    """
+
+    taken: str
+    given: str
+    index: int
+    initial: Array
+
+
 class EagerModel(Protocol):
     """The source as PyTorch runs it, beside its exported ONNX."""
 
@@ -132,6 +149,7 @@ class SourceModel:
         n_frames: T, frames of a sample.
         layout: where the frames lie in the model over all frames; None where forward() takes
             one frame a call.
+        states: what the host keeps from frame to frame; neither among inputs nor outputs.
         reduce: what the user wants of the outputs of a sample's frames, None: what the model does.
         provenance: JSON values: `loader`, `sha256`, `file`, `opset`, `producer`.
     """
@@ -146,6 +164,7 @@ class SourceModel:
     n_frames: int = 1
     layout: FrameLayout | None = None
     reduce: Reduction | None = None
+    states: tuple[HeldState, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def output_shape(self, tensor: str, shape: Shape) -> Shape:

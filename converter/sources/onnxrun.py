@@ -14,6 +14,8 @@ from snnc.ir.errors import CannotLoad, DataError
 if TYPE_CHECKING:
     import onnx
 
+    from snnc.converter.sources.model import HeldState
+
 
 class OnnxRunner:
     """Runs a normalised ONNX model and gives any of its tensors.
@@ -83,15 +85,23 @@ class FrameRunner:
     Args:
         model: the model, `snnc` operators included.
         tensors: names to give beside the outputs.
+        held: what is kept from frame to frame beside; no outputs.
 
     Raises:
         CannotLoad: ONNX Runtime refuses the model.
     """
 
-    def __init__(self, model: onnx.ModelProto, tensors: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        model: onnx.ModelProto,
+        tensors: Collection[str] = (),
+        held: Sequence[HeldState] = (),
+    ) -> None:
         expanded = expand(model)
-        self._outputs = [o.name for o in model.graph.output]
-        self._states, self._initial = expanded.states, expanded.initial
+        kept = {state.given for state in held}
+        self._outputs = [o.name for o in model.graph.output if o.name not in kept]
+        self._states = {**expanded.states, **{state.taken: state.given for state in held}}
+        self._initial = {**expanded.initial, **{state.taken: state.initial for state in held}}
         self._runner = OnnxRunner(expanded.model, tensors)
 
     def run(self, calls: Sequence[Mapping[str, Array]]) -> list[dict[str, Array]]:

@@ -11,15 +11,20 @@ import json
 import os
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
 
 from snnc.converter.sources.archive import read_member
 from snnc.converter.sources.export import export_module, plain_module
 from snnc.converter.sources.grids import InputGrid
 from snnc.converter.sources.model import SourceOptions
 from snnc.converter.sources.normalise import silence
+from snnc.converter.sources.states import check_states
+from snnc.ir.arrays import Array
 from snnc.ir.errors import DamagedFile, DataError, NewerFile, ShapeMismatch
 from snnc.ir.nodes import Reduction
 
@@ -34,6 +39,7 @@ _WITHOUT_FRAMES = 1
 """The format of files that say nothing about frames: older versions of snnc read them."""
 DECLARATION = "snnc-source.json"
 PROGRAM = "program.pt2"
+STATES = "states.npz"
 
 
 def save_model(
@@ -45,6 +51,7 @@ def save_model(
     frames: int | None = None,
     time_axis: int | None = None,
     reduce: Reduction | None = None,
+    states: Mapping[str, int] | None = None,
 ) -> None:
     """Save a trained model so that snnc can load it without its code.
 
@@ -64,6 +71,9 @@ def save_model(
             input, and the samples along the other of the two; None: it takes one frame a call.
         reduce: `mean` or `sum` of the outputs of a sample's frames, where forward() gives one
             for each and does not reduce them itself.
+        states: inputs of forward() that a frame takes from the frame before: the number of the
+            result, counted from 0, that comes back, by the input's name. The example's value is
+            the one at a sample's start. The host keeps them.
 
     Raises:
         ExportFailed: PyTorch cannot trace the model.
@@ -86,16 +96,35 @@ def save_model(
     buffer = io.BytesIO()
     with silence():
         torch.export.save(program, buffer)
+    held = dict(states or {})
+    names = tuple(program.graph_signature.user_inputs)
+    check_states(held, names, len(program.graph_signature.user_outputs), where)
+    initial = {n: x.numpy() for n, x in zip(names, examples, strict=True) if n in held}
     timed = {"frames": frames, "time_axis": time_axis, "reduce": reduce}
     known = {name: value for name, value in timed.items() if value is not None}
-    declaration = {
+    declaration: dict[str, Any] = {
         "format": FORMAT if known else _WITHOUT_FRAMES,
         "name": where,
         "torch": torch.__version__,
         "inputs": [grid.to_json() if grid else None for grid in grids],
         **known,
     }
-    _write(Path(path), json.dumps(declaration, indent=1).encode(), buffer.getvalue())
+    members = {}
+    if held:
+        declaration |= {"format": FORMAT, "states": held}
+        members[STATES] = _packed(initial)
+    members = {
+        DECLARATION: json.dumps(declaration, indent=1).encode(),
+        PROGRAM: buffer.getvalue(),
+        **members,
+    }
+    _write(Path(path), members)
+
+
+def _packed(arrays: Mapping[str, Array]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
 
 
 def _grid(declared: Declared) -> InputGrid | None:
@@ -111,18 +140,23 @@ def _grid(declared: Declared) -> InputGrid | None:
     return InputGrid(*declared)
 
 
-def _write(path: Path, declaration: bytes, program: bytes) -> None:
+def _write(path: Path, members: Mapping[str, bytes]) -> None:
     """Write the archive under another name first: a killed run leaves no half file."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:
         with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w") as archive:
-            for name, data in ((DECLARATION, declaration), (PROGRAM, program)):
+            for name, data in members.items():
                 archive.writestr(zipfile.ZipInfo(name), data)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def _initial(archive: zipfile.ZipFile, where: str) -> dict[str, Array]:
+    with np.load(io.BytesIO(read_member(archive, STATES, where)), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
 
 
 def first_samples(example_inputs: Any, where: str, batch_axis: int = 0) -> tuple[torch.Tensor, ...]:
@@ -152,12 +186,16 @@ class Saved:
         grids: of the inputs, in order.
         name: of the model.
         options: what it says about frames.
+        states: result of forward() by the input that takes it in the next frame.
+        initial: values of these inputs at a sample's start.
     """
 
     program: bytes
     grids: list[InputGrid | None]
     name: str
     options: SourceOptions
+    states: Mapping[str, int]
+    initial: Mapping[str, Array]
 
 
 def read_saved(archive: zipfile.ZipFile, where: str) -> Saved:
@@ -180,6 +218,8 @@ def read_saved(archive: zipfile.ZipFile, where: str) -> Saved:
                 grids=grids,
                 name=str(declaration["name"]),
                 options=SourceOptions(**timed),
+                states={str(k): int(i) for k, i in declaration.get("states", {}).items()},
+                initial=_initial(archive, where) if declaration.get("states") else {},
             )
     except (KeyError, TypeError, ValueError, RecursionError) as error:  # DataError is one
         raise DamagedFile(f"{DECLARATION} is malformed ({error})", where=where) from None

@@ -163,7 +163,9 @@ class LoweringCheck:
         """The host, fed with the source's own values, has to give the source's."""
         known = {**inputs, **frames.reals, **values.reference}
         given = {name: known[name] for name in part.sources}
-        result = part.run(len(next(iter(known.values()))), given, {})
+        result = part.run(
+            len(next(iter(known.values()))), given, self._states_of(part, values.reference)
+        )
         for node in part.nodes:
             if node.name not in values.reference:
                 self.unseen.add(node.name)
@@ -174,6 +176,22 @@ class LoweringCheck:
             tally.n_values += got.size
             wrong = self._judge_host(node, tally, got, expected)
             self._note(tally, node, frames, got, expected, wrong | ~fits)
+
+    def _states_of(self, part: HostPart, reference: Reals) -> dict[str, Array]:
+        """What the source itself had kept from the frame before."""
+        by_tensor = {
+            host.source_tensor: reference[host.name]
+            for host in self.form.graph.host_ops
+            if host.name in reference
+        }
+        found = {}
+        for taken, given in part.states:
+            initial = part.initial[taken]
+            after = by_tensor[given].reshape(-1, self.n_frames, *initial.shape)
+            start = np.broadcast_to(initial, (len(after), 1, *initial.shape))
+            before = np.concatenate([start, after[:, :-1]], axis=1)
+            found[taken] = before.reshape(-1, *initial.shape)
+        return found
 
     def _pass_on(self, node: Population | Product, frames: _Frames, computed: FloatArray) -> None:
         """Take the graph's own value where the source shows none."""

@@ -78,10 +78,10 @@ class SourceRunner:
         }
         inner = self._inner_tensors()
         shown = frozenset() if source.eager is None else source.eager.tensors
-        self._ort = FrameRunner(self._model, self._inside.tensors_for(inner))
+        self._ort = FrameRunner(self._model, self._inside.tensors_for(inner), source.states)
         self._by_eager = bool(shown)
         self._between = Between(self._model, inner - shown, shown) if shown else None
-        self._unmoved = None if source.eager else FrameRunner(source.onnx)
+        self._unmoved = None if source.eager else FrameRunner(source.onnx, (), source.states)
         quantised = not self._by_eager and is_quantised(self._model)
         self._exact = ExactRunner(self._model, inner) if quantised else None
         self.reference = EAGER if self._by_eager else EXACT if quantised else ORT

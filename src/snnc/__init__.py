@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from snnc.runtime.quantize import quantize as quantize
     from snnc.runtime.report import report as report
     from snnc.runtime.run import run as run
+    from snnc.runtime.stream import stream as stream
     from snnc.runtime.trace import trace as trace
     from snnc.runtime.verify import verify as verify
 
@@ -35,6 +36,7 @@ _HOME = {
     "quantize": "snnc.runtime.quantize",
     "report": "snnc.runtime.report",
     "run": "snnc.runtime.run",
+    "stream": "snnc.runtime.stream",
     "save_model": "snnc.converter.sources.save",
     "trace": "snnc.runtime.trace",
     "verify": "snnc.runtime.verify",
@@ -52,6 +54,7 @@ __all__ = [
     "report",
     "run",
     "save_model",
+    "stream",
     "trace",
     "verify",
 ]

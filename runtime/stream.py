@@ -1,0 +1,190 @@
+"""`snnc.stream`: frame after frame through a model, with constant memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from snnc.backends.base import Counters, EngineResult, NodeCounters, SessionState
+from snnc.ir.arrays import Array, FloatArray, IntArray
+from snnc.ir.errors import ShapeMismatch, WidthExceeded
+from snnc.ir.nodes import Population, Product
+from snnc.ir.schedule import make_schedule
+from snnc.runtime.engines import open_engine
+from snnc.runtime.feeds import Feeder, Samples
+from snnc.runtime.model import Model, load
+from snnc.runtime.outputs import OutputReader
+from snnc.runtime.summary import host_macs
+
+MOST_FRAMES = 2**20
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StreamFrame:
+    """What one frame gave.
+
+    Attributes:
+        outputs: float64, the source's output shape of one frame, samples first.
+        outputs_int: int64; None where the host computes the output.
+        extra_outputs: further outputs of the model by name.
+    """
+
+    outputs: FloatArray
+    outputs_int: IntArray | None
+    extra_outputs: Mapping[str, FloatArray]
+
+
+class Stream:
+    """A model that keeps its state from frame to frame.
+
+    Args:
+        model: the model.
+        engine: `event`, `dense` or `oracle`.
+        code, schedule: as of `snnc.run`.
+        frames: for how many frames state that does not fade is bounded.
+
+    Attributes:
+        n_frames: frames so far.
+    """
+
+    def __init__(
+        self, model: Model, engine: str | None, code: str | None, schedule: str | None, frames: int
+    ) -> None:
+        graph = model.integer_graph
+        self._settings = model.run_settings(code, schedule)
+        self._most = frames
+        self._feeder = Feeder(model.file)
+        self._reader = OutputReader(graph)
+        self._graph = graph
+        self._session = open_engine(model, engine, self._settings, frames).session
+        self._state: SessionState = {}
+        self._projections: dict[str, Counters] = {}
+        self._nodes: dict[str, NodeCounters] = {}
+        self._n_samples = 0
+        self.n_frames = 0
+
+    def step(self, x: Samples) -> StreamFrame:
+        """Take the next frame.
+
+        Args:
+            x: one frame of each sample, shape (N, *shape); for several inputs by name. N stays
+                what it is in the first frame.
+
+        Raises:
+            ShapeMismatch: another shape, or another number of samples.
+            WidthExceeded: more frames than state was bounded for.
+            DataError: NaN, infinite or out of range.
+        """
+        self._check_frames()
+        given = x if isinstance(x, Mapping) else {self._feeder.input.name: np.asarray(x)}
+        feeds = self._feeder.feeds(self._one_frame(given), first=0)
+        result = self._session.run(feeds, record=self._reader.record, state=self._state)
+        self._state = result.state or {}
+        self._count(result)
+        self.n_frames += 1
+        readings = self._reader.read(result)
+        first, *rest = (node.name for node in self._graph.outputs)
+        return StreamFrame(
+            outputs=readings[first].real,
+            outputs_int=readings[first].integers,
+            extra_outputs={name: readings[name].real for name in rest},
+        )
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Totals by counter of all frames so far, as of one run over them."""
+        n_ticks = make_schedule(self._graph, self._settings).n_ticks(max(self.n_frames, 1))
+        nodes = [
+            replace(c, neuron_updates=self._size(name) * n_ticks * self._n_samples)
+            for name, c in self._nodes.items()
+        ]
+        return {
+            **sum(self._projections.values(), Counters()).to_json(),
+            **sum(nodes, NodeCounters()).to_json(),
+            "host_macs": host_macs(self._graph) * self._n_samples * self.n_frames,
+        }
+
+    def reset(self) -> None:
+        """Let the next frame be the first of new samples; counters go on."""
+        self._state = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._state = {}
+
+    def _one_frame(self, given: Mapping[str, Array]) -> dict[str, Array]:
+        """Every input as (N, 1, *shape)."""
+        shapes = {node.name: node.shape for node in self._feeder.inputs}
+        for name, x in given.items():
+            if name in shapes and x.shape[1:] != shapes[name]:
+                wanted = ", ".join(map(str, shapes[name]))
+                raise ShapeMismatch(
+                    f"a frame has shape {x.shape}, the model takes (N, {wanted})", where=name
+                )
+        n_samples = len(next(iter(given.values())))
+        if self._state and n_samples != self._n_samples:
+            raise ShapeMismatch(
+                f"{n_samples} samples after {self._n_samples}: each keeps a state of its own"
+            )
+        self._n_samples = n_samples
+        return {name: x[:, None] for name, x in given.items()}
+
+    def _check_frames(self) -> None:
+        kept = [p for p in self._graph.populations if p.model.has_state]
+        lasting = [p for p in kept if not getattr(p.model, "forgets", False)]
+        if lasting and self.n_frames >= self._most:
+            raise WidthExceeded(
+                f"its membrane was bounded for {self._most} frames",
+                where=lasting[0].module_path or lasting[0].name,
+                hint="state the number of frames: snnc.stream(…, frames=N)",
+            )
+
+    def _count(self, result: EngineResult) -> None:
+        for name, counters in result.counters.items():
+            self._projections[name] = self._projections.get(name, Counters()) + counters
+        for name, node in result.node_counters.items():
+            self._nodes[name] = self._nodes.get(name, NodeCounters()) + node
+
+    def _size(self, name: str) -> int:
+        node = self._graph.nodes[name]
+        return node.size if isinstance(node, Population | Product) else 0
+
+
+def stream(
+    model: Model | str | os.PathLike[str],
+    *,
+    engine: str | None = None,
+    code: str | None = None,
+    schedule: str | None = None,
+    frames: int = MOST_FRAMES,
+) -> Stream:
+    """Open a model for frame after frame, with constant memory.
+
+        with snnc.stream("model.snnc") as s:
+            for frame in camera:
+                print(s.step(frame).outputs, s.counters)
+
+    Args:
+        model: a loaded model, a `.snnc` file or a bundle folder.
+        engine: `event`, `dense` or `oracle`; None: event.
+        code: `burst` or `graded`; None: the model's.
+        schedule: `sequential` or `pipelined`; None: the model's.
+        frames: for how many frames state that does not fade is bounded.
+
+    Raises:
+        SnncError: by its subclass: an unreadable model, a membrane that could pass its width.
+    """
+    model = model if isinstance(model, Model) else load(model)
+    return Stream(model, engine, code, schedule, frames)
