@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 
+_QUANTISED = b"quantized_decomposed"
+
+
+def register_quantised() -> None:
+    """Make known to PyTorch the operators that torchao's PT2E leaves in a program."""
+    with silence():
+        import torch.ao.quantization.fx._decomposed  # noqa: F401
+
+
 def load_program(data: bytes, where: str, *, trust: bool = False) -> ExportedProgram:
     """Load a torch.export archive without running code from it.
 
@@ -41,6 +50,8 @@ def load_program(data: bytes, where: str, *, trust: bool = False) -> ExportedPro
             )
         if not trust:
             screen_program(archive, where)
+    if _QUANTISED in data:
+        register_quantised()
     try:
         with silence():
             program = torch.export.load(io.BytesIO(data))
