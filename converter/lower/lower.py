@@ -401,11 +401,20 @@ def _add_real_output(lowering: Lowering, tensor: str) -> None:
     if tensor not in lowering.view.producer:
         raise UnsupportedOperator(f"output `{tensor}` is an input", where=lowering.view.source.name)
     host = lowering.add_real(tensor)
-    shape = lowering.view.shape(tensor)[1:] or (1,)
+    source = lowering.view.source
+    shape = source.output_shape(tensor, lowering.view.shape(tensor))
     builder = lowering.builder
     name = builder.unique("output" if tensor in builder.nodes else tensor)
     path = lowering.name_of(tensor)
-    builder.add(Output(name=name, shape=shape, module_path=path, source_tensor=tensor))
+    builder.add(
+        Output(
+            name=name,
+            shape=shape,
+            module_path=path,
+            source_tensor=tensor,
+            reduction=source.reduction(tensor),
+        )
+    )
     builder.connect(host.name, name, Identity(shape=shape))
     lowering.readers.append(name)
 
