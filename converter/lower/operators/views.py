@@ -7,27 +7,21 @@ from dataclasses import replace
 import numpy as np
 
 from snnc.converter.lower.context import RESHAPES, Lowering
-from snnc.converter.lower.evaluate import elements_after, run_node
+from snnc.converter.lower.evaluate import elements_after
 from snnc.converter.lower.fold import added
-from snnc.converter.lower.layout import flatten, in_order, rearranged
+from snnc.converter.lower.layout import in_order, rearranged
 from snnc.converter.lower.move import picked, with_fill
-from snnc.converter.lower.operators.elementwise import with_constant
 from snnc.converter.lower.registry import lowers
 from snnc.converter.lower.source import SourceNode
-from snnc.converter.lower.spread import Spread
 from snnc.converter.lower.through import apply_pointwise
 from snnc.converter.lower.values import (
     Affine,
     Constant,
-    Synapses,
     Value,
     ViewOp,
     affine,
-    chain_of,
-    replay,
 )
-from snnc.ir.arrays import Array, BoolArray, IntArray, Shape, size_of
-from snnc.ir.errors import UnsupportedOperator
+from snnc.ir.arrays import IntArray, Shape, size_of
 
 _PARTS = (
     "CenterCropPad",
@@ -96,77 +90,6 @@ def _padded(lowering: Lowering, node: SourceNode, index: IntArray) -> Value:
             return replace(moved, tensor=node.outputs[0])
     shared = lowering.view.uses[node.inputs[0]] > 1
     return picked(lowering, settled, index, node.outputs[0], shared=shared)
-
-
-@lowers("ScatterND", "ScatterElements", fate="folded", why="constants at some positions")
-def scatter(lowering: Lowering, node: SourceNode) -> Value:
-    """Constants written over a part of a value, or added to it."""
-    indices, updates = lowering.constant(node, 1), lowering.constant(node, 2)
-    assert indices is not None
-    assert updates is not None
-    value, reduction = lowering.operand(node, 0), node.get("reduction", "none")
-    constants = {node.inputs[1]: indices, node.inputs[2]: updates}
-    empty = np.zeros(value.shape, dtype=updates.dtype)
-    (written,) = run_node(lowering.view, node, {**constants, node.inputs[0]: empty})
-    if reduction == "add":
-        return with_constant(lowering, node, value, "add", written)
-    if reduction != "none":
-        raise UnsupportedOperator(
-            f"{node.op_type} with reduction `{reduction}`", where=node.where, hint="use `add`"
-        )
-    (index,) = elements_after(lowering, node, input_2=np.zeros(updates.shape, dtype=np.int64))
-    return _written_over(lowering, node, index < 0, written)
-
-
-def _written_over(lowering: Lowering, node: SourceNode, region: BoolArray, written: Array) -> Value:
-    """Constants in a region; layers are not computed for it, or only padding was there before."""
-    chain = chain_of(lowering.operand(node, 0))
-    if isinstance(chain.base, Affine) and all(isinstance(s.op, ViewOp) for s in chain.steps):
-        value, steps = chain.base, chain.steps
-    else:
-        value, steps = lowering.events(lowering.operand(node, 0)), ()
-    index = flatten(value.shape, steps).index
-    places = Spread.of(region, region.shape).put(index, value.shape).full() > 0
-    if _carries(value, places):
-        at = np.where(region, -1, np.arange(region.size).reshape(region.shape))
-        rest = picked(lowering, lowering.operand(node, 0), at, node.outputs[0])
-        assert isinstance(rest, Affine)
-        return with_fill(rest, np.where(region, written, 0.0))
-    constants = Spread.of(written, region.shape).put(index, value.shape)
-    result = _overwritten(value, constants, places)
-    if not steps:
-        return replace(result, tensor=node.outputs[0])
-    return lowering.pend(node, replay(result, steps), ViewOp(), region.shape)
-
-
-def _overwritten(value: Affine, written: Spread, region: BoolArray) -> Affine:
-    constants = written.full()
-    offset = np.where(region, constants, value.offset.full())
-    magnitude = np.where(region, np.abs(constants), value.magnitude.full())
-    return replace(
-        value,
-        offset=Spread.of(offset, value.shape),
-        magnitude=Spread.of(magnitude, value.shape),
-        tensor=None,
-    )
-
-
-def _carries(value: Affine, region: BoolArray) -> bool:
-    """Does any synapse or wire reach the region?"""
-    flat = region.reshape(-1)
-    for term in value.terms:
-        if isinstance(term, Synapses):
-            map_ = term.map
-            ones = map_.with_weight(np.ones(map_.weight.shape))
-            present = np.ones(map_.in_size)
-            if term.gather is not None:
-                present = (term.gather >= 0).astype(float)
-            reached = ones.apply(present.reshape(1, *map_.in_shape)).reshape(-1)
-            if (reached[flat] != 0).any():
-                return True
-        elif term.gather is None or (term.gather[flat] >= 0).any():
-            return True
-    return False
 
 
 @lowers("Concat", fate="folded", why="synapses from several populations")

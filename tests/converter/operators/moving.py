@@ -105,6 +105,12 @@ EXAMPLES = {
         _then('Resize <mode="linear", axes=[3]> (k, , s)', 4, s=f32([2])),
     ],
     "ScatterND": [
+        _then(
+            "ScatterND(z, i, k)",
+            8,
+            i=[[[0, 5], [0, 2], [0, 7], [0, 0]]],
+            z=f32(np.ones((1, 8, 5, 6))),
+        ),
         _then("ScatterND(k, i, u)", 4, i=[[0, 1]], u=f32(np.ones((1, 5, 6)))),
         Example(
             "p = Pad(k, n) q = ScatterND(p, i, u) y = Conv(q, v)",
@@ -117,6 +123,22 @@ EXAMPLES = {
         ),
     ],
     "ScatterElements": [
+        Example(
+            "c = Conv(k, v) r = ReduceSum(k, a) "
+            "p = ScatterElements <axis = 1> (c, i, r) y = Conv(p, u)",
+            {
+                "v": weights(3, 4, 1, 1),
+                "a": ints(1),
+                "i": np.ones((1, 1, 5, 6), dtype=np.int64),
+                "u": weights(2, 3, 2, 2),
+            },
+        ),
+        _then(
+            "ScatterElements <axis = 1> (z, i, k)",
+            4,
+            z=f32(np.zeros((1, 4, 5, 6))),
+            i=np.broadcast_to(np.arange(4)[:, None, None], (1, 4, 5, 6)),
+        ),
         _then("ScatterElements <axis=2> (k, i, u)", 4, i=[[[[2, 3]]]], u=f32([[[[9, 8]]]])),
         _then(
             'ScatterElements <axis=1, reduction="add"> (k, i, u)',
