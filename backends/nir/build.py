@@ -17,7 +17,7 @@ from snnc.backends.nir.neurons import Fields, Neurons, neurons
 from snnc.ir.arrays import Array, FloatArray, Shape
 from snnc.ir.errors import UnsupportedByTarget
 from snnc.ir.graph import Graph, Projection
-from snnc.ir.nodes import Input, Output, Population
+from snnc.ir.nodes import Input, Output, Pattern, Population
 
 DT = 1e-4
 """Seconds of a frame where the model does not say: what snnTorch reads files with."""
@@ -89,6 +89,8 @@ class _Builder:
         return self.file
 
     def _add_input(self, node: Input) -> None:
+        if isinstance(node, Pattern):
+            raise UnsupportedByTarget("NIR has no source that needs no data", where=node.name)
         if not node.grid:
             raise UnsupportedByTarget(
                 "an analog input, read by the host alone, has no NIR form", where=node.name
