@@ -10,9 +10,8 @@ pytestmark = [pytest.mark.torch, pytest.mark.data]
 torch = pytest.importorskip("torch")
 
 import snnc  # noqa: E402
-from snnc.converter.sources import load_source  # noqa: E402
+from snnc.converter.sources import SourceModel, load_source  # noqa: E402
 from snnc.runtime.data import DataSet  # noqa: E402
-from snnc.runtime.quantize import Quantization  # noqa: E402
 from tests.systems import resnet20  # noqa: E402
 from tests.systems.support import check  # noqa: E402
 
@@ -26,16 +25,18 @@ def data() -> DataSet:
     return DataSet(name="cifar", x=x, y=y)
 
 
-def quantized(data: DataSet, levels: int, path: Path) -> Quantization:
-    saved = path / "float.pt"
-    snnc.save_model(resnet20.trained(), data.x[:1], saved, input=(0, 255))
-    return snnc.quantize(saved, data, levels=levels, output=path / "integer.pt")
+@pytest.fixture(scope="module")
+def source(data: DataSet, tmp_path_factory: pytest.TempPathFactory) -> SourceModel:
+    """The float network, loaded once."""
+    path = tmp_path_factory.mktemp("resnet20") / "float.pt"
+    snnc.save_model(resnet20.trained(), data.x[:1], path, input=(0, 255))
+    return load_source(path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("levels", sorted(CORRECT))
-def test_accuracy(data: DataSet, levels: int, tmp_path: Path) -> None:
-    found = quantized(data, levels, tmp_path)
+def test_accuracy(data: DataSet, source: SourceModel, levels: int) -> None:
+    found = snnc.quantize(source, data, levels=levels)
     assert found.accuracy_before == 0.94
     assert found.accuracy_after is not None
     assert 100 * found.accuracy_after >= CORRECT[levels]
@@ -44,8 +45,8 @@ def test_accuracy(data: DataSet, levels: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_converts_exactly(data: DataSet, tmp_path: Path) -> None:
-    found = quantized(data, 15, tmp_path)
+def test_converts_exactly(data: DataSet, source: SourceModel, tmp_path: Path) -> None:
+    found = snnc.quantize(source, data, levels=15, output=tmp_path / "integer.pt")
     assert found.output is not None
     conversion = check(load_source(found.output), data.x[:8]).conversion
     levels = conversion.summary.levels

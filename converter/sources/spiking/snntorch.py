@@ -16,6 +16,12 @@ def _array(value: Any) -> FloatArray:
     return np.asarray(value.detach().cpu().numpy(), dtype=np.float64)
 
 
+def _scale(module: Any) -> FloatArray:
+    """Real value of a spike; 1 before snnTorch 0.7, which knows no graded spikes."""
+    factor = getattr(module, "graded_spikes_factor", None)
+    return np.array(1.0) if factor is None else _array(factor)
+
+
 def _firing(module: Any, *states: Returned) -> dict[str, Any]:
     """What all of them share."""
     if module.state_quant:
@@ -34,7 +40,7 @@ def _firing(module: Any, *states: Returned) -> dict[str, Any]:
         "threshold": _array(module.threshold),
         "reset": reset,
         "reset_before": reset == "subtract",
-        "scale": _array(module.graded_spikes_factor),
+        "scale": _scale(module),
         "returns": ("spikes", *states) if module.output or not module.init_hidden else ("spikes",),
     }
 
