@@ -69,6 +69,7 @@ class StagedSession:
                 operators that are given are not computed again.
         """
         n_samples, n_frames = next(iter(feeds.values())).shape[:2]
+        feeds = {**patterns(self.graph, n_samples, n_frames), **feeds}
         if not self._keeps:
             return self._run(feeds, record, state).result(self, n_samples, n_frames)
         # what the host keeps passes from one frame to the next through all stages
@@ -201,6 +202,14 @@ class _Run:
         else:
             found = real_values(self.graph, name, self._integers(name))
         return found.reshape(-1, *node.shape)
+
+
+def patterns(graph: Graph, n_samples: int, n_frames: int, first: int = 0) -> dict[str, IntArray]:
+    """What the graph feeds by itself in frames `first` and on, shape (N, T, *shape)."""
+    return {
+        p.name: np.broadcast_to(p.frames(n_frames, first), (n_samples, n_frames, *p.shape))
+        for p in graph.patterns
+    }
 
 
 def _neurons(graph: Graph, name: str) -> int:

@@ -12,13 +12,15 @@ import numpy as np
 
 from snnc.backends.base import Counters, EngineResult, NodeCounters, SessionState
 from snnc.ir.arrays import Array, FloatArray, IntArray
-from snnc.ir.errors import ShapeMismatch, WidthExceeded
+from snnc.ir.errors import NotExecutable, ShapeMismatch, WidthExceeded
+from snnc.ir.graph import Graph
 from snnc.ir.nodes import Population, Product
 from snnc.ir.schedule import make_schedule
 from snnc.runtime.engines import open_engine
 from snnc.runtime.feeds import Feeder, Samples
 from snnc.runtime.model import Model, load
 from snnc.runtime.outputs import OutputReader
+from snnc.runtime.staged import patterns
 from snnc.runtime.summary import host_macs
 
 MOST_FRAMES = 2**20
@@ -65,8 +67,9 @@ class Stream:
         self._state: SessionState = {}
         self._projections: dict[str, Counters] = {}
         self._nodes: dict[str, NodeCounters] = {}
-        self._n_samples = 0
+        self._n_samples = self._first = 0
         self.n_frames = 0
+        _refuse_delays(graph)
 
     def step(self, x: Samples) -> StreamFrame:
         """Take the next frame.
@@ -83,10 +86,12 @@ class Stream:
         self._check_frames()
         given = x if isinstance(x, Mapping) else {self._feeder.input.name: np.asarray(x)}
         feeds = self._feeder.feeds(self._one_frame(given), first=0)
+        feeds |= patterns(self._graph, self._n_samples, 1, self._first)
         result = self._session.run(feeds, record=self._reader.record, state=self._state)
         self._state = result.state or {}
         self._count(result)
         self.n_frames += 1
+        self._first += 1
         readings = self._reader.read(result)
         first, *rest = (node.name for node in self._graph.outputs)
         return StreamFrame(
@@ -111,7 +116,7 @@ class Stream:
 
     def reset(self) -> None:
         """Let the next frame be the first of new samples; counters go on."""
-        self._state = {}
+        self._state, self._first = {}, 0
 
     def __enter__(self) -> Self:
         return self
@@ -160,6 +165,17 @@ class Stream:
     def _size(self, name: str) -> int:
         node = self._graph.nodes[name]
         return node.size if isinstance(node, Population | Product) else 0
+
+
+def _refuse_delays(graph: Graph) -> None:
+    for p in graph.projections.values():
+        if p.frames:
+            raise NotExecutable(
+                f"brings what `{p.source}` emitted {p.frames} frames ago, which a stream does not "
+                "carry from call to call",
+                where=f"projection {p.name}",
+                hint="run whole samples: snnc.run",
+            )
 
 
 def stream(

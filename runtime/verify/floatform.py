@@ -92,14 +92,30 @@ class FloatForm:
             return np.abs(self.value(node, reals)) * (SPARE_OPERATIONS * UNIT_ROUNDOFF)
         return self.gamma(node) * self._magnitude(node, reals)
 
-    def carried(self, node: Node, errors: Reals) -> FloatArray | float:
-        """What errors of its sources can move in a node's pre-activation; 0.0 without any."""
+    def carried(self, node: Node, errors: Reals, reals: Reals) -> FloatArray | float:
+        """What errors of its sources can move in a node's pre-activation; 0.0 without any.
+
+        Args:
+            node: that reads them.
+            errors: absolute, by source.
+            reals: values of all sources: a product multiplies the one's error with the other.
+        """
+        if isinstance(node, Product):
+            return self._carried_product(node, errors, reals)
         total: FloatArray | float = 0.0
         for p in self.graph.incoming(node.name):
             if p.source in errors and isinstance(node, Population):
                 part = self._abs(p).apply(errors[p.source])
                 total = total + part.reshape(len(part), *node.shape)
         return total
+
+    def _carried_product(self, node: Product, errors: Reals, reals: Reals) -> FloatArray | float:
+        if not any(p.source in errors for p in self.graph.incoming(node.name)):
+            return 0.0
+        known = {name: errors.get(name, np.zeros_like(x)) for name, x in reals.items()}
+        a, b = (self._port(node, port, reals, absolute=True) for port in node.ports)
+        ea, eb = (self._port(node, port, known, absolute=True) for port in node.ports)
+        return node.multiply(ea, b) + node.multiply(a, eb) + node.multiply(ea, eb)
 
     def gamma(self, node: Population) -> float:
         """(fan-in + 8) * 2^-24, the fan-in summed over folded stages."""

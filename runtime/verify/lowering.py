@@ -233,7 +233,9 @@ class LoweringCheck:
 
     def _bound(self, node: Population | Product, frames: _Frames) -> FloatArray:
         if node.name not in frames.bounds:
-            bound = self.form.bound(node, frames.reals) + self.form.carried(node, frames.errors)
+            bound = self.form.bound(node, frames.reals) + self.form.carried(
+                node, frames.errors, frames.reals
+            )
             if self.form.is_count(node) and not self._fires(node):
                 bound = bound / self.form.step_of(node.name)
             model = stateful_model(node)
@@ -310,12 +312,12 @@ class LoweringCheck:
             if isinstance(node, HostOp):
                 wrong = self._judge_host(node, tally, got, expected)
             elif self._fires(node):
-                wide = self._bound(node, frames) + self.form.carried(node, errors)
+                wide = self._bound(node, frames) + self.form.carried(node, errors, frames.reals)
                 wrong = differs & clean
                 wrong &= ~self._explain(node, frames, got, wrong, tally, wide, expected)
             else:
                 # both computed the value in float32: each may be off by the bound
-                wide = 2 * self._bound(node, frames) + self.form.carried(node, errors)
+                wide = 2 * self._bound(node, frames) + self.form.carried(node, errors, frames.reals)
                 differs = np.abs(got - expected) > wide
                 wrong = differs & clean
             if self.form.is_count(node):
@@ -445,9 +447,9 @@ class LoweringCheck:
         errors: dict[str, FloatArray] = {}
         for before in self.form.checked:
             if before.name in self.form.ancestors[node.name] and not self.form.is_count(before):
-                carried = self.form.carried(before, errors)
+                carried = self.form.carried(before, errors, frames.reals)
                 errors[before.name] = self._bound(before, frames) + carried
-        return self._bound(node, frames) + self.form.carried(node, errors)
+        return self._bound(node, frames) + self.form.carried(node, errors, frames.reals)
 
     def _is_source(self, name: str) -> bool:
         return isinstance(self.form.graph.nodes[name], Input | HostOp)

@@ -134,8 +134,8 @@ def test_downstream_joins_the_frames_of_all_ancestors(form: FloatForm) -> None:
 
 def test_carried_errors_pass_through_absolute_weights(form: FloatForm) -> None:
     logits = form.graph.nodes["logits"]
-    assert form.carried(logits, {}) == 0.0
-    assert np.asarray(form.carried(logits, {"hidden": np.array([[0.5, 0.25]])})).tolist() == [
+    assert form.carried(logits, {}, {}) == 0.0
+    assert np.asarray(form.carried(logits, {"hidden": np.array([[0.5, 0.25]])}, {})).tolist() == [
         [0.75]
     ]
 
