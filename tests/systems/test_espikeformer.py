@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 import snnc
+from snnc.converter.check import check_source
 from snnc.ir.nodes import Product
 from tests.systems.espikeformer import (
     Base,
@@ -54,6 +57,9 @@ def test_small(make: type[nn.Module], lower: float) -> None:
     x = images(6, 64)
     model = prepared(make(), x, lower)
     source = load(model, x.numpy())
+    statuses = Counter(o.status for o in check_source(source).operators)
+    assert set(statuses) == {"event", "folded", "host"}
+    assert statuses["host"] == 2  # the stem's convolution and norm
     for loaded in (source, with_grid(source, GRID)):
         conversion = check(loaded, x[4:].numpy()).conversion
         graph = conversion.integer_graph
