@@ -22,6 +22,9 @@ from snnc.ir.neurons import (
 )
 from snnc.ir.nodes import HostOp, Input, Population, Product
 
+MOST_LEVELS = 4096
+"""Staircases with more (16-bit activations) run their own kernel: no line is looked for."""
+
 ModelLowering: TypeAlias = Callable[[Compiler, Population, Any, DType], str]
 """Compiler, population, its model and the type that holds its membrane to its counts."""
 
@@ -36,6 +39,8 @@ def lower_source(c: Compiler, node: Input | HostOp) -> None:
 def lower_population(c: Compiler, node: Population) -> None:
     """A population; a model that has no lowering runs its own kernel outside of ONNX Runtime."""
     lower = MODELS.get(type(node.model), _foreign)
+    if isinstance(node.model, IntegerFire) and node.model.thresholds.shape[1] > MOST_LEVELS:
+        lower = _foreign
     r = c.ranges[node.name]
     dtype = dtype_for(max(-r.membrane_lo, r.membrane_hi))
     c.wire(node.name, node.name, lower(c, node, node.model, dtype), node.shape)

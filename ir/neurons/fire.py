@@ -61,6 +61,10 @@ class FloatFire(NeuronModel):
         return replace(self, rule=replace(self.rule, ops=ops))
 
 
+_MANY_LEVELS = 512
+"""From here on a search beats comparing with each threshold."""
+
+
 @NEURONS.register
 @dataclass(frozen=True, kw_only=True, eq=False)
 class IntegerFire(NeuronModel):
@@ -98,11 +102,22 @@ class IntegerFire(NeuronModel):
             raise GraphError("thresholds fall along the levels")
 
     def latch(self, i: Array, state: State, axis: int) -> tuple[Array, State]:
+        if self.thresholds.shape[1] > _MANY_LEVELS:
+            return self._searched(i, axis), state
         k = np.full(i.shape, self.lo, dtype=np.int64)
         for level in self.thresholds.T:
             theta = along(level, i.ndim - 1, axis) if len(level) > 1 else level[0]
             k += i >= theta
         return k, state
+
+    def _searched(self, i: Array, axis: int) -> IntArray:
+        """The same by binary search, channel by channel."""
+        channels = np.moveaxis(i, axis + 1, 0)
+        rows = np.broadcast_to(self.thresholds, (len(channels), self.thresholds.shape[1]))
+        found = [
+            np.searchsorted(row, v, side="right") for row, v in zip(rows, channels, strict=True)
+        ]
+        return np.moveaxis(self.lo + np.stack(found), 0, axis + 1)
 
     def out_range(self, i_lo: Array, i_hi: Array, axis: int) -> tuple[Array, Array]:
         low, _ = self.latch(i_lo[None], {}, axis)

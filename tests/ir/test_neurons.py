@@ -98,3 +98,13 @@ def test_every_model_is_registered_with_its_equation() -> None:
     )
     for model in NEURONS.values():
         assert "k = " in (model.__doc__ or "").splitlines()[0]
+
+
+def test_many_levels_are_searched() -> None:
+    """700 levels by channel, against comparisons with each of them."""
+    rng = np.random.default_rng(4)
+    thresholds = np.sort(rng.integers(-900, 900, (3, 700)), axis=1)
+    i = rng.integers(-1000, 1000, (2, 4, 3, 5))
+    k, _ = IntegerFire(lo=-7, thresholds=thresholds).latch(i, {}, 1)
+    reached = i[..., None] >= thresholds.reshape(1, 1, 3, 1, 700)
+    assert np.array_equal(k, reached.sum(axis=-1) - 7)
