@@ -1,4 +1,4 @@
-"""SpikeYOLO for one time step, described anew from its equations: backbone, neck and head.
+"""SpikeYOLO, described anew from its equations: backbone, neck and head.
 
 Integer activations are not divided by their levels. Residuals are added to the real-valued
 stream. SPPF takes maxima over real values; the neck enlarges and joins real-valued maps.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from snnc.nn import ILIF
 
 LEVELS = 4
 BINS = 16
@@ -174,3 +176,40 @@ class SpikeYolo(nn.Module):
         out5 = self.out5(torch.cat([self.down5(out4), top4], 1))
         heads = zip(self.heads, (out3, out4, out5), strict=True)
         return torch.cat([head(y) for head, y in heads], 2)
+
+
+class Decoded(nn.Module):
+    """Boxes (x, y, width, height) and class probabilities (N, 4 + classes, anchors) of one scale.
+
+    Args:
+        raw: gives raw predictions.
+        size: (height, width) of its map.
+        stride: of the map.
+    """
+
+    anchors: Tensor
+
+    def __init__(self, raw: nn.Module, size: tuple[int, int], stride: int) -> None:
+        super().__init__()
+        self.raw, self.stride = raw, stride
+        y, x = torch.meshgrid(*(torch.arange(n) + 0.5 for n in size), indexing="ij")
+        self.register_buffer("anchors", torch.stack([x.flatten(), y.flatten()]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        raw = self.raw(x)
+        n, _, anchors = raw.shape
+        bins = raw[:, : 4 * BINS].reshape(n, 4, BINS, anchors).softmax(2)
+        edges = (bins * torch.arange(BINS).reshape(BINS, 1)).sum(2)
+        first, last = self.anchors - edges[:, :2], self.anchors + edges[:, 2:]
+        boxes = torch.cat([(first + last) / 2, last - first], 1) * self.stride
+        return torch.cat([boxes, raw[:, 4 * BINS :].sigmoid()], 1)
+
+
+def over_frames(model: nn.Module) -> nn.Module:
+    """Every activation as an I-LIF whose membrane stays from frame to frame, in place."""
+    for name, child in model.named_children():
+        if isinstance(child, Count):
+            setattr(model, name, ILIF(LEVELS, decay=0.25))
+        else:
+            over_frames(child)
+    return model

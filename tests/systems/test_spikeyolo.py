@@ -8,9 +8,19 @@ import torch
 from torch import Tensor, nn
 
 import snnc
+from snnc.converter.sources import SourceOptions
 from snnc.ir.neurons import Accumulator, Max
 from tests.systems.calibrate import measure, randomise
-from tests.systems.spikeyolo import Block, Count, Head, PyramidPool, SpikeYolo, layer
+from tests.systems.spikeyolo import (
+    Block,
+    Count,
+    Decoded,
+    Head,
+    PyramidPool,
+    SpikeYolo,
+    layer,
+    over_frames,
+)
 from tests.systems.support import check, load
 
 pytestmark = [pytest.mark.torch]
@@ -72,6 +82,21 @@ def test_small() -> None:
         for engine, code in engines
     ]
     assert all(np.array_equal(output, outputs[0]) for output in outputs[1:])
+
+
+def test_frames_and_decoding() -> None:
+    """Membranes stay over two frames; the distribution over box edges is decoded on the host."""
+    torch.manual_seed(0)
+    x = torch.randn(6, 3, 32, 32)
+    model = Decoded(over_frames(prepared(Small(), x)), (8, 8), 4)
+    source = load(model.eval(), x.numpy(), SourceOptions(frames=2))
+    frames = torch.randn(2, 2, 3, 32, 32).numpy()
+    graph = check(source, frames).conversion.integer_graph
+    kinds = [p.model.kind for p in graph.populations]
+    assert kinds.count("fixed-integrate-fire") == 15
+    decoding = graph.host_ops[-1]
+    assert {"Softmax", "Sigmoid"} <= set(decoding.operators)
+    assert not {"Conv", "MaxPool"} & set(decoding.operators)
 
 
 @pytest.mark.slow
