@@ -338,6 +338,11 @@ def _stays_on_host(lowering: Lowering, node: SourceNode, rule: LoweringRule | No
         raise UnsupportedOperator(
             f"{node.op_type} with a value of the host that nothing bounds", where=node.where
         )
+    if node.op_type == "Mul" and set(names) & lowering.view.behind(on_host):
+        # x * f(x), as in SiLU: the host has both
+        raise UnsupportedOperator(
+            "multiplies a value by what the host makes of it", where=node.where
+        )
     for name, value in settled.items():
         lowering.values[name] = lowering.stream(value) if isinstance(value, Host) else value
     return False

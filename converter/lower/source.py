@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -102,6 +102,16 @@ class SourceView:
             for name in node.inputs:
                 readers.setdefault(name, []).append(node)
         return readers
+
+    def behind(self, tensors: Iterable[str]) -> set[str]:
+        """Every tensor that some tensors are computed from."""
+        found: set[str] = set()
+        todo = [self.producer[t] for t in tensors if t in self.producer]
+        while todo:
+            new = [name for name in todo.pop().inputs if name and name not in found]
+            found.update(new)
+            todo += [self.producer[name] for name in new if name in self.producer]
+        return found
 
     def shape(self, tensor: str) -> Shape:
         """Static shape of a tensor, batch axis of 1 included.

@@ -6,31 +6,23 @@
     m = km * m + 5 * (1 - km) * u                      100 memory units
     y = W m + c
 
-Synapses and branches are events; what follows a branch is the host's, memory included.
+Synapses, branches and the two linear layers that meet them are events; what is not linear is the
+host's, and so is the memory.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
-from onnx import numpy_helper
 from torch import Tensor, nn
 
-from snnc.converter.integer import integer_form
-from snnc.converter.lower import lower
-from snnc.converter.sources import InputGrid, load_source
+import snnc
+from snnc.converter.sources import InputGrid
 from snnc.converter.sources.spiking.neuron import SpikingNeuron
 from snnc.ir.arrays import Array, FloatArray
-from snnc.ir.codes import RunSettings
-from snnc.ir.file import SnncFile
-from snnc.ir.graph import Graph, Projection
-from snnc.ir.maps import Identity
-from snnc.ir.nodes import HostOp, Output
-from tests.systems.support import with_grid
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,88 +128,36 @@ class Dendrite(nn.Module):
         return s.reshape(1, self.n_branches, -1).sum(-1)
 
 
-_HOST = """
-<ir_version: 9, opset_import: ["" : 18]>
-host (float[1,{n_branches}] b, float[1,{n_memory}] m) => (float[1,2] y, float[1,{n_memory}] next) {{
-  kept = Mul(m, decay)
-  z = Concat <axis = 1> (b, kept)
-  h = Gemm <transB = 1> (z, w1, b1)
-  gate = Sigmoid(h)
-  a = Mul(h, gate)
-  d = Gemm <transB = 1> (a, w2, b2)
-  e = Mul(d, two_thirds)
-  t = Tanh(e)
-  u = Mul(t, rate)
-  next = Add(kept, u)
-  y = Gemm <transB = 1> (next, w3, b3)
-}}
-"""
+class ELM(nn.Module):
+    """The whole neuron, one frame a call; the memory is handed from call to call."""
+
+    decay: Tensor
+
+    def __init__(self, w: Weights) -> None:
+        super().__init__()
+        self.dendrite = Dendrite(w)
+        self.hidden, self.update, self.read = map(_linear, (w.hidden, w.update, w.read))
+        self.register_buffer("decay", torch.from_numpy(w.memory_decay).float())
+
+    def forward(self, x: Tensor, m: Tensor) -> tuple[Tensor, Tensor]:
+        """(1, n_inputs) and (1, n_memory) to (1, 2) and (1, n_memory)."""
+        kept = self.decay * m
+        hidden = nn.functional.silu(self.hidden(torch.cat([self.dendrite(x), kept], dim=-1)))
+        update = 1.7159 * torch.tanh(2 / 3 * self.update(hidden))
+        m = kept + 5 * (1 - self.decay) * update
+        return self.read(m), m
 
 
-def host_part(w: Weights) -> bytes:
-    """MLP, memory and readout, in float32; the memory is held from frame to frame."""
-    n_memory = len(w.memory_decay)
-    model = onnx.parser.parse_model(_HOST.format(n_branches=w.n_branches, n_memory=n_memory))
-    tensors = {
-        "m": np.zeros((1, n_memory)),
-        "decay": w.memory_decay,
-        "two_thirds": np.array(2 / 3),
-        "rate": 1.7159 * 5 * (1 - w.memory_decay),
-        **{f"{k}{i}": a for i, pair in _layers(w) for k, a in zip("wb", pair, strict=True)},
-    }
-    for name, array in tensors.items():
-        model.graph.initializer.append(
-            numpy_helper.from_array(np.asarray(array, dtype=np.float32), name)
-        )
-    return model.SerializeToString()
+def _linear(pair: tuple[Array, Array]) -> nn.Linear:
+    weight, bias = (torch.from_numpy(np.asarray(a)).float() for a in pair)
+    layer = nn.Linear(weight.shape[1], weight.shape[0])
+    layer.weight.data, layer.bias.data = weight, bias
+    return layer
 
 
-def _layers(w: Weights) -> list[tuple[int, tuple[Array, Array]]]:
-    return list(enumerate((w.hidden, w.update, w.read), start=1))
-
-
-@cache
-def lowered_dendrite(w: Weights, n_inputs: int) -> Graph:
-    """The float graph of synapses and branches."""
-    source = load_source(Dendrite(w).eval(), example_inputs=torch.zeros(1, n_inputs))
-    return lower(with_grid(source, InputGrid(lo=0, hi=1, step=1.0))).graph
-
-
-def hybrid(w: Weights, n_inputs: int, weight_bits: int = 8) -> SnncFile:
-    """The dendrite converted, the rest a host operator behind its branches."""
-    graph = _with_host(lowered_dendrite(w, n_inputs), w)
-    return SnncFile(
-        float_graph=graph,
-        integer_graph=integer_form(graph, weight_bits=weight_bits).graph,
-        onnx={"mlp": host_part(w)},
-        settings=RunSettings(),
-        manifest={},
-    )
-
-
-def _with_host(graph: Graph, w: Weights) -> Graph:
-    """The branches read by the host instead of an output."""
-    (output,) = graph.outputs
-    (read,) = graph.incoming(output.name)
-    size = graph.nodes[read.source].size
-    host = HostOp(
-        name="mlp",
-        shape=(2,),
-        onnx="mlp",
-        reads=("b",),
-        result="real",
-        source_tensor="y",
-        n_macs=sum(pair[0].size for _, pair in _layers(w)),
-        operators=("Gemm", "Sigmoid", "Tanh"),
-        states=(("m", "next"),),
-    )
-    nodes = [n for n in graph.nodes.values() if n is not output]
-    projections = [p for p in graph.projections.values() if p is not read]
-    joined = Projection(
-        name="to mlp", source=read.source, target="mlp", map=Identity(shape=(size,)), port="b"
-    )
-    shown = Projection(name="read", source="mlp", target="y", map=Identity(shape=(2,)))
-    return graph.replace(
-        nodes=[*nodes, host, Output(name="y", shape=(2,))],
-        projections=[*projections, joined, shown],
-    ).validate()
+def save(w: Weights, n_inputs: int, path: Path) -> Path:
+    """The neuron as a file: binary events in, the memory held by the host."""
+    example = torch.zeros(1, n_inputs), torch.zeros(1, len(w.memory_decay))
+    grid = InputGrid(lo=0, hi=1, step=1.0)
+    snnc.save_model(ELM(w).eval(), example, path, input=grid, states={"m": 1})
+    return path
