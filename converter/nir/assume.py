@@ -10,7 +10,7 @@ from snnc.converter.nir.neurons import RESETTING, TIMED, Assumptions
 from snnc.converter.sources.declare import grid_from_options
 from snnc.converter.sources.grids import InputGrid
 from snnc.converter.sources.model import SourceOptions
-from snnc.ir.errors import DataError, NeedsAssumption
+from snnc.ir.errors import DataError, NeedsAssumption, WrongUsage
 from snnc.ir.nodes import Reduction
 
 DT_KEY, RESET_KEY, LO_KEY, HI_KEY = "snnc_dt", "snnc_reset", "snnc_lo", "snnc_hi"
@@ -57,8 +57,13 @@ def assume(nir: NirGraph, options: SourceOptions, where: str) -> Assumed:
 
     Raises:
         NeedsAssumption: something matters to this graph and nothing says it.
+        WrongUsage: an option that NIR has no use for.
         DataError: an option contradicts the file, or is not one.
     """
+    for name in ("factory", "input_shape", "levels", "time_axis"):
+        if getattr(options, name) is not None:
+            word = name.replace("_", "-")
+            raise WrongUsage(f"--{word} means nothing for a NIR file", where=where)
     types = {node.type for node in nir.nodes.values()}
     dt = _stated("dt", options.dt, nir.metadata.get(DT_KEY), where)
     reset = _stated("reset", options.reset, nir.metadata.get(RESET_KEY), where)
@@ -93,8 +98,8 @@ def assume(nir: NirGraph, options: SourceOptions, where: str) -> Assumed:
         neurons=Assumptions(dt=dt, reset=reset),
         grid=grid,
         whole=whole,
-        frames=getattr(options, "frames", None),
-        reduction=getattr(options, "reduce", None) or "none",
+        frames=options.frames,
+        reduction=options.reduce or "none",
         notes=_notes(dt, reset, grid if whole else None),
     )
 

@@ -148,6 +148,8 @@ def _finish(
             where=name,
             hint="leave --factory out",
         )
+    if options.dt is not None or options.reset is not None:
+        raise WrongUsage("--dt and --reset are for NIR files", where=name)
     options = merged(options, loaded.declared, name)
     paths = module_paths(loaded.onnx)
     model, layout, n_frames = per_frame(loaded.onnx, options, paths, name)

@@ -19,6 +19,7 @@ from snnc.ir.errors import (
     ShapeMismatch,
     SnncError,
     UnsupportedOperator,
+    WrongUsage,
 )
 from tests.converter.nir.files import Edges, Nodes, chain, read, run_float, write
 from tests.needs import data_file
@@ -331,6 +332,20 @@ def test_open_questions_are_asked(tmp_path: Path) -> None:
     source = read(path, dt=DT, reset="zero")
     assert {"dt": DT, "reset": "zero", "nir_version": "1.0.8"}.items() <= source.provenance.items()
     assert any("forward Euler" in note for note in source.notes)
+
+
+def test_options_that_mean_nothing_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.nir", *chain((2,), LIF))
+    for option in ({"levels": 4}, {"time_axis": 0}, {"input_shape": (1, 2)}):
+        with pytest.raises(WrongUsage, match="means nothing for a NIR file"):
+            read(path, dt=DT, reset="zero", **option)
+
+
+def test_frames_and_their_sum(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.nir", *chain((2,), LIF))
+    graph = read(path, dt=DT, reset="zero", frames=7, reduce="sum").graph
+    assert graph.metadata["n_frames"] == 7
+    assert [node.reduction for node in graph.outputs] == ["sum"]
 
 
 def test_what_the_file_says_itself_is_not_asked(tmp_path: Path) -> None:
