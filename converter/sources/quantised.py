@@ -45,6 +45,8 @@ QUANTISED: dict[str, QuantisedOperator] = {
     "com.microsoft::QLinearMul": _BINARY,
     "com.microsoft::QLinearAveragePool": _UNARY,
     "com.microsoft::QLinearGlobalAveragePool": _UNARY,
+    "com.microsoft::QLinearSigmoid": _UNARY,
+    "com.microsoft::QLinearLeakyRelu": _UNARY,
     "com.microsoft::MatMulIntegerToFloat": QuantisedOperator(((0, 2, 4), (1, 3, 5)), None),
 }
 """By operator type, with its domain where it is not ONNX's own."""

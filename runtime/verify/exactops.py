@@ -317,6 +317,8 @@ QUANTISED_OPERATORS: dict[str, _Quantised] = {
     "com.microsoft::QLinearAdd": _by_float(lambda node, reals: reals[0] + reals[1]),
     "com.microsoft::QLinearAveragePool": _by_float(_as_float("AveragePool")),
     "com.microsoft::QLinearGlobalAveragePool": _by_float(_as_float("GlobalAveragePool")),
+    "com.microsoft::QLinearSigmoid": _by_float(_as_float("Sigmoid")),
+    "com.microsoft::QLinearLeakyRelu": _by_float(_as_float("LeakyRelu")),
     CONCAT: _by_float(_concatenated),
 }
 

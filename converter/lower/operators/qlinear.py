@@ -112,6 +112,11 @@ def meant(lowering: Lowering, node: SourceNode) -> Value:
     )
 
 
+def operand_of(lowering: Lowering, node: SourceNode, i: int) -> str:
+    """The name of a dequantised operand, whose value is entered under it."""
+    return _operand(lowering, node, _known(node), i)
+
+
 def _known(node: SourceNode) -> QuantisedOperator:
     known = quantised_operator(node.proto)
     assert known is not None

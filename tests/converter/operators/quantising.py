@@ -26,7 +26,7 @@ _ALWAYS = {
     "t": f32(0.9), "tz": np.int8(-4), "u": f32(0.31), "uz": np.uint8(11),
     "ws": f32(0.013), "wz": np.int8(0), "wz3": np.uint8(5),
     "wc": f32([0.013, 0.02, 0.007]), "wcz": np.zeros(3, np.int8),
-    "flat": np.array([1, 4, 30]),
+    "p": f32(1 / 256), "z0": np.uint8(0), "flat": np.array([1, 4, 30]),
 }  # fmt: skip
 _CONV = {"w": small(3, 4, 3, 3), "bias": _RNG.integers(-300, 300, 3).astype(np.int32)}
 _DENSE = {"m": small(30, 7)}
@@ -104,6 +104,12 @@ EXAMPLES = {
     ],
     "com.microsoft::QLinearGlobalAveragePool": [
         _example("r = com.microsoft.QLinearGlobalAveragePool(q, s, z, u, uz) " + _END)
+    ],
+    "com.microsoft::QLinearSigmoid": [
+        _example("r = com.microsoft.QLinearSigmoid(q, s, z, p, z0) y = DequantizeLinear(r, p, z0)")
+    ],
+    "com.microsoft::QLinearLeakyRelu": [
+        _example("r = com.microsoft.QLinearLeakyRelu <alpha=0.2> (q, s, z, u, uz) " + _END)
     ],
     "com.microsoft::QLinearConcat": [
         _example(
