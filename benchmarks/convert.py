@@ -142,7 +142,9 @@ def main() -> None:
     file = a.out / "convert.json"
     results = json.loads(file.read_text())["results"] if file.exists() else {}
     for size in a.sizes:
-        results[size] = one(size, verify=size in a.verify) | {"machine": machine()}
+        # what is not measured again stays: a verification takes longer than a conversion
+        found = one(size, verify=size in a.verify) | {"machine": machine()}
+        results[size] = results.get(size, {}) | found
         print(f"{size}: {results[size]}", flush=True)
         ordered = {each: results[each] for each in SIZES if each in results}
         a.out.mkdir(parents=True, exist_ok=True)

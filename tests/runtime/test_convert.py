@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import snnc
+from snnc.converter.sources import SourceOptions, load_source
 from snnc.ir.errors import OutputExists, UnsupportedByTarget, WrongUsage
 from snnc.runtime.convert import DEFAULT_OUTPUT, convert
 
@@ -28,6 +29,16 @@ def test_a_module_converts_in_memory() -> None:
     assert result.outputs.shape == (4, 10)
     with pytest.raises(WrongUsage, match="no file name"):
         convert(model, torch.from_numpy(x), output=DEFAULT_OUTPUT)
+
+
+def test_a_loaded_source_is_exported_once_for_several_conversions() -> None:
+    x = np.random.default_rng(0).integers(0, 17, (4, 1, 8, 8)).astype(np.float32)
+    source = load_source(nets.net(), SourceOptions(input_range=(0, 16), input_bits=4), x)
+    eight, four = (convert(source, weight_bits=bits) for bits in (8, 4))
+    assert eight.float_graph.content_hash() == four.float_graph.content_hash()
+    assert snnc.verify(source, four.model, x).ok
+    with pytest.raises(WrongUsage, match="already"):
+        convert(source, levels=4)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, UnsupportedByTarget("no")])
