@@ -28,7 +28,7 @@ def command(model: Path, as_json: bool) -> None:
         result = load(model)
 
     def render() -> list[Any]:
-        from snnc.runtime.tables import key_values, table
+        from snnc.runtime.tables import host_table, key_values, table
 
         json = result.to_json()
         nodes = [
@@ -42,6 +42,7 @@ def command(model: Path, as_json: bool) -> None:
         return [
             table(("node", "model", "shape", "range"), nodes, title="Nodes"),
             table(("projection", "map", "synapses", "bits"), projections, title="Projections"),
+            *host_table(json["host_regions"]),
             key_values(
                 {
                     "file": json["path"],

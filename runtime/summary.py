@@ -62,6 +62,23 @@ def summarise(file: SnncFile) -> Summary:
     )
 
 
+def host_regions(graph: Graph) -> list[dict[str, Any]]:
+    """What ONNX Runtime computes at one go, for `snnc inspect` and reports."""
+    regions: dict[str, list[HostOp]] = {}
+    for node in graph.host_ops:
+        regions.setdefault(node.onnx, []).append(node)
+    return [
+        {
+            "region": name,
+            "operators": list(nodes[0].operators),
+            "n_macs": sum(node.n_macs for node in nodes),
+            "reads": sorted({p.source for p in graph.incoming(nodes[0].name)}),
+            "gives": {node.name: node.result for node in nodes},
+        }
+        for name, nodes in regions.items()
+    ]
+
+
 def host_macs(graph: Graph) -> int:
     """Multiply-accumulates of one sample and frame on the host."""
     return sum(node.n_macs for node in graph.host_ops)
@@ -78,6 +95,7 @@ def describe(graph: Graph) -> dict[str, list[dict[str, Any]]]:
     return {
         "nodes": [_node(graph, node) for node in graph.nodes.values()],
         "projections": [_projection(p) for p in graph.projections.values()],
+        "host_regions": host_regions(graph),
     }
 
 

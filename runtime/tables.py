@@ -52,3 +52,13 @@ def number(value: Any) -> str:
 
 def _is_number(value: Any) -> bool:
     return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def host_table(regions: Sequence[Mapping[str, Any]]) -> list[Table]:
+    """What the host computes, region by region; nothing where there is none."""
+    rows = [
+        (r["region"], ", ".join(r["operators"]), r["n_macs"], ", ".join(r["gives"]))
+        for r in regions
+    ]
+    heads = ("region", "operators", "MACs a frame", "gives")
+    return [table(heads, rows, title="On the host")] if rows else []

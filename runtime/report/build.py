@@ -14,7 +14,7 @@ from snnc.runtime.energy.estimate import passes_sums
 from snnc.runtime.model import Model
 from snnc.runtime.report.model import Layer, Report
 from snnc.runtime.run import RunResult
-from snnc.runtime.summary import chip_macs, host_macs
+from snnc.runtime.summary import chip_macs, host_macs, host_regions
 from snnc.runtime.trace import TraceResult
 
 _FACTS = (
@@ -59,6 +59,7 @@ def build_report(
         sums=_sums(graph, run.projection_counters),
         host={
             "host_mac_share": on_host / (on_host + on_chip) if on_host + on_chip else 0.0,
+            "host_regions": host_regions(graph),
             "host_ops": {node.name: list(node.operators) for node in graph.host_ops},
         },
         layers=tuple(_layers(graph, run, energy)),

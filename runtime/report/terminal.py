@@ -8,7 +8,7 @@ from snnc.runtime.report.definitions import DEFINITIONS
 from snnc.runtime.report.fidelity import summary_rows
 from snnc.runtime.report.model import Report
 from snnc.runtime.report.units import energy_text
-from snnc.runtime.tables import key_values, table
+from snnc.runtime.tables import host_table, key_values, table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -28,6 +28,7 @@ ARITHMETIC = ("45nm", "45nm-int8", "45nm-int32")
 def render(report: Report) -> list[RenderableType]:
     """Facts, operations, energy, layers, fidelity, definitions, in this order."""
     parts = [_facts(report), _operations(report), _energy(report), _layers(report)]
+    parts += host_table(report.host["host_regions"])
     if report.verification is not None:
         parts.append(key_values(dict(summary_rows(report.verification)), title="Fidelity"))
     return [*parts, *_notes(report)]

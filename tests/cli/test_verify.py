@@ -105,6 +105,11 @@ def test_check_names_what_stands_in_the_way(folder: Path) -> None:
     nets.save(folder / "softmax.pt", model)
     done = snnc("check", folder / "softmax.pt", "--json")
     assert done.code == 0
+    assert done.json["compatible"]
+    status = {r["operator"]: r["status"] for r in done.json["operators"]}
+    assert status["Softmax"] == "host"
+    done = snnc("check", folder / "softmax.pt", "--no-host", "--json")
+    assert done.code == 0
     assert not done.json["compatible"]
-    (row,) = [r for r in done.json["operators"] if r["status"] == "unsupported"]
+    row = next(r for r in done.json["operators"] if r["status"] == "unsupported")
     assert (row["operator"], row["where"]) == ("Softmax", "2")
