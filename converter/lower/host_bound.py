@@ -6,6 +6,8 @@ declared grid), and cheap whatever the host computes. Integers beyond it are ref
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from snnc.converter.lower.source import SourceNode, SourceView
@@ -41,11 +43,27 @@ _UNIT = frozenset(
     | {"LessOrEqual", "Not", "Or", "Sigmoid", "Sign", "Sin", "Softmax", "Softsign", "Tanh", "Xor"}
 )
 _LARGEST_EXPONENT = 16.0
+_ROUNDING = 1e-6
 
 
 def largest_magnitude(view: SourceView, tensor: str) -> float:
     """A bound on the absolute value of any element of a tensor."""
-    bounds: dict[str, FloatArray] = {}
+    bounds = _bounds(view, _held_bounds(view), tensor)
+    # a bound that says nothing is as good as the widest: values are checked when they come
+    return min(float(bounds[tensor].max()), _UNKNOWN_LIMIT)
+
+
+def _bounds(
+    view: SourceView, held: Mapping[str, float], until: str | None = None
+) -> dict[str, FloatArray]:
+    """Bounds of the tensors up to one.
+
+    Args:
+        view: the source.
+        held: bounds of what the host keeps from frame to frame, by graph input.
+        until: tensor to stop at; None: all.
+    """
+    bounds = {name: np.array(bound) for name, bound in held.items()}
     for declared in view.source.inputs:
         grid = declared.grid
         ends = (ANALOG_LIMIT,) if grid is None else (c * grid.step for c in grid.count_range)
@@ -53,10 +71,33 @@ def largest_magnitude(view: SourceView, tensor: str) -> float:
     for node in view.nodes:
         bound = _bound(view, node, [_input_bound(view, bounds, n) for n in node.inputs if n])
         bounds.update(dict.fromkeys(node.outputs, bound))
-        if tensor in node.outputs:
+        if until in node.outputs:
             break
-    # a bound that says nothing is as good as the widest: values are checked when they come
-    return min(float(bounds[tensor].max()), _UNKNOWN_LIMIT)
+    return bounds
+
+
+def _held_bounds(view: SourceView) -> dict[str, float]:
+    """Bounds of held states that fade: the fixed point of |m| <- a |m| + b with a < 1."""
+    states = view.source.states
+    if not states:
+        return {}
+
+    def after(held: Mapping[str, float]) -> dict[str, float]:
+        bounds = _bounds(view, held)
+        largest = (float(_input_bound(view, bounds, s.given).max()) for s in states)
+        return {s.taken: bound for s, bound in zip(states, largest, strict=True)}
+
+    unknown = {s.taken: _UNKNOWN_LIMIT for s in states}
+    found = dict(unknown)
+    for state in states:
+        name, begin = state.taken, float(np.abs(state.initial).max(initial=0.0))
+        b, with_one = (after({**unknown, name: x})[name] for x in (0.0, 1.0))
+        if with_one - b < 1:
+            limit = max(begin, b / (1 - (with_one - b)) * (1 + _ROUNDING))
+            # the bound is no straight line everywhere: it has to hold itself up
+            if after({**unknown, name: limit})[name] <= limit:
+                found[name] = limit
+    return found
 
 
 def is_bounded(view: SourceView, tensor: str) -> bool:

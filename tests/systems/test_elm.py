@@ -60,9 +60,9 @@ def test_a_stream_follows_the_equations(path: Path, converted: Conversion) -> No
     y = streamed(converted, x)
     assert np.array_equal(y, snnc.run(converted.model, x).outputs.reshape(y.shape))
     assert np.array_equal(y[:20], streamed(converted, x[:, :20], "oracle"))
-    finer = streamed(convert(path, weight_bits=12), x)
+    finer = streamed(convert(path, weight_bits=16), x)
     assert relative(finer, expected) < relative(y, expected) < 0.02
-    assert relative(finer, expected) < 2e-3
+    assert relative(finer, expected) < 1e-3
     assert np.abs(expected).max() > 0.1
 
 
