@@ -25,7 +25,9 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     affine = {"type": "Affine", "weight": rng.normal(0.2, 1, (4, 3)), "bias": rng.normal(0, 1, 4)}
     x = (rng.random((5, 12, 3)) < 0.5).astype(np.uint8)
     np.savez("x.npz", x=x)
-    return write(Path("net.nir"), *chain((3,), affine, lif, out=(4,)))
+    nodes, edges = chain((3,), affine, lif, out=(4,))
+    back = {"type": "Linear", "weight": rng.normal(0, 0.5, (4, 4))}
+    return write(Path("net.nir"), {**nodes, "back": back}, [*edges, ("m1", "back"), ("back", "m1")])
 
 
 def test_what_nir_leaves_open_is_asked(source: Path) -> None:
@@ -44,6 +46,9 @@ def test_convert_verify_trace_report_export(source: Path) -> None:
     assert (verified.code, verified.json["ok"], verified.json["source"]) == (0, True, None)
     assert verified.json["n_mismatches"] == 0
     assert any("no source to run" in note for note in verified.json["notes"])
+    shown = snnc("inspect", "net.snnc", "--json")
+    check_schema("inspect", shown.json)
+    assert sorted(row["frames"] for row in shown.json["projections"]) == [0, 0, 1]
     traced = snnc("trace", "net.snnc", "--data", "x.npz", "--sample", "0", "--json")
     assert traced.json["by_population"]["m1"]["n_spikes"] > 0
     assert snnc("report", "net.snnc", "--data", "x.npz", "--json").code == 0
@@ -66,7 +71,7 @@ def test_convert_verify_trace_report_export(source: Path) -> None:
 def test_check(source: Path) -> None:
     done = snnc("check", source, "--dt", "1e-3", "--reset", "subtract", "--json")
     check_schema("check", done.json)
-    assert [row["status"] for row in done.json["operators"]].count("folded") == 1
+    assert [row["status"] for row in done.json["operators"]].count("folded") == 2
     assert done.json["compatible"]
 
 
