@@ -73,6 +73,11 @@ class ProgramEager:
         other._held = tuple(states)
         return other
 
+    @property
+    def replays(self) -> bool:
+        """A saved program with spiking modules holds no code of theirs."""
+        return self._replayed
+
     def run(self, calls: Calls, tensors: Collection[str]) -> list[dict[str, Array]]:
         """Values of `tensors` in each call, for one sample given with its batch axis of 1."""
         recorded = self._original_run(calls)[1]

@@ -118,6 +118,11 @@ class EagerModel(Protocol):
         """Names in the normalised ONNX whose values `run` can give; may be empty."""
         ...
 
+    @property
+    def replays(self) -> bool:
+        """Are its neurons the operators that stand for them, for want of the modules' code?"""
+        ...
+
     def run(self, calls: Calls, tensors: Collection[str]) -> list[dict[str, Array]]:
         """Values of `tensors` in each call of forward(), for one sample with a batch axis of 1.
 

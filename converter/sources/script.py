@@ -118,6 +118,11 @@ class ScriptEager:
         """None: values inside a script module cannot be reached."""
         return frozenset()
 
+    @property
+    def replays(self) -> bool:
+        """The script itself runs."""
+        return False
+
     def run(self, calls: Calls, tensors: Collection[str]) -> list[dict[str, Array]]:
         """Nothing, see `tensors`."""
         return [{} for _ in calls]

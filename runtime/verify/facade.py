@@ -186,6 +186,11 @@ class _Work:
             notes += _provenance_note(model, source)
             if runner is not None and not runner.has_original:
                 notes.append("the source is no PyTorch model: its export was not compared")
+            if source.eager is not None and source.eager.replays:
+                notes.append(
+                    "the source holds no code of its spiking modules: what they compute is what "
+                    "snnc read, and compared with them, when it was saved"
+                )
         return cls(
             model=model,
             feeder=feeder,

@@ -41,6 +41,11 @@ class SequenceEager:
         """Names in the one-frame model whose frames the model over all frames shows."""
         return self._tensors
 
+    @property
+    def replays(self) -> bool:
+        """As the model over all frames does."""
+        return self._eager.replays
+
     def run(self, calls: Calls, tensors: Collection[str]) -> list[dict[str, Array]]:
         """Values of `tensors` in each frame of one sample."""
         constant = frozenset(tensors) & frozenset(self._layout.patterns)

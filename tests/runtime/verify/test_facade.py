@@ -295,6 +295,10 @@ class _BadEager:
     def tensors(self) -> frozenset[str]:
         return self._eager.tensors
 
+    @property
+    def replays(self) -> bool:
+        return self._eager.replays
+
     def run(self, calls: Calls, tensors: Collection[str]) -> list[dict[str, Array]]:
         values = self._eager.run(calls, tensors)
         if self._tensor is not None:
