@@ -28,9 +28,8 @@ def test_a_saved_model_over_frames(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(4, 5, 6)).astype(np.float32)
     np.savez(data, x=x)
     assert snnc("convert", source, "-o", model, "--json").code == 0
-    ran = snnc(
-        "run", model, "--data", data, "--engine", "dense", "-o", tmp_path / "o.npz", "--json"
-    )
+    written = tmp_path / "outputs.npz"
+    ran = snnc("run", model, "--data", data, "--engine", "dense", "-o", written, "--json")
     assert ran.json["n_frames"] == 5
     with np.load(written) as outputs, torch.no_grad():
         lif.reset()
