@@ -19,6 +19,7 @@ _GIVEN = {
     "threshold": np.array([[[0.6]], [[0.9]], [[0.7]]]),
     "rest": np.array(0.0),
     "v_min": np.array(-np.inf),
+    "train": (np.arange(2 * 3 * 4 * 5) % 3).reshape(2, 1, 3, 4, 5).astype(np.float32),
 }
 
 
@@ -33,6 +34,9 @@ EXAMPLES = {
     ],
     "snnc::CurrentLIF": [
         _holds(f"y = snnc.CurrentLIF <{_FIRE}> (c, by_channel, decay, threshold, rest, v_min)"),
+    ],
+    "snnc::Pattern": [
+        _holds("p = snnc.Pattern(train) y = Add(c, p)"),
     ],
     "snnc::Trace": [
         _holds('y = snnc.Trace <module = "n", call = 0, time_axis = -1> (c, by_channel)'),
