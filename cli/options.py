@@ -60,7 +60,7 @@ _levels_option = click.option(
     type=click.IntRange(1),
     help="Largest count, where the source does not say it.",
 )
-_reading_options = _stack(
+_grid_options = _stack(
     click.option(
         "--input-range",
         metavar="LO,HI",
@@ -74,6 +74,8 @@ _reading_options = _stack(
         help="Bits of the input grid, 8 unless given.",
     ),
     click.option("--calibrate", metavar="DATA", help="Data to take the input's range from."),
+)
+_frame_options = _stack(
     click.option(
         "--frames",
         metavar="T",
@@ -91,9 +93,9 @@ _reading_options = _stack(
         type=click.Choice(["none", "mean", "sum"]),
         help="Of the outputs of a sample's frames.  [default: as the model does]",
     ),
-    click.option(
-        "--trust-pickle", is_flag=True, help="Load a pickled module: runs the code in it."
-    ),
+)
+_trust_option = click.option(
+    "--trust-pickle", is_flag=True, help="Load a pickled module: runs the code in it."
 )
 _nir_options = _stack(
     click.option(
@@ -108,9 +110,11 @@ _nir_options = _stack(
         help="NIR: what a spike leaves of the membrane.",
     ),
 )
-loading_options = _stack(_naming_options, _reading_options)
+loading_options = _stack(_naming_options, _grid_options, _trust_option)
 """What loading a network without spikes needs."""
-source_options = _stack(_naming_options, _levels_option, _reading_options, _nir_options)
+source_options = _stack(
+    _naming_options, _levels_option, _grid_options, _frame_options, _trust_option, _nir_options
+)
 """The options of every command that takes SOURCE as it is."""
 
 data_option = click.option(

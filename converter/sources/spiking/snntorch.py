@@ -16,10 +16,9 @@ def _array(value: Any) -> FloatArray:
     return np.asarray(value.detach().cpu().numpy(), dtype=np.float64)
 
 
-def _scale(module: Any) -> FloatArray:
-    """Real value of a spike; 1 before snnTorch 0.7, which knows no graded spikes."""
-    factor = getattr(module, "graded_spikes_factor", None)
-    return np.array(1.0) if factor is None else _array(factor)
+def _is_old(module: Any) -> bool:
+    """Is it of the releases that publications carry with them: no graded spikes, no reset_mem?"""
+    return not hasattr(module, "graded_spikes_factor")
 
 
 def _firing(module: Any, *states: Returned) -> dict[str, Any]:
@@ -40,17 +39,21 @@ def _firing(module: Any, *states: Returned) -> dict[str, Any]:
         "threshold": _array(module.threshold),
         "reset": reset,
         "reset_before": reset == "subtract",
-        "scale": _scale(module),
+        "scale": np.array(1.0) if _is_old(module) else _array(module.graded_spikes_factor),
         "returns": ("spikes", *states) if module.output or not module.init_hidden else ("spikes",),
     }
 
 
 def _leaky(module: Any) -> SpikingNeuron:
+    if _is_old(module) and not module.init_hidden and bool((module.beta != 1).any()):
+        raise NotExpressible("an old snnTorch's reset, which leaks, without init_hidden")
     # a reset to zero that comes late is one at once: what is set to zero leaks nothing
     return SpikingNeuron(decay=_array(module.beta.clamp(0, 1)), **_firing(module, "membrane"))
 
 
 def _synaptic(module: Any) -> SpikingNeuron:
+    if _is_old(module):
+        raise NotExpressible("an old snnTorch")
     fields = _firing(module, "current", "membrane")
     if fields["reset"] == "zero" and getattr(module, "reset_delay", True):
         raise NotExpressible("a reset to zero that also clears the next frame's input")
@@ -63,6 +66,8 @@ def _synaptic(module: Any) -> SpikingNeuron:
 
 
 def _lapicque(module: Any) -> SpikingNeuron:
+    if _is_old(module):
+        raise NotExpressible("an old snnTorch")
     fields = _firing(module, "membrane")
     if fields["reset"] == "zero":
         raise NotExpressible("a reset to zero that also clears the next frame's input")
@@ -71,7 +76,10 @@ def _lapicque(module: Any) -> SpikingNeuron:
 
 
 def _restart(module: Any) -> None:
-    module.reset_mem()
+    if not _is_old(module):
+        module.reset_mem()
+    elif module.init_hidden:
+        module.mem = module.init_leaky()
 
 
 register(

@@ -55,6 +55,37 @@ class Leaky(nn.Module):
         return spikes if self.init_hidden else (spikes, self.mem)
 
 
+class OldLeaky(nn.Module):
+    """snnTorch before 0.7, with init_hidden: the state is made anew by hand."""
+
+    __module__ = "snntorch._neurons.leaky"
+    beta: Tensor
+    threshold: Tensor
+
+    def __init__(self, beta: float, *, init_hidden: bool = True) -> None:
+        super().__init__()
+        self.register_buffer("beta", torch.as_tensor(beta))
+        self.register_buffer("threshold", torch.as_tensor(1.0))
+        self.reset_mechanism, self.init_hidden = "subtract", init_hidden
+        self.state_quant = self.inhibition = self.output = False
+        self.mem: Any = self.init_leaky()
+
+    def init_leaky(self) -> Tensor:
+        return torch.zeros(0)
+
+    def spike_grad(self, z: Tensor) -> Tensor:
+        return (z > 0).float()
+
+    def forward(self, x: Tensor) -> Tensor:
+        mem = self.mem if self.mem.shape == x.shape else torch.zeros_like(x)
+        reset = self.spike_grad(mem - self.threshold)
+        self.mem = self.beta.clamp(0, 1) * mem + x - reset * self.threshold
+        return self.spike_grad(self.mem - self.threshold)
+
+
+OldLeaky.__name__ = OldLeaky.__qualname__ = "Leaky"
+
+
 class LIFNode(nn.Module):
     """SpikingJelly: v += (x - (v - v_reset)) / tau; hard reset to v_reset, soft where None."""
 

@@ -17,7 +17,13 @@ from snnc.converter.sources.save import save_model
 from snnc.converter.sources.spiking.replace import spiking_modules
 from snnc.ir.arrays import Array
 from snnc.ir.errors import UnsupportedOperator
-from tests.converter.sources.spiking.libraries import IAFSqueeze, Leaky, LIFNode, Q_IFNode
+from tests.converter.sources.spiking.libraries import (
+    IAFSqueeze,
+    Leaky,
+    LIFNode,
+    OldLeaky,
+    Q_IFNode,
+)
 
 pytestmark = pytest.mark.torch
 N_FRAMES = 6
@@ -56,6 +62,7 @@ def _frames(shape: tuple[int, ...]) -> Array:
 
 NETS = {
     "snntorch": lambda: Net(Leaky(0.9), Leaky(0.5, 0.7, reset_mechanism="zero", init_hidden=True)),
+    "snntorch-old": lambda: Net(OldLeaky(1.0), OldLeaky(0.75)),
     "spikingjelly": lambda: Net(LIFNode(3.0), LIFNode(1.5, v_reset=-0.3, decay_input=False)),
     "spikingjelly-soft": lambda: Net(LIFNode(v_reset=None), LIFNode(v_reset=None, v_threshold=0.5)),
     "snnc": lambda: Net(snnc.nn.LIF(0.75, threshold=0.5, reset="zero"), snnc.nn.ILIF(4)),
@@ -124,6 +131,7 @@ def test_merged_batch_and_time_axes() -> None:
         (Leaky(0.9, inhibition=True), "inhibition"),
         (Leaky(0.9, state_quant=True), "state_quant"),
         (Leaky(0.9, reset_delay=False), "reset_delay=False"),
+        (OldLeaky(0.9, init_hidden=False), "an old snnTorch's reset"),
         (LIFNode(surrogate=_hard), "surrogate function of several levels"),
         (LIFNode(surrogate=torch.sigmoid), "surrogate function whose forward pass"),
     ],
