@@ -13,7 +13,7 @@ from snnc.converter.check import check_source
 from snnc.converter.lower import lower
 from snnc.converter.sources import SourceModel, SourceOptions, load_source
 from snnc.ir.arrays import Array
-from snnc.ir.errors import NotMonotone, ShapeMismatch, SnncError, UnsupportedOperator
+from snnc.ir.errors import NeedsHost, NotMonotone, ShapeMismatch, SnncError, UnsupportedOperator
 from tests.converter.lower.nets import f32, from_text, weights
 
 COUNTS = "c = Conv(x, w) a = Clip(c, lo, hi) k = Round(a) "
@@ -91,20 +91,20 @@ REFUSED: dict[str, tuple[str, str, type[SnncError]]] = {
     "antialias": (
         'y = Resize <mode = "linear", antialias = 1> (k, , s)',
         "antialiasing",
-        UnsupportedOperator,
+        NeedsHost,
     ),
     "falling": ("p = PRelu(c, n) q = Clip(p, lo, hi) y = Round(q)", "falls", NotMonotone),
-    "exp": ("y = Exp(k)", "operator Exp has no event form", UnsupportedOperator),
+    "exp": ("y = Exp(k)", "operator Exp has no event form", NeedsHost),
     "indices": (
         "m, i = MaxPool <kernel_shape = [2, 2]> (k) j = Cast <to = 1> (i) y = Add(m, j)",
         "indices",
-        UnsupportedOperator,
+        NeedsHost,
     ),
     "batch": ("y = Reshape(k, b)", "no batch axis", UnsupportedOperator),
     "three": (
         'y = Einsum <equation = "abcd,abcd,abcd->abcd"> (k, k, k)',
         "3 operands",
-        UnsupportedOperator,
+        NeedsHost,
     ),
 }
 
@@ -116,5 +116,5 @@ def test_refusals_name_operator_and_place(form: str) -> None:
     used = {name: array for name, array in more.items() if f"{name})" in body}
     source = from_text(COUNTS + body, (2, 4, 4), CONSTANTS | used)
     with pytest.raises(error, match=message) as caught:
-        lower(source)
+        lower(source, no_host=True)
     assert caught.value.where
