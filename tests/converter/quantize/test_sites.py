@@ -55,8 +55,13 @@ def source_of(module: nn.Module, *shape: int) -> Any:
     return load_source(module, example_inputs=torch.zeros(1, *shape))
 
 
-def test_every_activation_is_found_once() -> None:
-    sites = find_sites(source_of(Net(), 2, 4, 4))
+@pytest.fixture(scope="module")
+def net() -> Any:
+    return source_of(Net(), 2, 4, 4)
+
+
+def test_every_activation_is_found_once(net: Any) -> None:
+    sites = find_sites(net)
     assert [(s.module_path, s.operator, s.replaced) for s in sites] == [
         ("block.act", "Relu", True),
         ("block.act#2", "Relu", True),
@@ -72,8 +77,8 @@ def test_every_activation_is_found_once() -> None:
     assert {s.axis for s in sites} == {0}
 
 
-def test_what_has_no_integer_form_is_named() -> None:
-    assert without_integer_form(source_of(Net(), 2, 4, 4)) == ("sigmoid (Sigmoid)",)
+def test_what_has_no_integer_form_is_named(net: Any) -> None:
+    assert without_integer_form(net) == ("sigmoid (Sigmoid)",)
 
 
 def test_channels_stand_last_behind_a_matrix_product() -> None:

@@ -100,7 +100,7 @@ def test_onnx_and_pytorch_give_the_same(source: Any, onnx_file: Path) -> None:
     assert [layer.n_steps for layer in onnx_form.layers] == [4, 8, 8, 8, 8, 16]
 
 
-@pytest.mark.parametrize("per_channel", [False, True])
+@pytest.mark.parametrize("per_channel", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_what_is_written_converts_and_verifies(
     saved: Path, per_channel: bool, tmp_path: Path
 ) -> None:
