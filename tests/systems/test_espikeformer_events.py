@@ -20,7 +20,7 @@ FRAMES = 4
 )
 def test_frames_of_event_counts(carried: bool) -> None:
     torch.manual_seed(0)
-    model = EventVision((8, 8, 16, 24), (1, 1, 1), 11, frames=FRAMES, carried=carried)
+    model = EventVision((8, 8, 16, 16), (1, 1, 0), 11, frames=FRAMES, carried=carried)
     rate = torch.full((3, FRAMES, 2, 64, 64), 0.4)
     x = torch.poisson(rate, generator=torch.Generator().manual_seed(3))
     calibrate(model, x[:1], lower=-1.5)
