@@ -17,7 +17,7 @@ from snnc.converter.integer.sites import (
     row_targets,
     target_site,
 )
-from snnc.converter.integer.solve import ANY_EXPONENT, Constants, Items, solve
+from snnc.converter.integer.solve import ANY_EXPONENT, Constants, Items, Solution, solve
 from snnc.converter.integer.streams import Streams
 from snnc.ir.arrays import Array, FloatArray, IntArray
 from snnc.ir.errors import GraphError, UnsupportedOperator
@@ -141,7 +141,8 @@ class Plan:
         solution = solve(
             items, constants, len(roots), len(wires), options.bits, options.max_exponent
         )
-        step = self._fill(solution.step, group, local, constants)
+        step = self._widened(solution, items, group, local)
+        step = self._fill(step, group, local, constants)
         coarser = self._coarsening(group, local, len(roots))
         finer = 0 if coarser.any() else self._refinement(step, group, local)
         step = step * np.exp2(-float(finer))
@@ -157,6 +158,31 @@ class Plan:
         for p in self._graph.projections.values():
             if p.name in self._streams.tied and p.target in members:
                 self._keep(Wire(*effective_rows(p, self.source_step(p.source))), 0)
+
+    def _widened(
+        self,
+        solution: Solution,
+        items: Items,
+        group: list[str],
+        local: Mapping[str, tuple[IntArray, FloatArray]],
+    ) -> FloatArray:
+        """Steps of traces made finer by powers of two, as far as their weights leave room.
+
+        A trace with few different weights would else lie on a grid far coarser than its
+        neighbours', and layers behind it would spend their weights' bits on the difference.
+        """
+        fading = np.zeros(len(solution.step), dtype=bool)
+        for site in group:
+            node = self._graph.nodes.get(site)
+            if isinstance(node, Population) and node.model.emission_bits:
+                fading[local[site][0]] = True
+        most = 2 ** (self._options.bits - 1) - 1
+        power = np.exp2(solution.exponent[items.projection].astype(np.float64))
+        room = np.full(len(solution.step), np.inf)
+        largest = items.top / np.where(solution.step > 0, solution.step, 1.0)[items.root] / power
+        np.minimum.at(room, items.root, most / np.maximum(largest, 0.5))
+        room = np.where(fading & np.isfinite(room) & (room >= 1), room, 1.0)
+        return np.asarray(solution.step / np.exp2(np.floor(np.log2(room))))
 
     def _keep(self, wire: Wire, exponent: int) -> None:
         self.wires[wire.projection.name] = wire
