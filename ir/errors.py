@@ -100,7 +100,7 @@ class UnsupportedOperator(SnncError, NotImplementedError):
 class NeedsHost(UnsupportedOperator):
     """Operators have no event form, and nothing may stay on the host."""
 
-    code = "SNNC312"
+    code = "SNNC316"
 
 
 class UnknownLevels(SnncError, ValueError):

@@ -15,6 +15,7 @@ from snnc.converter.lower.host import read_by_host_alone, runs_on_host
 from snnc.converter.lower.host_bound import is_bounded
 from snnc.converter.lower.layout import repeats
 from snnc.converter.lower.operators.quantize import dequantised_constant
+from snnc.converter.lower.refuse import mark_host, needs_host, require_neurons
 from snnc.converter.lower.regions import Region, make_regions
 from snnc.converter.lower.registry import RULES, LoweringRule
 from snnc.converter.lower.rewrite import rewrite
@@ -22,17 +23,15 @@ from snnc.converter.lower.source import SourceNode, SourceView
 from snnc.converter.lower.values import Affine, Constant, Host, Unknown, Value, chain_of
 from snnc.converter.sources.model import SourceModel
 from snnc.converter.sources.spiking.operators import DOMAIN, PATTERN
-from snnc.ir.errors import NeedsHost, NeedsInputGrid, SnncError, UnsupportedOperator
+from snnc.ir.errors import NeedsInputGrid, SnncError, UnsupportedOperator
 from snnc.ir.graph import Graph
 from snnc.ir.maps import Identity
 from snnc.ir.neurons import Accumulator
-from snnc.ir.nodes import HostOp, Output, Population
+from snnc.ir.nodes import Output
 
 FirstLayer = Literal["host", "chip"]
 
 _MULTIPLYING = frozenset({"Mul", "MatMul", "Gemm", "Einsum"})
-_LISTED = 5
-"""Operators that a refusal names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,11 +94,11 @@ def lower(
         _add_output(lowering, name)
     _keep_states(lowering)
     regions = make_regions(lowering)
-    _mark_host(lowering, regions)
+    mark_host(lowering, regions)
     if no_host and regions:
-        raise _needs_host(lowering, regions)
+        raise needs_host(lowering, regions)
     if regions:
-        _require_neurons(lowering)
+        require_neurons(lowering)
     graph = lowering.builder.finish(source.name, _metadata(source))
     members = {"source": view.model.SerializeToString(deterministic=True)}
     members |= {name: region.model for name, region in regions.items()}
@@ -146,67 +145,21 @@ def _survey_host(lowering: Lowering, no_host: bool) -> dict[str, SnncError]:
         if first:
             lowering.mark(first, "unsupported", error.what)
         return {first: error} if first else {}
-    _mark_host(lowering, regions)
+    mark_host(lowering, regions)
     if not regions:
         return {}
     problems: dict[str, SnncError] = {}
     if no_host:
-        refusal = _needs_host(lowering, regions)
+        refusal = needs_host(lowering, regions)
         problems = {name: refusal for region in regions.values() for name in region.nodes}
     else:
         try:
-            _require_neurons(lowering)
+            require_neurons(lowering)
         except UnsupportedOperator as found:
             problems = {name: found for name in list(lowering.sent)[:1]}
     for name, problem in problems.items():
         lowering.mark(name, "unsupported", str(lowering.sent.get(name, problem).what))
     return problems
-
-
-def _mark_host(lowering: Lowering, regions: Mapping[str, Region]) -> None:
-    for region in regions.values():
-        for name in region.nodes:
-            reason = lowering.sent.get(name)
-            lowering.mark(name, "host", reason.what if reason else "it joins the host's part")
-
-
-def _needs_host(lowering: Lowering, regions: Mapping[str, Region]) -> NeedsHost:
-    """Says which operators would be the host's, and why those that began it."""
-    inside = [name for region in regions.values() for name in region.nodes]
-    nodes = {node.name: node for node in lowering.view.nodes}
-    # what only belongs to another's part has that one's reason
-    own = [lowering.sent[n] for n in inside if n in lowering.sent]
-    own = [reason for reason in dict.fromkeys(own) if reason not in lowering.joining]
-    listed = [f"{reason.where}: {reason.what}" for reason in own]
-    if not listed:
-        listed = [f"{nodes[name].where} depends on analog input alone" for name in inside]
-    more = f"; and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
-    grid = "declare an input grid: --input-range LO,HI --input-bits B"
-    return NeedsHost(
-        f"{len(inside)} operators would stay on the host: {'; '.join(listed[:_LISTED])}{more}",
-        where=own[0].where if len(own) == 1 else lowering.view.source.name,
-        hint=own[0].hint if own else grid,
-    )
-
-
-def _require_neurons(lowering: Lowering) -> None:
-    """A model that only the host computes is no spiking network."""
-    nodes = lowering.builder.nodes.values()
-    if any(isinstance(n, Population) and n.model.emits == "count" for n in nodes):
-        return
-    if any(isinstance(n, Population) and n.model.has_state for n in nodes):
-        return
-    if any(isinstance(n, HostOp) and n.result == "count" for n in nodes):
-        return
-    first = next(iter(lowering.sent.values()), None)
-    because = f"; {first.what}" if first else ""
-    raise UnsupportedOperator(
-        f"the output does not depend on any integer activation{because}",
-        where=first.where if first else lowering.view.source.name,
-        hint=first.hint
-        if first
-        else "a model needs integer activations to become a spiking network",
-    )
 
 
 def _start(view: SourceView, first_layer: FirstLayer | None) -> Lowering:

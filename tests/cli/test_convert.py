@@ -142,7 +142,7 @@ def test_unsupported_operator(folder: Path) -> None:
     model = nets.net()
     model.insert(2, nets.Softmax())
     nets.save(folder / "model.pt", model)
-    refused("model.pt", "--no-host", code="SNNC312", said="Softmax has no event form", where="2")
+    refused("model.pt", "--no-host", code="SNNC316", said="Softmax has no event form", where="2")
 
 
 def test_wrong_input_shape(folder: Path) -> None:

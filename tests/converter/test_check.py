@@ -52,7 +52,7 @@ def test_no_host_makes_it_an_obstacle() -> None:
     bad = [o for o in report.operators if o.status == "unsupported"]
     assert [o.where for o in bad] == ["s", "e", "f", "t", "y"]
     assert report.compatible_share == 0.5
-    assert {o.code for o in bad} == {"SNNC312"}
+    assert {o.code for o in bad} == {"SNNC316"}
     assert bad[0].hint
 
 
