@@ -13,6 +13,7 @@ from snnc.backends.conformance.motifs import MOTIFS, Source
 from snnc.ir.arrays import IntArray, Shape
 from snnc.ir.codes import CODES, SCHEDULES, RunSettings
 from snnc.ir.graph import Graph
+from snnc.ir.nodes import Pattern
 from snnc.ir.validate import validate_graph
 
 
@@ -22,7 +23,7 @@ class Case:
 
     Attributes:
         graph: integer form.
-        feeds: (N, T, *shape) by source node.
+        feeds: (N, T, *shape) by source node that needs data.
         settings: code and schedule.
         n_frames: T.
         traits: what the draw put in ("residual", "rounding:half-even", …).
@@ -65,7 +66,8 @@ def cases(draw: st.DrawFn, code: str | None = None, schedule: str | None = None)
         MOTIFS[motif](source)
     graph = draft.finish(_read(draft), "random")
     validate_graph(graph)
-    feeds = {node.name: draft.values[node.name] for node in graph.sources}
+    fed = [node.name for node in graph.sources if not isinstance(node, Pattern)]
+    feeds = {name: draft.values[name] for name in fed}
     return Case(graph, feeds, settings, draft.n_frames, frozenset(draft.traits))
 
 
@@ -84,6 +86,10 @@ def _add_sources(draw: st.DrawFn, source: Source) -> None:
             source.draft.add_host_op(shape, lo, hi, "count")
         else:
             source.draft.add_host_op(shape, -1000, 1000, "value")
+    if draw(st.sampled_from([True, False, False, False])):
+        shape, (lo, hi) = draw(st.sampled_from(SHAPES)), draw(st.sampled_from(GRIDS))
+        lo, hi = max(lo, -source.most), min(hi, source.most)
+        source.draft.add_pattern(shape, lo, hi, draw(st.sampled_from(["count", "value"])))
 
 
 def _read(draft: Draft) -> list[str]:

@@ -14,7 +14,7 @@ from snnc.ir.arrays import Array, IntArray, Shape, along, size_of
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Identity, LinearMap
 from snnc.ir.neurons import NEURONS, Firing, NeuronModel
-from snnc.ir.nodes import HostOp, Input, Node, Output, Population, Product
+from snnc.ir.nodes import HostOp, Input, Node, Output, Pattern, Population, Product
 
 LARGEST_VALUE = 2**44
 """Nodes that could exceed it are not drawn: their products and sums would pass 63 bits."""
@@ -60,6 +60,17 @@ class Draft:
         )
         host = HostOp(name=name, shape=shape, onnx="host.onnx", result=result, lo=lo, hi=hi)  # type: ignore[arg-type]
         self._add(host, self._feed(shape, lo, hi))
+        self.bound[name] = max(abs(lo), abs(hi))
+        return name
+
+    def add_pattern(self, shape: Shape, lo: int, hi: int, result: str) -> str:
+        """Random integers that come by themselves, perhaps fewer frames than the feeds have."""
+        name = self._name("pattern")
+        n_own = int(self.rng.integers(1, self.n_frames + 1))
+        counts = self.rng.integers(lo, hi + 1, (n_own, *shape))
+        node = Pattern(name=name, shape=shape, counts=counts, repeat=True, result=result)  # type: ignore[arg-type]
+        frames = node.frames(self.n_frames)
+        self._add(node, np.repeat(frames[None], self.n_samples, axis=0))
         self.bound[name] = max(abs(lo), abs(hi))
         return name
 

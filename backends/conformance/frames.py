@@ -17,7 +17,10 @@ from snnc.ir.nodes import Population, Product
 
 def evaluate(graph: Graph, feeds: Mapping[str, IntArray]) -> dict[str, IntArray]:
     """Counts and values of every emitting node, shape (N, T, *shape)."""
-    values: dict[str, IntArray] = {source.name: feeds[source.name] for source in graph.sources}
+    values = dict(feeds)
+    n_samples, n_frames = next(iter(values.values())).shape[:2]
+    for pattern in graph.patterns:
+        values[pattern.name] = np.stack([pattern.frames(n_frames)] * n_samples)
     for name, node in graph.nodes.items():
         incoming = graph.incoming(name)
         if isinstance(node, Population):

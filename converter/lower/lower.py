@@ -291,7 +291,8 @@ def _stays_on_host(lowering: Lowering, node: SourceNode, rule: LoweringRule | No
         raise UnsupportedOperator(
             f"{node.op_type} with a value of the host that nothing bounds", where=node.where
         )
-    if node.op_type == "Mul" and set(names) & lowering.view.behind(on_host):
+    real = [n for n, v in settled.items() if isinstance(v, Host)]
+    if node.op_type == "Mul" and set(names) & lowering.view.behind(real):
         # x * f(x), as in SiLU: the host has both
         raise UnsupportedOperator(
             "multiplies a value by what the host makes of it", where=node.where

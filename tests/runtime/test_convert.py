@@ -60,7 +60,7 @@ def test_a_failed_bundle_leaves_no_file(
 def test_outputs_are_checked_before_the_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("snnc.runtime.convert.load_source", None)
+    monkeypatch.setattr("snnc.runtime.convert.as_source", None)
     (tmp_path / "a.loihi2").mkdir()
     with pytest.raises(OutputExists, match=r"a\.loihi2"):
         convert("m.pt", output=tmp_path / "a.snnc", target="loihi")

@@ -367,9 +367,9 @@ def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
 def test_a_newer_save_model_file_is_refused(saved: Path, tmp_path: Path) -> None:
     path = tmp_path / "new.pt"
     path.write_bytes(saved.read_bytes())
-    declaration = _member(path, "snnc-source.json").replace(b'"format": 1', b'"format": 2')
+    declaration = _member(path, "snnc-source.json").replace(b'"format": 1', b'"format": 9')
     _replace_member(path, "snnc-source.json", declaration)
-    with pytest.raises(NewerFile, match="format 2"):
+    with pytest.raises(NewerFile, match="format 9"):
         load_source(path)
 
 

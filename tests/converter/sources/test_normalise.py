@@ -157,10 +157,12 @@ def test_shapes_that_only_a_run_shows_are_completed() -> None:
 
 def test_open_shapes_are_refused() -> None:
     nodes = [
-        helper.make_node("NonZero", ["x"], ["i"]),
-        helper.make_node("Cast", ["i"], ["y"], to=TensorProto.FLOAT),
+        helper.make_node("Flatten", ["x"], ["flat"], axis=0),
+        helper.make_node("Squeeze", ["flat", "first"], ["numbers"]),
+        helper.make_node("Cast", ["numbers"], ["size"], to=TensorProto.INT64),
+        helper.make_node("Expand", ["one", "size"], ["y"]),  # as large as the data say
     ]
-    broken = model(nodes, out=None)
-    broken.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "n"
+    constants = {"first": np.array([0]), "one": np.ones(1, np.float32)}
+    broken = model(nodes, constants, out=None)
     with pytest.raises(ShapeMismatch, match="not fixed"):
         complete_shapes(broken, "m")
