@@ -161,7 +161,7 @@ def test_a_stopped_run_leaves_nothing_behind(
     model: Path, tmp_path: Path, stop: signal.Signals
 ) -> None:
     data = tmp_path / "many.npy"
-    np.save(data, np.zeros((300_000, N_IN), np.uint8))
+    np.save(data, np.zeros((3_000_000, N_IN), np.uint8))
     before = set(tmp_path.iterdir())
     args = ("run", model, "--data", data, "-o", tmp_path / "out.npz", "--engine", "oracle")
     child = subprocess.Popen(
