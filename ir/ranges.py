@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snnc.ir.arrays import Array, IntArray, along, bits
+from snnc.ir.arrays import Array, IntArray, along, bits, size_of
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import GraphError, WidthExceeded
 from snnc.ir.graph import Graph, Projection
@@ -126,10 +126,10 @@ def arriving_range(
     for p in projections:
         out_lo, out_hi = _emitted(graph, p, known)
         if _takes_max(graph, p):
-            part = _max_bounds(p, out_lo, out_hi, n_channels)
+            part = _max_bounds(graph, p, out_lo, out_hi, n_channels)
         else:
             unit = settings.code == "burst" and graph.emits(p.source) == "count"
-            part = _sum_bounds(p, out_lo, out_hi, unit, n_channels)
+            part = _sum_bounds(graph, p, out_lo, out_hi, unit, n_channels)
         total += part
         if np.abs(total).max() >= _WIDEST:
             raise WidthExceeded(
@@ -269,18 +269,21 @@ def _arranged(p: Projection, lo: IntArray, hi: IntArray) -> tuple[Array, Array]:
     return pair[0].astype(np.float64), pair[1].astype(np.float64)
 
 
-def _max_bounds(p: Projection, lo: IntArray, hi: IntArray, n_channels: int) -> Array:
+def _max_bounds(graph: Graph, p: Projection, lo: IntArray, hi: IntArray, n_channels: int) -> Array:
     at_lo, at_hi = _arranged(p, lo, hi)
     shape = p.map.in_shape
     axes = tuple(range(1, len(shape)))
     low, high = at_lo.reshape(shape).min(axis=axes), at_hi.reshape(shape).max(axis=axes)
-    low, high = _spread(low, n_channels, np.min), _spread(high, n_channels, np.max)
+    same = _same_channels(graph, p)
+    low, high = _spread(low, n_channels, np.min, same), _spread(high, n_channels, np.max, same)
     zero = np.zeros_like(low)
     partial = np.minimum(low, zero), np.maximum(high, zero)
     return np.stack([low, high, *partial, *partial])
 
 
-def _sum_bounds(p: Projection, lo: IntArray, hi: IntArray, unit: bool, n_channels: int) -> Array:
+def _sum_bounds(
+    graph: Graph, p: Projection, lo: IntArray, hi: IntArray, unit: bool, n_channels: int
+) -> Array:
     at_lo, at_hi = _arranged(p, lo, hi)
     full = _row_sums(p.map, at_lo, at_hi)
     partial = _row_sums(p.map, np.minimum(at_lo, 0), np.maximum(at_hi, 0))
@@ -288,7 +291,7 @@ def _sum_bounds(p: Projection, lo: IntArray, hi: IntArray, unit: bool, n_channel
     if unit:
         tick = _row_sums(p.map, np.clip(at_lo, -1, 0), np.clip(at_hi, 0, 1))
     rows = [
-        _spread(bound, n_channels, reduce)
+        _spread(bound, n_channels, reduce, _same_channels(graph, p))
         for pair in (full, partial, tick)
         for bound, reduce in zip(pair, (np.min, np.max), strict=True)
     ]
@@ -349,9 +352,19 @@ def _sparse_sums(map_: Sparse, lo: Array, hi: Array) -> tuple[Array, Array]:
     return reduce(np.minimum(*pair), np.minimum), reduce(np.maximum(*pair), np.maximum)
 
 
-def _spread(bound: Array, n_channels: int, reduce: object) -> Array:
+def _same_channels(graph: Graph, p: Projection) -> bool:
+    """Is the map's output channel of every neuron the target's channel of that neuron?"""
+    node = graph.nodes.get(p.target)
+    if not isinstance(node, Population):
+        return True
+    axis = p.map.channel_axis % len(p.map.out_shape)
+    inner = size_of(p.map.out_shape[axis + 1 :])
+    return inner == size_of(node.shape[node.channel_axis + 1 :])
+
+
+def _spread(bound: Array, n_channels: int, reduce: object, same: bool) -> Array:
     """Bounds by the map's channels as bounds by the target's channels."""
-    if bound.size == n_channels:
+    if same and bound.size == n_channels:
         return bound
     return np.full(n_channels, reduce(bound))  # type: ignore[operator]
 

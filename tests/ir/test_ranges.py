@@ -148,3 +148,31 @@ def test_int64_itself_is_never_passed() -> None:
     graph = one_map(Dense(weight=np.full((1, 4), 2**60)), 0, 2)
     with pytest.raises(WidthExceeded, match="62 bits"):
         analyse(graph)
+
+
+def test_a_map_whose_channels_lie_on_another_axis() -> None:
+    """Row 1 of the target gets up to 9 * 5, whichever of its columns is the channel."""
+    shape = (2, 2)
+    weight = np.array([1, 1, 9, 9])
+    map_ = Sparse(
+        in_shape=shape,
+        out_shape=shape,
+        indptr=np.arange(5),
+        targets=np.arange(4),
+        weight=weight,
+        channel_axis=0,
+    )
+    graph = Graph(
+        nodes=[
+            Input(name="x", shape=shape, hi=5),
+            Population(name="a", shape=shape, model=Accumulator(), channel_axis=1),
+            Output(name="y", shape=shape),
+        ],
+        projections=[
+            Projection(name="x-a", source="x", target="a", map=map_),
+            Projection(name="a-y", source="a", target="y", map=Identity(shape=shape)),
+        ],
+        form="integer",
+    )
+    found = analyse(graph, RunSettings())["a"]
+    assert found.i_hi.tolist() == [45, 45]
