@@ -8,17 +8,14 @@ resized bilinearly: reals, which the host prepares.
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
-import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from snnc.converter.sources.spiking import SpikingNeuron
 from snnc.ir.arrays import Array, IntArray
+from tests.needs import data_file
 
 PLAN = (64, 128, None, 256, 256, None, 512, 512, None, 512, 512, None)
 """Channels of the convolutions, None for an average pool."""
@@ -103,10 +100,7 @@ class EventVGG(nn.Module):
 
 def recordings(n_frames: int, size: int, samples: range) -> tuple[Array, IntArray]:
     """N-MNIST recordings as (N, T, 2, size, size) float32, and their digits."""
-    path = Path(os.environ.get("SNNC_DATA", "")) / "events" / "nmnist_train1000.npz"
-    if not path.is_file():
-        pytest.skip("SNNC_DATA has no N-MNIST recordings")
-    with np.load(path) as held:
+    with np.load(data_file("events/nmnist_train1000.npz")) as held:
         events = {name: held[name] for name in ("x", "y", "p", "dt_us", "offset", "label")}
     frames = np.stack([_counts(events, i, n_frames) for i in samples])
     resized = F.interpolate(
