@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from snnc.converter.chip import for_chip
 from snnc.converter.integer import integer_form
 from snnc.converter.lower import FirstLayer, lower
 from snnc.converter.sources.graphs import GraphSource
@@ -74,12 +75,13 @@ def convert_source(
     source_graph, onnx, notes = _float_form(source, first_layer, no_host)
     graph = source_graph if product_order == "source" else AssociateProducts()(source_graph)
     form = integer_form(graph, weight_bits=weight_bits, limits=limits, settings=settings)
-    check_fit(form.graph, settings or RunSettings(), limits)
+    fitted, changes = for_chip(form.graph, limits, settings or RunSettings())
+    check_fit(fitted, settings or RunSettings(), limits)
     return Converted(
         float_graph=graph,
-        integer_graph=form.graph,
+        integer_graph=fitted,
         onnx=onnx,
-        notes=(*notes, *_orders(source_graph, graph), *_several_inputs(graph)),
+        notes=(*notes, *_orders(source_graph, graph), *_several_inputs(graph), *changes),
         rounding=form.rounding.to_json(),
     )
 

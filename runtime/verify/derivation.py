@@ -7,11 +7,12 @@ changed shows as a difference from what the float form gives.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
+from snnc.converter.chip import for_chip
 from snnc.converter.integer import IntegerForm, integer_form
 from snnc.ir.errors import SnncError
 from snnc.ir.graph import Graph, structurally_equal
@@ -62,12 +63,11 @@ def made_again(model: Model, weight_bits: int) -> IntegerForm:
     Raises:
         SnncError: by its subclass: it cannot be made.
     """
-    return integer_form(
-        model.float_graph,
-        weight_bits=weight_bits,
-        limits=target_limits(model.target),
-        settings=model.file.settings,
+    limits, settings = target_limits(model.target), model.file.settings
+    form = integer_form(
+        model.float_graph, weight_bits=weight_bits, limits=limits, settings=settings
     )
+    return replace(form, graph=for_chip(form.graph, limits, settings)[0])
 
 
 def first_difference(found: Graph, made: Graph) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Conv, Dense, Identity, SumPool
 from snnc.ir.neurons import Accumulator, IntegerFire, Max
-from snnc.ir.nodes import Input, Output, Population
+from snnc.ir.nodes import Input, Node, Output, Population
 
 
 def small_graph(seed: int = 0) -> Graph:
@@ -43,3 +45,31 @@ def small_graph(seed: int = 0) -> Graph:
         Projection(name="head->y", source="head", target="y", map=Identity(shape=(3,))),
     ]
     return Graph(nodes, projections).validate()
+
+
+def skip_over(n_stages: int, *, levels: int, late: int = 0) -> Graph:
+    """x -> a0 -> a1 -> … -> sum, and x -> sum beside it; x reaches a tap as well.
+
+    Args:
+        late: frames after which the sum meets x.
+    """
+    shape = (2,)
+    stairs = IntegerFire(lo=0, thresholds=np.arange(1, levels + 1)[None])
+    nodes: list[Node] = [Input(name="x", shape=shape, lo=0, hi=levels, step=0.5)]
+    nodes += [Population(name=f"a{i}", shape=shape, model=stairs) for i in range(n_stages)]
+    nodes += [Population(name="sum", shape=shape, model=Accumulator())]
+    chain = ["x", *(f"a{i}" for i in range(n_stages)), "sum"]
+    ends = [*pairwise(chain), ("x", "sum")]
+    projections = [
+        Projection(
+            name=f"{s} to {t}",
+            source=s,
+            target=t,
+            map=Identity(shape=shape),
+            frames=late if (s, t) == ("x", "sum") else 0,
+        )
+        for s, t in ends
+    ]
+    nodes.append(Output(name="y", shape=shape))
+    projections.append(Projection(name="read", source="sum", target="y", map=Identity(shape=shape)))
+    return Graph(nodes, projections, form="integer").validate()

@@ -90,3 +90,29 @@ def test_the_file_says_where_it_comes_from(tmp_path: Path) -> None:
 def test_a_bundle_option_for_a_target_without_bundle_is_refused() -> None:
     with pytest.raises(WrongUsage, match="`sim` has none"):
         convert("m.pt", lava_conv="conv")
+
+
+class LongWay(torch.nn.Module):  # type: ignore[misc, name-defined]
+    """A sum of a branch of four activations with 31 levels and of none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = torch.nn.ModuleList(torch.nn.Linear(4, 4) for _ in range(4))
+
+    def forward(self, x: Any) -> Any:
+        long = x = torch.round(torch.clamp(x, 0, 31))
+        for layer in self.layers:
+            long = torch.round(torch.clamp(layer(long), 0, 31))
+        return x + long
+
+
+def test_a_long_pipeline_gets_relays_and_says_so() -> None:
+    torch.manual_seed(0)
+    x = np.random.default_rng(0).integers(0, 32, (5, 4)).astype(np.float32)
+    module = LongWay()
+    source = load_source(module, SourceOptions(input_range=(0, 31), input_bits=5), x)
+    found = convert(source, target="loihi2", code="burst", schedule="pipelined")
+    assert [note for note in found.notes if "relay population" in note]
+    assert snnc.verify(source, found.model, x).ok
+    plain = convert(source, target="loihi2", code="burst")
+    assert np.array_equal(snnc.run(found.model, x).outputs, snnc.run(plain.model, x).outputs)

@@ -17,7 +17,9 @@ import pytest
 from snnc.backends.conformance import differences, trace_differences
 from snnc.backends.lava.engine import LavaEngine, LavaSession
 from snnc.backends.lava.environment import Environment
+from snnc.backends.lava.limits import LOIHI2
 from snnc.backends.registry import get_engine
+from snnc.converter.chip import for_chip
 from snnc.ir.arrays import IntArray
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import ChildFailed, DataError, MissingExtra, NotExecutable, TimeLimit
@@ -25,6 +27,7 @@ from snnc.ir.graph import Graph
 from snnc.ir.neurons import IntegerFire
 from snnc.ir.nodes import Population
 from tests.backends.lava.graphs import feeds_for, mlp, odd_net, residual_conv_net, two_nets
+from tests.ir.graphs import skip_over
 
 pytestmark = pytest.mark.lava
 
@@ -94,6 +97,13 @@ def test_state_across_frames_and_products(lava: Environment, code: str, schedule
 def test_parts_that_never_meet(lava: Environment, code: str) -> None:
     settings = RunSettings(code)  # type: ignore[arg-type]
     assert oracle_differences(LavaEngine(), two_nets(), settings, n_samples=3) == []
+
+
+def test_relays_for_delays_beyond_the_chip(lava: Environment) -> None:
+    settings = RunSettings("burst", "pipelined")
+    graph, notes = for_chip(skip_over(3, levels=31), LOIHI2, settings)
+    assert len(notes) == 1
+    assert oracle_differences(LavaEngine(), graph, settings, n_samples=5) == []
 
 
 def test_unit_spikes_of_loihi1(lava: Environment) -> None:

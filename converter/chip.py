@@ -1,0 +1,20 @@
+"""Which passes a target's limits demand of an integer graph."""
+
+from __future__ import annotations
+
+from snnc.ir.codes import RunSettings
+from snnc.ir.graph import Graph
+from snnc.ir.limits import Limits
+from snnc.ir.passes.chip import ChipPass, run_chip_passes
+from snnc.ir.passes.insert_relays import InsertRelays
+
+
+def for_chip(graph: Graph, limits: Limits, settings: RunSettings) -> tuple[Graph, tuple[str, ...]]:
+    """An integer graph as the target can run it, and what the user should know about it.
+
+    What no pass can mend is left as it is: `check_fit` refuses it by name.
+    """
+    passes: list[ChipPass] = []
+    if limits.max_delay is not None:
+        passes.append(InsertRelays(settings=settings, max_delay=limits.max_delay))
+    return run_chip_passes(graph, passes)

@@ -1,0 +1,139 @@
+"""Pass counts on where a pipeline has to wait longer than a target's synapses can delay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from snnc.ir.codes import RunSettings
+from snnc.ir.errors import PassFailed
+from snnc.ir.graph import Graph, Projection
+from snnc.ir.maps import Identity
+from snnc.ir.neurons import Accumulator, IntegerFire, NeuronModel
+from snnc.ir.nodes import HostOp, Input, Node, Population, Product
+from snnc.ir.passes.base import PASSES
+from snnc.ir.passes.chip import ChipPass
+from snnc.ir.schedule import Schedule, make_schedule
+
+_MOST_ROUNDS = 8
+"""A round may move what follows it, so that other projections become too long."""
+
+
+@PASSES.register
+@dataclass(frozen=True)
+class InsertRelays(ChipPass):
+    """Hand counts on through relay populations where a pipeline waits longer than delays last.
+
+    A relay gives what it gets, one window later; projections out of one source share its relays.
+
+    Attributes:
+        settings: only the pipelined schedule balances delays.
+        max_delay: the target's longest delay in ticks.
+    """
+
+    kind: ClassVar[str] = "insert-relays"
+
+    settings: RunSettings
+    max_delay: int
+
+    def rewrite(self, graph: Graph) -> Graph:
+        if self.settings.schedule != "pipelined":
+            return graph
+        for _ in range(_MOST_ROUNDS):
+            schedule = make_schedule(graph, self.settings)
+            late = [
+                p
+                for name, p in graph.projections.items()
+                if schedule.delay.get(name, 0) > self.max_delay
+            ]
+            if not late:
+                return graph
+            graph = self._relayed(graph, late, schedule)
+        raise PassFailed(
+            f"relays did not bring every delay down to {self.max_delay} ticks",
+            where=f"projection {late[0].name}",
+            hint="use the sequential schedule",
+        )
+
+    def note(self, before: Graph, after: Graph) -> str:
+        """Which relays there are, for the user."""
+        added = [n for n in after.populations if n.name not in before.nodes]
+        shown = ", ".join(n.name for n in added[:3]) + (", …" if len(added) > 3 else "")
+        return (
+            f"{len(added)} relay populations ({sum(n.size for n in added)} neurons) pass on what "
+            f"the pipeline would delay by more than {self.max_delay} ticks: {shown}"
+        )
+
+    def _relayed(self, graph: Graph, late: list[Projection], schedule: Schedule) -> Graph:
+        """One round: a chain of relays behind every source that is read too late."""
+        # whole windows, so that what is left of a delay of whole windows is never negative
+        wait = self.max_delay // schedule.window * schedule.window
+        stride = wait + schedule.window
+        n_relays = {p.name: -(-(schedule.delay[p.name] - self.max_delay) // stride) for p in late}
+        nodes, projections = list(graph.nodes.values()), dict(graph.projections)
+        for source in dict.fromkeys(p.source for p in late):
+            readers = [p for p in late if p.source == source]
+            chain = [graph.nodes[source]]
+            names = _free_names(graph, source)
+            for _ in range(max(n_relays[p.name] for p in readers)):
+                relay = _relay(graph, source, next(names))
+                hop = _hop(chain[-1], relay, wait)
+                projections[hop.name] = hop
+                chain.append(relay)
+            nodes += chain[1:]
+            for p in readers:
+                n = n_relays[p.name]
+                own = max(0, p.delay - n * stride)
+                projections[p.name] = replace(p, source=chain[n].name, delay=own)
+        return graph.replace(nodes=nodes, projections=projections.values())
+
+
+def _relay(graph: Graph, source: str, name: str) -> Population:
+    """Neurons that emit what they get, under the source's own step."""
+    node = graph.nodes[source]
+    model: NeuronModel = Accumulator()
+    if graph.emits(source) == "count":
+        lo, hi = _counts(graph, source)
+        model = IntegerFire(lo=lo, thresholds=np.arange(lo + 1, hi + 1)[None])
+    axis = node.channel_axis if isinstance(node, Population | HostOp) else 0
+    step = node.step if isinstance(node, Population | HostOp | Product | Input) else 1.0
+    return Population(
+        name=name,
+        shape=node.shape,
+        module_path=node.module_path,
+        model=model,
+        step=np.asarray(step),
+        channel_axis=axis,
+    )
+
+
+def _counts(graph: Graph, name: str) -> tuple[int, int]:
+    """Smallest and largest count that a node can emit."""
+    node = graph.nodes[name]
+    if isinstance(node, Population):
+        if node.model.combine == "max":
+            return _counts(graph, graph.incoming(name)[0].source)
+        return node.model.count_range(node.shape, node.channel_axis)
+    assert isinstance(node, Input | HostOp)
+    return node.lo, node.hi
+
+
+def _hop(before: Node, relay: Population, wait: int) -> Projection:
+    return Projection(
+        name=f"{before.name} -> {relay.name}",
+        source=before.name,
+        target=relay.name,
+        map=Identity(shape=relay.shape),
+        delay=wait,
+    )
+
+
+def _free_names(graph: Graph, source: str) -> Iterator[str]:
+    n = 0
+    while True:
+        n += 1
+        if f"{source} relay {n}" not in graph.nodes:
+            yield f"{source} relay {n}"
