@@ -16,7 +16,10 @@ Feeds: TypeAlias = Mapping[str, IntArray]
 
 SessionState: TypeAlias = Mapping[str, Mapping[str, Array]]
 """What passes from frame to frame: by node and name, shape (N, …); names as the node's neuron model
-has them."""
+has them. In code `delta` also `LAST` of every node that emits; what membranes keep follows."""
+
+LAST = "last"
+"""Name in a `SessionState` of the count or value that a node had in the frame before."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from snnc.backends.base import Feeds
@@ -12,6 +14,19 @@ from snnc.ir.graph import Graph
 from snnc.ir.limits import SIM
 from snnc.ir.nodes import HostOp, Input, Pattern
 from snnc.ir.ranges import NodeRange, analyse, check_width
+
+
+def check_code(engine: str, codes: Collection[str], settings: RunSettings) -> None:
+    """Refuse an event code that an engine does not have.
+
+    Raises:
+        NotExecutable: with the codes that it has.
+    """
+    if settings.code not in codes:
+        raise NotExecutable(
+            f"engine `{engine}` does not run the event code `{settings.code}`",
+            hint=f"it runs {', '.join(sorted(codes))}",
+        )
 
 
 def check_graph(graph: Graph, settings: RunSettings, n_frames: int) -> dict[str, NodeRange]:

@@ -10,7 +10,7 @@ import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-CODES = ("burst", "graded")
+CODES = ("burst", "graded", "delta")
 SCHEDULES = ("sequential", "pipelined")
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self, TypeAlias, get_args
 from snnc.ir.errors import NotExecutable
 from snnc.ir.registry import did_you_mean
 
-Code: TypeAlias = Literal["burst", "graded"]
+Code: TypeAlias = Literal["burst", "graded", "delta"]
 ScheduleKind: TypeAlias = Literal["sequential", "pipelined"]
 
 CODES: tuple[str, ...] = get_args(Code)
@@ -21,7 +21,8 @@ class RunSettings:
 
     Attributes:
         code: `burst`: |k| unit spikes in the first |k| ticks of a window; `graded`: one event
-            with payload k.
+            with payload k; `delta`: one event with what k has changed by since the frame before,
+            none where it has not.
         schedule: `sequential`: one frame crosses before the next; `pipelined`: a new frame each
             window.
 
@@ -35,6 +36,19 @@ class RunSettings:
     def __post_init__(self) -> None:
         _check("code", self.code, CODES)
         _check("schedule", self.schedule, SCHEDULES)
+
+    @property
+    def sends_changes(self) -> bool:
+        """Do events say what has changed, so that membranes keep what has arrived?
+
+        They are cleared, and get their bias, at a sample's start only.
+        """
+        return self.code == "delta"
+
+    @property
+    def unit_spikes(self) -> bool:
+        """Do counts travel as spikes of payload 1 or -1?"""
+        return self.code == "burst"
 
     def to_json(self) -> dict[str, str]:
         """The object stored in files."""

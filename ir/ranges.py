@@ -8,7 +8,7 @@ can take a term away, the term's interval includes 0.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,7 +32,8 @@ class NodeRange:
         i_lo, i_hi: of what the membrane holds when it latches, bias included, shape (C,).
         membrane_lo, membrane_hi: of the membrane at any tick, whatever the order of events.
         tick_lo, tick_hi: of one tick's summed current.
-        out_lo, out_hi: of the count or value that leaves, shape (C,).
+        out_lo, out_hi: of the count or value of a frame, shape (C,).
+        sent_lo, sent_hi: of the payload of one event.
     """
 
     i_lo: IntArray
@@ -43,6 +44,8 @@ class NodeRange:
     tick_hi: int
     out_lo: IntArray
     out_hi: IntArray
+    sent_lo: int = 0
+    sent_hi: int = 0
 
     @property
     def membrane_bits(self) -> int:
@@ -56,8 +59,8 @@ class NodeRange:
 
     @property
     def payload_bits(self) -> int:
-        """Two's complement width that holds what leaves the node."""
-        return bits(int(self.out_lo.min()), int(self.out_hi.max()))
+        """Two's complement width that holds every event's payload."""
+        return bits(self.sent_lo, self.sent_hi)
 
 
 @dataclass(frozen=True)
@@ -103,14 +106,18 @@ def node_range(
 ) -> NodeRange:
     """Bounds of one node, given those of its sources."""
     if isinstance(node, Input | HostOp):
-        return _source_range(node)
-    if isinstance(node, Product):
-        return _product_range(graph, node, known, settings)
-    if isinstance(node, Population):
+        found = _source_range(node)
+    elif isinstance(node, Product):
+        found = _product_range(graph, node, known, settings)
+    elif isinstance(node, Population):
         incoming = graph.incoming(node.name)
         into = arriving_range(graph, incoming, known, settings, _channels(node))
-        return population_range(node, into, n_frames)
-    raise GraphError("has no range", where=node.name)
+        found = population_range(node, into, n_frames)
+    else:
+        raise GraphError("has no range", where=node.name)
+    is_unit = settings.unit_spikes and graph.emits(node.name) == "count"
+    low, high = _sent(found.out_lo, found.out_hi, settings, is_unit)
+    return replace(found, sent_lo=int(low.min()), sent_hi=int(high.max()))
 
 
 def arriving_range(
@@ -126,10 +133,11 @@ def arriving_range(
     for p in projections:
         out_lo, out_hi = _emitted(graph, p, known)
         if _takes_max(graph, p):
-            part = _max_bounds(graph, p, out_lo, out_hi, n_channels)
+            part = _max_bounds(graph, p, (out_lo, out_hi), settings, n_channels)
         else:
-            unit = settings.code == "burst" and graph.emits(p.source) == "count"
-            part = _sum_bounds(graph, p, out_lo, out_hi, unit, n_channels)
+            unit = settings.unit_spikes and graph.emits(p.source) == "count"
+            sent = _sent(out_lo, out_hi, settings, unit)
+            part = _sum_bounds(graph, p, (out_lo, out_hi), sent, n_channels)
         total += part
         if np.abs(total).max() >= _WIDEST:
             raise WidthExceeded(
@@ -221,7 +229,7 @@ def check_width(graph: Graph, ranges: Mapping[str, NodeRange], limits: Limits) -
         _check(
             where, "summed current of a tick", r.current_bits, limits.current_bits, limits.target
         )
-        if limits.payload_bits and graph.emits(name) == "value":
+        if limits.payload_bits:
             _check(where, "graded payload", r.payload_bits, limits.payload_bits, limits.target)
 
 
@@ -269,8 +277,14 @@ def _arranged(p: Projection, lo: IntArray, hi: IntArray) -> tuple[Array, Array]:
     return pair[0].astype(np.float64), pair[1].astype(np.float64)
 
 
-def _max_bounds(graph: Graph, p: Projection, lo: IntArray, hi: IntArray, n_channels: int) -> Array:
-    at_lo, at_hi = _arranged(p, lo, hi)
+def _max_bounds(
+    graph: Graph,
+    p: Projection,
+    out: tuple[IntArray, IntArray],
+    settings: RunSettings,
+    n_channels: int,
+) -> Array:
+    at_lo, at_hi = _arranged(p, *out)
     shape = p.map.in_shape
     axes = tuple(range(1, len(shape)))
     low, high = at_lo.reshape(shape).min(axis=axes), at_hi.reshape(shape).max(axis=axes)
@@ -278,18 +292,41 @@ def _max_bounds(graph: Graph, p: Projection, lo: IntArray, hi: IntArray, n_chann
     low, high = _spread(low, n_channels, np.min, same), _spread(high, n_channels, np.max, same)
     zero = np.zeros_like(low)
     partial = np.minimum(low, zero), np.maximum(high, zero)
-    return np.stack([low, high, *partial, *partial])
+    tick = _sent(*partial, settings, is_unit=False)
+    return np.stack([low, high, *partial, *tick])
+
+
+def _sent(lo: Array, hi: Array, settings: RunSettings, is_unit: bool) -> tuple[Array, Array]:
+    """Bounds of one event's payload, given those of the counts or values; 0 is no event."""
+    if is_unit:
+        return np.clip(lo, -1, 0), np.clip(hi, 0, 1)
+    if settings.sends_changes:  # from 0 at first, then from any count to any other
+        return np.minimum(np.minimum(lo, lo - hi), 0), np.maximum(np.maximum(hi, hi - lo), 0)
+    return np.minimum(lo, 0), np.maximum(hi, 0)
 
 
 def _sum_bounds(
-    graph: Graph, p: Projection, lo: IntArray, hi: IntArray, unit: bool, n_channels: int
+    graph: Graph,
+    p: Projection,
+    out: tuple[IntArray, IntArray],
+    sent: tuple[Array, Array],
+    n_channels: int,
 ) -> Array:
-    at_lo, at_hi = _arranged(p, lo, hi)
+    """Bounds of what a projection brings: in a frame, in a part of it, at one tick.
+
+    What has been kept of changes lies between 0 and a count, or between two counts: in code
+    `delta` the parts of a frame have the bounds that they have in `graded`.
+
+    Args:
+        out, sent: by source neuron: of counts or values, of payloads.
+    """
+    at_lo, at_hi = _arranged(p, *out)
     full = _row_sums(p.map, at_lo, at_hi)
-    partial = _row_sums(p.map, np.minimum(at_lo, 0), np.maximum(at_hi, 0))
-    tick = partial
-    if unit:
-        tick = _row_sums(p.map, np.clip(at_lo, -1, 0), np.clip(at_hi, 0, 1))
+    present = np.minimum(at_lo, 0), np.maximum(at_hi, 0)
+    partial = _row_sums(p.map, *present)
+    tick, sent_at = partial, _arranged(p, *sent)
+    if not np.array_equal(sent_at, present):
+        tick = _row_sums(p.map, *sent_at)
     rows = [
         _spread(bound, n_channels, reduce, _same_channels(graph, p))
         for pair in (full, partial, tick)

@@ -71,8 +71,8 @@ def _bounded(levels: int, kind: str, name: str) -> int:
 
 
 def window_length(graph: Graph, settings: RunSettings) -> int:
-    """Ticks of one window: the largest D in burst, 1 in graded."""
-    if settings.code == "graded":
+    """Ticks of one window: the largest D in burst, else 1."""
+    if not settings.unit_spikes:
         return 1
     counts = [n for n in graph.nodes if _fires(graph, n)]
     return max([levels(graph, name) for name in counts] + [1])

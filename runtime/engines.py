@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from snnc.backends.base import Engine, Session
+from snnc.backends.feeds import check_code
 from snnc.backends.registry import get_engine
 from snnc.ir.codes import RunSettings
-from snnc.ir.errors import NotExecutable
 from snnc.ir.graph import Graph
 from snnc.ir.stages import crosses_host
 from snnc.runtime.model import Model
@@ -48,11 +48,7 @@ def open_engine(
     """
     name = name or model.default_engine
     engine = get_engine(name)
-    if settings.code not in engine.codes:
-        raise NotExecutable(
-            f"engine `{name}` does not run the event code `{settings.code}`",
-            hint=f"it runs {', '.join(sorted(engine.codes))}",
-        )
+    check_code(name, engine.codes, settings)
     if name == LAVA:
         engine = _lava_engine(engine, model, time_limit)
     session = open_session(engine, model, settings, n_frames)

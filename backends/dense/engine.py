@@ -10,9 +10,9 @@ import numpy as np
 
 from snnc.backends.base import Counters, EngineResult, Feeds, NodeCounters, SessionState
 from snnc.backends.dense.execute import Executor, Memory, has_cuda
-from snnc.backends.feeds import check_carried, read_feeds
+from snnc.backends.feeds import check_carried, check_code, read_feeds
 from snnc.ir.arrays import Array, IntArray
-from snnc.ir.codes import CODES, RunSettings
+from snnc.ir.codes import RunSettings
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.nodes import Population, Product
 from snnc.ir.schedule import make_schedule
@@ -34,7 +34,7 @@ class DenseEngine:
 
     name = "dense"
     kernels = frozenset({"onnxruntime"})
-    codes = frozenset(CODES)
+    codes = frozenset({"burst", "graded"})
     counts_synapses = True
 
     def __init__(self, threads: int | None = None, batch: int | None = None) -> None:
@@ -45,6 +45,7 @@ class DenseEngine:
         """Compile an integer graph; see `Engine.prepare`."""
         from snnc.backends.dense.program import compile_graph
 
+        check_code(self.name, self.codes, settings)
         program = compile_graph(graph, settings, n_frames, quantised=not has_cuda())
         return DenseSession(self, graph, settings, n_frames, program)
 

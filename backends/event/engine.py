@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from snnc.ir.codes import CODES, RunSettings
+from snnc.ir.codes import RunSettings
 from snnc.ir.graph import Graph
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class EventEngine:
 
     name = "event"
     kernels = frozenset({"event"})
-    codes = frozenset(CODES)
+    codes = frozenset({"burst", "graded"})
     counts_synapses = True
     needs = None
 
@@ -35,9 +35,10 @@ class EventEngine:
         # numba takes most of a second to import: only who runs pays for it
         from snnc.backends.event.compile import Compiler
         from snnc.backends.event.session import EventSession
-        from snnc.backends.feeds import check_graph
+        from snnc.backends.feeds import check_code, check_graph
         from snnc.ir.schedule import make_schedule
 
+        check_code(self.name, self.codes, settings)
         ranges = check_graph(graph, settings, n_frames)
         compiled = Compiler(graph, settings, make_schedule(graph, settings), ranges).build()
         jobs = default_jobs() if self.jobs is None else self.jobs

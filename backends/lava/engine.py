@@ -22,9 +22,9 @@ from snnc.backends.lava.events import (
     silent_events,
     trace_of,
 )
-from snnc.backends.lava.plan import ConvStyle, Plan, make_plan
+from snnc.backends.lava.plan import LAVA_CODES, ConvStyle, Plan, make_plan
 from snnc.ir.arrays import IntArray
-from snnc.ir.codes import CODES, RunSettings
+from snnc.ir.codes import RunSettings
 from snnc.ir.errors import ChildFailed, DataError, NotExecutable, TimeLimit
 from snnc.ir.graph import Graph
 
@@ -61,7 +61,7 @@ class LavaEngine:
     bundle: BundleInfo | None = None
     name: str = field(default="lava", init=False)
     kernels: frozenset[str] = field(default=frozenset({"lava"}), init=False)
-    codes: frozenset[str] = field(default=frozenset(CODES), init=False)
+    codes: frozenset[str] = field(default=LAVA_CODES, init=False)
     counts_synapses: bool = field(default=True, init=False)
 
     def prepare(self, graph: Graph, settings: RunSettings, *, n_frames: int = 1) -> LavaSession:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from snnc.backends.feeds import check_code
 from snnc.backends.lava.limits import LOIHI1, LOIHI2
 from snnc.ir.arrays import Array
 from snnc.ir.codes import RunSettings
@@ -21,6 +22,9 @@ from snnc.ir.stages import crosses_host
 
 ConvStyle = Literal["sparse", "conv"]
 CONV_STYLES: tuple[ConvStyle, ...] = ("sparse", "conv")
+
+LAVA_CODES = frozenset({"burst", "graded"})
+"""Event codes that the processes of a bundle know."""
 
 TARGETS: Mapping[str, Limits] = {"loihi1": LOIHI1, "loihi2": LOIHI2}
 
@@ -98,6 +102,7 @@ def make_plan(
         raise NotExecutable(f"unknown conv style `{conv}`{did_you_mean(conv, list(CONV_STYLES))}")
     if graph.form != "integer":
         raise NotExecutable("Lava runs the integer form", where=graph.name)
+    check_code("lava", LAVA_CODES, settings)
     graph.validate()
     _check_frames(graph)
     _refuse_host_crossings(graph, target)

@@ -27,7 +27,10 @@ class Cell(ABC):
 
     @abstractmethod
     def latch(self, frame: int) -> IntArray:
-        """Turn the membrane into the frame's count or value (N, *shape), and clear it."""
+        """Turn the membrane into the frame's count or value (N, *shape).
+
+        The membrane is cleared, unless what arrives are changes.
+        """
 
     def membrane(self) -> IntArray | None:
         """What this frame has integrated so far, (N, *shape), if the node is a population."""
@@ -51,36 +54,59 @@ class SourceCell(Cell):
 
 
 class PopulationCell(Cell):
-    """Neurons: sum (or maximum) of the input, then the model's own latch."""
+    """Neurons: sum of the input, then the model's own latch.
 
-    def __init__(self, node: Population, n_samples: int, state: Mapping[str, Array]) -> None:
+    Args:
+        keeps: does the membrane outlive a frame, since events are changes?
+        state: what the model goes on from, as far as it does.
+    """
+
+    def __init__(
+        self, node: Population, n_samples: int, keeps: bool, state: Mapping[str, Array]
+    ) -> None:
         self.node = node
+        self.keeps = keeps
         self.v = np.zeros((n_samples, *node.shape), dtype=np.int64)
-        self.state = {**node.model.initial_state(self.v.shape), **state}
+        rest = node.model.initial_state(self.v.shape)
+        self.state = {name: state.get(name, array) for name, array in rest.items()}
 
     def receive(self, projection: Projection, payload: IntArray) -> None:
-        takes_max = self.node.model.combine == "max"
-        current = strongest(projection, payload) if takes_max else projection.apply(payload)
-        self.v += current.reshape(self.v.shape)
+        self.v += projection.apply(payload).reshape(self.v.shape)
 
     def add_bias(self) -> None:
         self.v += self.node.bias_map()
 
     def latch(self, frame: int) -> IntArray:
         k, self.state = self.node.model.latch(self.v, self.state, self.node.channel_axis)
-        self.v = np.zeros_like(self.v)
+        self.v = self.v.copy() if self.keeps else np.zeros_like(self.v)
         return k
 
     def membrane(self) -> IntArray:
         return self.v
 
 
+class MaxCell(PopulationCell):
+    """Neurons that take a maximum: of a tick's payloads, or of every input's count so far."""
+
+    inputs: IntArray | None = None
+    """What has arrived so far of each input's count, (N, source size)."""
+
+    def receive(self, projection: Projection, payload: IntArray) -> None:
+        current = strongest(projection, payload)
+        if self.keeps:
+            before = np.zeros_like(payload) if self.inputs is None else self.inputs
+            self.inputs = before + payload
+            current = strongest(projection, self.inputs) - strongest(projection, before)
+        self.v += current.reshape(self.v.shape)
+
+
 class ProductCell(Cell):
     """Two operands, integrated apart, multiplied once a frame."""
 
-    def __init__(self, node: Product, n_samples: int) -> None:
+    def __init__(self, node: Product, n_samples: int, keeps: bool) -> None:
         self.node = node
         self.n_samples = n_samples
+        self.keeps = keeps
         self.operands = self._zeros()
         self.latched: list[tuple[IntArray, IntArray]] = []
 
@@ -94,7 +120,7 @@ class ProductCell(Cell):
     def latch(self, frame: int) -> IntArray:
         a, b = self.operands["a"], self.operands["b"]
         self.latched.append((a, b))
-        self.operands = self._zeros()
+        self.operands = {"a": a.copy(), "b": b.copy()} if self.keeps else self._zeros()
         return self.node.multiply(a, b)
 
     def _zeros(self) -> dict[str, IntArray]:
@@ -124,11 +150,17 @@ def strongest(projection: Projection, payload: IntArray) -> IntArray:
     return np.where(out == lowest, 0, out).T
 
 
-def make_cells(graph: Graph, feeds: dict[str, IntArray], state: SessionState) -> dict[str, Cell]:
-    """A cell for every node that emits, in topological order."""
+def make_cells(
+    graph: Graph, feeds: dict[str, IntArray], keeps: bool, state: SessionState
+) -> dict[str, Cell]:
+    """A cell for every node that emits, in topological order.
+
+    Args:
+        keeps: do membranes outlive a frame?
+    """
     n_samples = len(next(iter(feeds.values())))
     return {
-        name: _cell(node, feeds, n_samples, state.get(name, {}))
+        name: _cell(node, feeds, n_samples, keeps, state.get(name, {}))
         for name, node in graph.nodes.items()
         if _takes_part(node)
     }
@@ -143,12 +175,17 @@ def _takes_part(node: Node) -> bool:
 
 
 def _cell(
-    node: Node, feeds: dict[str, IntArray], n_samples: int, state: Mapping[str, Array]
+    node: Node,
+    feeds: dict[str, IntArray],
+    n_samples: int,
+    keeps: bool,
+    state: Mapping[str, Array],
 ) -> Cell:
     if isinstance(node, Population):
-        return PopulationCell(node, n_samples, state)
+        kind = MaxCell if node.model.combine == "max" else PopulationCell
+        return kind(node, n_samples, keeps, state)
     if isinstance(node, Product):
-        return ProductCell(node, n_samples)
+        return ProductCell(node, n_samples, keeps)
     if node.name in feeds:
         return SourceCell(feeds[node.name])
     raise NotExecutable(f"the oracle does not know {node.kind} nodes", where=node.name)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from snnc.backends.base import SessionState
+from snnc.backends.base import LAST, SessionState
 from snnc.backends.oracle.cells import Cell, PopulationCell, make_cells
 from snnc.ir.arrays import IntArray
 from snnc.ir.codes import RunSettings
@@ -48,13 +48,22 @@ class Machine:
         self.schedule = make_schedule(graph, settings)
         self.n_samples, self.n_frames = next(iter(feeds.values())).shape[:2]
         self.n_ticks = self.schedule.n_ticks(self.n_frames)
-        self.cells = make_cells(graph, feeds, state)
+        self.n_biased = self.n_frames
+        if settings.sends_changes:
+            self.n_biased = 0 if state else 1
+        self.cells = make_cells(graph, feeds, settings.sends_changes, state)
+        self.last = {
+            name: held[LAST].reshape(self.n_samples, -1)
+            for name, held in state.items()
+            if settings.sends_changes
+        }
         self.is_coded = {name: graph.emits(name) == "count" for name in self.cells}
         self.outgoing = {
             name: [p for p in graph.outgoing(name) if graph.is_event(p)] for name in self.cells
         }
         self.latched: dict[str, list[IntArray]] = {name: [] for name in self.cells}
         self._due: defaultdict[int, list[tuple[Projection, IntArray]]] = defaultdict(list)
+        self._restore()
 
     def run(self, observer: Observer) -> None:
         """From tick 0 to the last event of the last frame."""
@@ -76,12 +85,26 @@ class Machine:
     def state(self) -> SessionState:
         """What the next frames start from."""
         cells = {n: c for n, c in self.cells.items() if isinstance(c, PopulationCell) and c.state}
-        return {name: cell.state for name, cell in cells.items()}
+        kept: dict[str, dict[str, IntArray]] = {n: dict(c.state) for n, c in cells.items()}
+        if self.settings.sends_changes:
+            for name, latched in self.latched.items():
+                kept.setdefault(name, {})[LAST] = latched[-1]
+        return kept
+
+    def _restore(self) -> None:
+        """Bring membranes to what an earlier run's events have left in them."""
+        if not self.last:
+            return
+        for cell in self.cells.values():
+            cell.add_bias()
+        for name, payload in self.last.items():
+            for p in self.outgoing[name]:
+                self.cells[p.target].receive(p, payload)
 
     def _integrate(self, tick: int, name: str, cell: Cell) -> None:
         window_start = self.schedule.start[name] - self.schedule.window + 1
         frame, slot = divmod(tick - window_start, self.schedule.period)
-        if slot == 0 and 0 <= frame < self.n_frames:
+        if slot == 0 and 0 <= frame < self.n_biased:
             cell.add_bias()
 
     def _emit(self, tick: int, name: str, cell: Cell) -> IntArray:
@@ -92,9 +115,15 @@ class Machine:
         if slot == 0:
             self.latched[name].append(cell.latch(frame))
         value = self.latched[name][frame].reshape(self.n_samples, -1)
-        if self.settings.code == "burst" and self.is_coded[name]:
+        if self.settings.unit_spikes and self.is_coded[name]:
             return np.sign(value) * (np.abs(value) > slot)
-        return value if slot == 0 else np.zeros_like(value)
+        if slot > 0:
+            return np.zeros_like(value)
+        if self.settings.sends_changes:
+            before = self.last.get(name, np.zeros_like(value))
+            self.last[name] = value
+            return value - before
+        return value
 
     def _send(self, tick: int, name: str, payload: IntArray, observer: Observer) -> None:
         frame = (tick - self.schedule.start[name]) // self.schedule.period

@@ -223,3 +223,80 @@ def test_float_graphs_do_not_run() -> None:
     graph = Graph([Input(name="x", shape=(1,))], [], form="float")
     with pytest.raises(NotExecutable, match="integer form"):
         OracleEngine().prepare(graph, RunSettings())
+
+
+def test_delta_sends_what_has_changed() -> None:
+    """Counts stay, membranes stay; the bias joins at the first frame only."""
+    feeds = {"x": np.array([[[3, 1], [3, 3], [3, 3], [0, 1]]])}
+    trace = chain("delta", n_frames=4).trace(feeds, membranes=True)
+    # x0: 3 . . -3, x1: 1 2 . -2; `fire` has 2 x0 - x1 - 1 = 4, 2, 2, -2, so 1, 1, 1, 0;
+    # `sum` has 7 - 8 k = -1, -1, -1, 7; a frame takes 3 ticks
+    events = zip(trace.tick, trace.population, trace.neuron, trace.payload, strict=True)
+    assert [tuple(int(v) for v in event) for event in events] == [
+        (0, 0, 0, 3),
+        (0, 0, 1, 1),
+        (1, 1, 0, 1),
+        (2, 2, 0, -1),
+        (3, 0, 1, 2),
+        (9, 0, 0, -3),
+        (9, 0, 1, -2),
+        (10, 1, 0, -1),
+        (11, 2, 0, 8),
+    ]
+    assert trace.membranes is not None
+    assert trace.membranes["fire"][:, 0].tolist() == [0, 4, 4, 4, 2, 2, 2, 2, 2, 2, -2, -2]
+    assert trace.membranes["sum"][:, 0].tolist() == [0, 0, *[-1] * 9, 7]
+    result = chain("delta", n_frames=4).run(feeds)
+    assert result.counts["sum"].ravel().tolist() == [-1, -1, -1, 7]
+    # frames 1 and 2: a payload above 1 makes the tick's events multiplications
+    assert result.counters["w"] == Counters(5, 11, 0, 5, 8)
+    assert result.node_counters["x"] == NodeCounters(events=5, spikes=11)
+    assert result.node_counters["fire"] == NodeCounters(2, 2, 12, 4, 0)
+
+
+def test_delta_keeps_the_inputs_of_a_maximum_and_the_operands_of_a_product() -> None:
+    """Maximum 2, 2, 1, -1 of two inputs; squares of it: 4, 4, 1, 1."""
+    output, read = reading("square", (1,))
+    identity = Identity(shape=(1,))
+    pool = SumPool(
+        weight=np.array(1), in_shape=(1, 1, 2), kernel=(1, 2), stride=(1, 2), padding=((0, 0),) * 2
+    )
+    s = session(
+        [
+            Input(name="x", shape=(1, 1, 2), lo=-3, hi=3),
+            Population(name="max", shape=(1, 1, 1), model=Max()),
+            Product(name="square", shape=(1,), op="multiply", a_shape=(1,), b_shape=(1,)),
+            output,
+        ],
+        [
+            Projection(name="pool", source="x", target="max", map=pool),
+            Projection(name="a", source="max", target="square", port="a", map=identity),
+            Projection(name="b", source="max", target="square", port="b", map=identity),
+            read,
+        ],
+        "delta",
+        n_frames=4,
+    )
+    feeds = {"x": np.array([[2, -3], [2, 1], [-3, 1], [-3, -1]]).reshape(1, 4, 1, 1, 2)}
+    result = s.run(feeds)
+    assert result.counts["max"].ravel().tolist() == [2, 2, 1, -1]
+    assert result.counts["square"].ravel().tolist() == [4, 4, 1, 1]
+    payloads = s.trace(feeds).payload.tolist()
+    # ticks of x, max and square: 2 -3 / 2 / 4, then 4, then -5 / -1 / -3, then -2 / -2
+    assert payloads == [2, -3, 2, 4, 4, -5, -1, -3, -2, -2]
+    assert result.node_counters["max"] == NodeCounters(3, 5, 12, 4, 5)
+    # pairs are those of the kept operands: |2 * 2| + |2 * 2| + 1 + 1
+    assert result.counters["square"] == Counters(4, 10, 2, 2, 4)
+
+
+def test_delta_goes_on_from_a_state() -> None:
+    feeds = np.array([[[3, 1], [3, 3], [3, 3], [0, 1]]])
+    s = chain("delta", n_frames=4)
+    whole = s.run({"x": feeds})
+    first = s.run({"x": feeds[:, :2]}, state={})
+    second = s.run({"x": feeds[:, 2:]}, state=first.state)
+    for name, counts in whole.counts.items():
+        parts = [first.counts[name], second.counts[name]]
+        assert (np.concatenate(parts, axis=1) == counts).all()
+    for name, counters in whole.counters.items():
+        assert first.counters[name] + second.counters[name] == counters
