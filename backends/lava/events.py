@@ -111,6 +111,9 @@ def silent_events(plan: Plan, node: Node, counts: IntArray) -> IntArray:
 def _operations(plan: Plan, recorded: Recorded, p: Projection) -> Counters:
     size = plan.graph.nodes[p.source].size
     events = recorded.events[p.source]
+    if p.frames:  # what would arrive after its sample's end never does
+        frame = (events[:, 0] - plan.schedule.start[p.source]) // plan.schedule.period
+        events = events[frame % recorded.n_frames + p.frames < recorded.n_frames]
     events = events[p.position(size)[events[:, 1]] >= 0]
     tick, neuron, spikes = events[:, 0], events[:, 1], np.abs(events[:, 2])
     fan_out = p.fan_out(size)[neuron]
@@ -145,9 +148,18 @@ def _operand(plan: Plan, recorded: Recorded, product: Product, port: str) -> Int
     operand = np.zeros((recorded.n_samples * recorded.n_frames, *shape), dtype=np.int64)
     for p in plan.graph.incoming(product.name):
         if p.port == port:
-            counts = recorded.counts[p.source].reshape(len(operand), -1)
-            operand += p.apply(counts).reshape(operand.shape)
+            counts = later(recorded.counts[p.source], p.frames)
+            operand += p.apply(counts.reshape(len(operand), -1)).reshape(operand.shape)
     return operand
+
+
+def later(counts: IntArray, frames: int) -> IntArray:
+    """Counts (N, T, …) as they arrive so many frames later: nothing in the first frames."""
+    if not frames:
+        return counts
+    shifted = np.zeros_like(counts)
+    shifted[:, frames:] = counts[:, :-frames]
+    return shifted
 
 
 def _largest(x: IntArray) -> IntArray:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
+from importlib import resources
+
 from snnc.backends.lava.neurons import node_call
 from snnc.backends.lava.plan import Plan
 from snnc.backends.lava.synapses import synapses_of
@@ -18,27 +22,41 @@ from snnc.ir.graph import Projection
 from snnc.ir.nodes import HostOp, Input, Node, Pattern
 
 _RESERVED = (
-    "BURST", "GRADED", "INPUTS", "PERIOD", "START", "WINDOW", "Path", "SignMode", "np", "w",
+    "INPUTS", "PERIOD", "START", "WINDOW", "Path", "np", "w",
     "build", "counts", "frames_per_sample", "n_ticks",
-    "Accumulator", "Conv", "Delay", "Dense", "IntegerFire", "IntegrateAndFire", "MaxSynapses",
-    "Maximum", "Product", "RescaledSum", "Source", "Sparse",
-    "conv_matrix", "dense_matrix", "diagonal_matrix", "high_byte", "listed_matrix", "low_byte",
-    "pool_matrix", "taken_from",
+    "Conv", "Dense", "SignMode", "Sparse",
 )  # fmt: skip
-"""Names that network.py uses for itself."""
+"""Names that network.py uses for itself, or imports from Lava."""
+
+_DEFINED = re.compile(r"^(?:class |def )?([A-Za-z]\w*)(?: = |[(:])", re.MULTILINE)
+
+
+@cache
+def reserved_names() -> frozenset[str]:
+    """Names that populations cannot have in network.py: its own and all that it may import."""
+    template = resources.files("snnc.backends.lava") / "template"
+    files = [template / "synapses.py", *(template / "processes").iterdir()]
+    texts = [f.read_text(encoding="utf-8") for f in files if f.name.endswith(".py")]
+    return frozenset({*_RESERVED, *(name for text in texts for name in _DEFINED.findall(text))})
 
 
 def network_text(plan: Plan) -> str:
     """Python source of the whole network; fills `plan.arrays` on the way."""
     imports = Imports()
-    names = identifiers((node.name for node in plan.nodes), _RESERVED)
+    names = identifiers((node.name for node in plan.nodes), reserved_names())
     synapse_names = _synapse_names(plan, names)
     body: list[str] = []
+    back: list[str] = []  # what comes from populations that are made further down
+    made: set[str] = set()
     for node in plan.nodes:
         body += ["", f"    # {_describe(plan, node)}"]
         body += _place(imports, names[node.name], node_call(plan, node, names[node.name]))
+        made.add(node.name)
         for p in plan.projections_into(node.name):
-            body += _connect(plan, imports, names, synapse_names, p)
+            lines = body if p.source in made else back
+            lines += _connect(plan, imports, names, synapse_names, p)
+    if back:
+        body += ["", "    # recurrent synapses", *back]
     codes = {plan.code_of(node.name).upper() for node in plan.nodes}
     imports.add("processes.clock", *codes)
     listed = [f"        {quoted(node.name)}: {names[node.name]}," for node in plan.nodes]
@@ -109,7 +127,7 @@ def _synapse_names(plan: Plan, names: dict[str, str]) -> dict[str, str]:
         for name in plan.graph.projections
         for suffix in ("", "_low", "_high", "_delay")
     ]
-    return identifiers(wanted, [*_RESERVED, *names.values()])
+    return identifiers(wanted, [*reserved_names(), *names.values()])
 
 
 def _connect(
@@ -122,16 +140,10 @@ def _connect(
     source, target = names[p.source], names[p.target]
     port = "a_in" if p.port == "in" else f"{p.port}_in"
     receiver, lines = f"{target}.{port}", []
-    ticks = plan.schedule.delay[p.name]
-    if ticks:
-        shape = plan.graph.nodes[p.target].port_shape(p.port)
-        arguments = {
-            "name": quoted(f"{p.name} (delay)"),
-            "shape": repr(shape),
-            "ticks": repr(ticks),
-        }
+    waiting = _delay(plan, p)
+    if waiting is not None:
         delay = synapse_names[f"{p.name}_delay"]
-        lines += _place(imports, delay, Call("processes.delay", "Delay", arguments))
+        lines += _place(imports, delay, waiting)
         lines.append(f"    {delay}.a_out.connect({receiver})")
         receiver = f"{delay}.a_in"
     for part in synapses_of(plan, p, synapse_names[p.name]):
@@ -143,6 +155,26 @@ def _connect(
         lines.append(f"    {source}.s_out{part.before}.connect({own}.s_in)")
         lines.append(f"    {own}.a_out{part.after}.connect({receiver})")
     return lines
+
+
+def _delay(plan: Plan, p: Projection) -> Call | None:
+    """What stands behind synapses whose events wait."""
+    ticks = plan.schedule.delay[p.name]
+    arguments = {
+        "name": quoted(f"{p.name} (delay)"),
+        "shape": repr(plan.graph.nodes[p.target].port_shape(p.port)),
+        "ticks": repr(ticks),
+    }
+    if not p.frames:
+        return Call("processes.delay", "Delay", arguments) if ticks else None
+    arguments |= {
+        "frames": repr(p.frames),
+        "start": f"START[{quoted(p.source)}]",
+        "window": "WINDOW",
+        "period": "PERIOD",
+        "frames_per_sample": "frames_per_sample",
+    }
+    return Call("processes.frame_delay", "FrameDelay", arguments)
 
 
 def _place(imports: Imports, name: str, call: Call) -> list[str]:

@@ -67,17 +67,6 @@ class Plan:
         return f'w["{key}"]'
 
 
-def _check_frames(graph: Graph) -> None:
-    for p in graph.projections.values():
-        if p.frames:
-            raise UnsupportedByTarget(
-                f"brings what `{p.source}` emitted {p.frames} frames ago: bundles have no "
-                "projections across frames",
-                where=f"projection {p.name}",
-                hint="run it on the event or the dense engine",
-            )
-
-
 def make_plan(
     graph: Graph,
     settings: RunSettings,
@@ -104,7 +93,6 @@ def make_plan(
         raise NotExecutable("Lava runs the integer form", where=graph.name)
     check_code("lava", LAVA_CODES, settings)
     graph.validate()
-    _check_frames(graph)
     _refuse_host_crossings(graph, target)
     limits = TARGETS[target]
     ranges = analyse(graph, settings, n_frames)

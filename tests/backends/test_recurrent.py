@@ -11,11 +11,10 @@ from snnc.backends.base import Engine
 from snnc.backends.conformance.compare import differences, trace_differences
 from snnc.backends.dense.engine import DenseEngine
 from snnc.backends.event import EventEngine
-from snnc.backends.lava.plan import make_plan
 from snnc.backends.oracle import OracleEngine
 from snnc.ir.arrays import IntArray
 from snnc.ir.codes import RunSettings
-from snnc.ir.errors import GraphError, NotExecutable, UnsupportedByTarget
+from snnc.ir.errors import GraphError, NotExecutable
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Conv, Dense, Identity
 from snnc.ir.neurons import Accumulator, FixedIntegrateFire, IntegerFire
@@ -238,12 +237,6 @@ def test_what_cannot_be(more: dict[str, Any], message: str) -> None:
 def test_a_cycle_within_a_frame_is_refused() -> None:
     with pytest.raises(GraphError, match="cycle within one frame"):
         changed()
-
-
-def test_a_bundle_refuses_it_by_name() -> None:
-    graph = loop_graph(np.random.default_rng(0))
-    with pytest.raises(UnsupportedByTarget, match="projection a->a: brings what `a` emitted 1"):
-        make_plan(graph, RunSettings())
 
 
 @pytest.mark.parametrize("engine", ENGINES)

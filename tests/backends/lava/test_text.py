@@ -1,5 +1,6 @@
 """Source text that reads as if written by hand."""
 
+from snnc.backends.lava.network import reserved_names
 from snnc.backends.lava.text import (
     Call,
     Imports,
@@ -41,6 +42,11 @@ def test_identifiers_are_readable_and_unique() -> None:
         "layers.0.conv": "layers_0_conv", "layers/0/conv": "layers_0_conv_2", "0": "n0",
         "class": "class_2", "max": "max_2", "w": "w_2", "ünïcode": "n_code", "...": "node",
     }  # fmt: skip
+
+
+def test_names_of_processes_are_reserved() -> None:
+    wanted = {"Trace", "CurrentIntegrateAndFire", "FrameDelay", "BURST", "conv_matrix", "Sparse"}
+    assert wanted <= reserved_names()
 
 
 def test_quoted_text_reads_back() -> None:
