@@ -12,7 +12,7 @@ from snnc.backends.lava.engine import LavaEngine
 from snnc.backends.lava.environment import Environment
 from snnc.backends.lava.events import later
 from snnc.backends.registry import get_engine
-from snnc.ir.codes import RunSettings
+from snnc.ir.codes import Code, RunSettings, ScheduleKind
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Dense, Identity
 from snnc.ir.neurons import IntegerFire
@@ -21,7 +21,8 @@ from tests.backends.test_recurrent import FRAMES, loop_graph
 
 pytestmark = pytest.mark.lava
 
-SEQUENTIAL, PIPELINED = "sequential", "pipelined"
+SEQUENTIAL: ScheduleKind = "sequential"
+PIPELINED: ScheduleKind = "pipelined"
 
 
 def check(graph: Graph, settings: RunSettings, n_samples: int = 3) -> None:
@@ -43,9 +44,11 @@ def check(graph: Graph, settings: RunSettings, n_samples: int = 3) -> None:
         pytest.param("graded", SEQUENTIAL, 2, True, marks=pytest.mark.slow),
     ],
 )
-def test_loops(lava: Environment, code: str, schedule: str, back: int, by_two: bool) -> None:
+def test_loops(
+    lava: Environment, code: Code, schedule: ScheduleKind, back: int, by_two: bool
+) -> None:
     graph = loop_graph(np.random.default_rng(back), back=back, by_two=by_two)
-    check(graph, RunSettings(code, schedule))  # type: ignore[arg-type]
+    check(graph, RunSettings(code, schedule))
 
 
 def test_samples_shorter_than_the_delay(lava: Environment) -> None:
