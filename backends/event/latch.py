@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from snnc.backends.event.jit import inlined, kernel
-from snnc.backends.event.lists import close_list
+from snnc.backends.event.lists import add_event, close_list
 from snnc.backends.event.simd import fire_block, lowest_bit
 from snnc.backends.event.tables import (
     CURRENT_LEAK,
@@ -87,10 +87,7 @@ def _pass_on(node: Any, room: Any, lists: Lists, acc: Array) -> None:
         lists.segments[room.segments + pixel] = n
         for _ in range(node.channels):
             k = np.int64(acc[node.acc + j])
-            if k != 0:
-                lists.neuron[room.events + n] = j
-                lists.payload[room.events + n] = k
-                n += 1
+            n = add_event(room, lists, n, j, k)
             j += 1
     close_list(room, lists, n)
 
@@ -150,10 +147,7 @@ def _fire_by_search(node: Any, room: Any, lists: Lists, acc: Array, theta: Array
                 else:
                     high = middle
             k = node.lo + low
-            if k != 0:
-                lists.neuron[room.events + n] = j
-                lists.payload[room.events + n] = k
-                n += 1
+            n = add_event(room, lists, n, j, k)
     close_list(room, lists, n)
 
 
@@ -168,10 +162,7 @@ def _look_up(node: Any, room: Any, lists: Lists, acc: Array, theta: Array) -> No
             at = np.int64(acc[node.acc + j]) - node.lo
             at = min(max(at, 0), node.levels - 1)
             k = np.int64(theta[node.theta + at])
-            if k != 0:
-                lists.neuron[room.events + n] = j
-                lists.payload[room.events + n] = k
-                n += 1
+            n = add_event(room, lists, n, j, k)
             j += 1
     close_list(room, lists, n)
 
@@ -224,10 +215,7 @@ def _integrate(
                 v = _leak(v, leak, node.leak_shift)
             v += i
             k = node.lo + _reached(v, theta, at, node.theta_pitch, node.levels)
-            if k != 0:
-                lists.neuron[room.events + n] = j
-                lists.payload[room.events + n] = k
-                n += 1
+            n = add_event(room, lists, n, j, k)
             if node.reset_before == 1:
                 v = _leak(v, leak, node.leak_shift)
             state[node.state + j] = _reset(node, v, k, theta, own)
@@ -250,10 +238,7 @@ def _trace(
             v += np.int64(acc[node.acc + j]) << node.fraction
             state[node.state + j] = v
             k = (v + half) >> node.out_shift
-            if k != 0:
-                lists.neuron[room.events + n] = j
-                lists.payload[room.events + n] = k
-                n += 1
+            n = add_event(room, lists, n, j, k)
     close_list(room, lists, n)
 
 

@@ -25,12 +25,19 @@ def read_feed(node: Any, room: Any, lists: Lists, order: Array, feed: IntArray, 
         for _ in range(node.channels):
             where = j if node.order < 0 else np.int64(order[node.order + j])
             k = feed[at + where]
-            if k != 0:
-                lists.neuron[room.events + n] = j
-                lists.payload[room.events + n] = k
-                n += 1
+            n = add_event(room, lists, n, j, k)
             j += 1
     close_list(room, lists, n)
+
+
+@inlined
+def add_event(room: Any, lists: Lists, n: int, neuron: int, payload: Any) -> int:
+    """Note a payload as the list's event `n`, unless it is 0; how many there are then."""
+    if payload != 0:
+        lists.neuron[room.events + n] = neuron
+        lists.payload[room.events + n] = payload
+        n += 1
+    return n
 
 
 @kernel
@@ -63,11 +70,8 @@ def regroup(
         lists.segments[new.segments + pixel] = n
         for _ in range(new.size // new.pixels):
             k = scratch[j]
-            if k != 0:
-                lists.neuron[new.events + n] = j
-                lists.payload[new.events + n] = k
-                scratch[j] = 0
-                n += 1
+            scratch[j] = 0
+            n = add_event(new, lists, n, j, k)
             j += 1
     close_list(new, lists, n)
 

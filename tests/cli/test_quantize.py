@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,7 +10,7 @@ from tests.cli.helpers import check_schema, check_snapshot, snnc
 
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
-nets: Any = pytest.importorskip("tests.cli.nets")
+from tests.cli import nets  # noqa: E402
 
 DATA = ("--data", "digits-train", "--limit", "40")
 

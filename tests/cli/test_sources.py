@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +12,8 @@ from tests.cli.helpers import snnc
 
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
-nets: Any = pytest.importorskip("tests.cli.nets")
+from tests.cli import nets  # noqa: E402
+
 SHAPE = ("--input-shape", "1,1,8,8")
 FACTORY = ("--factory", "tests.cli.nets:net_for_factory", *SHAPE)
 

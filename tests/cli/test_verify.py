@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.cli.helpers import check_schema, snnc
 
 pytestmark = pytest.mark.torch
-pytest.importorskip("torch")
-nets: Any = pytest.importorskip("tests.cli.nets")
+torch = pytest.importorskip("torch")
+from tests.cli import nets  # noqa: E402
+
 DATA = ("--data", "digits-test", "--limit", "20")
 
 
@@ -26,7 +26,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = snnc("convert", folder / "model.pt", "-o", folder / "coarse.snnc", "--weight-bits", "3")
     assert done.code == 0, done.stderr
     other = nets.net()
-    other[0].weight.data[0, 0, 0, 0] += 0.5
+    with torch.no_grad():
+        other.get_parameter("0.weight")[0, 0, 0, 0] += 0.5
     nets.save(folder / "other.pt", other)
     return folder
 

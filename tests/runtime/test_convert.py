@@ -15,7 +15,7 @@ from snnc.runtime.convert import DEFAULT_OUTPUT, convert
 
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
-nets: Any = pytest.importorskip("tests.cli.nets")
+from tests.cli import nets  # noqa: E402
 
 
 def test_a_module_converts_in_memory() -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import pytest
@@ -177,7 +177,7 @@ def toychip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.torch
 def test_a_new_target_converts(toychip: None, tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    nets: Any = pytest.importorskip("tests.cli.nets")
+    from tests.cli import nets
     from tests.cli.helpers import snnc
 
     source, output = nets.save(tmp_path / "model.pt"), tmp_path / "model.snnc"

@@ -11,7 +11,6 @@ import pytest
 
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
-nets: Any = pytest.importorskip("tests.runtime.quantize.nets")
 from torch import nn  # noqa: E402
 
 import snnc  # noqa: E402
@@ -19,6 +18,7 @@ from snnc.converter.sources import load_source  # noqa: E402
 from snnc.ir.arrays import Array  # noqa: E402
 from snnc.ir.errors import DataError, NothingToQuantize, OutputExists, WrongUsage  # noqa: E402
 from snnc.nn import IntegerActivation  # noqa: E402
+from tests.runtime.quantize import nets  # noqa: E402
 
 PATHS = ["relu6", "leaky_relu", "slope", "relu", "hardtanh", "clamp"]
 
