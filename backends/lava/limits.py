@@ -37,6 +37,12 @@ MAX_DELAY = 62
 LEAK_BITS = 12
 """Decays du and dv: 12 bits [NL: Profile decayU, decayV; L: LIF du, dv]."""
 
+THRESHOLD_BITS = 17
+"""Threshold of a stock LIF, without sign, in units of 2^6 [D18; L: LIF vth precision=17]."""
+
+BIAS_BITS = 13
+"""Bias mantissa of a stock LIF, with sign [NL: BIAS_MAN; L: LIF bias_mant precision=13]."""
+
 LOIHI1 = Limits(
     target="loihi1",
     membrane_bits=STATE_BITS,

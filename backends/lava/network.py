@@ -18,6 +18,7 @@ from snnc.backends.lava.text import (
     quoted,
     table,
 )
+from snnc.ir.codes import CODES
 from snnc.ir.graph import Projection
 from snnc.ir.nodes import HostOp, Input, Node, Pattern
 
@@ -27,6 +28,9 @@ _RESERVED = (
     "Conv", "Dense", "SignMode", "Sparse",
 )  # fmt: skip
 """Names that network.py uses for itself, or imports from Lava."""
+
+_CLOCK = frozenset({*(code.upper() for code in CODES), "SILENT"})
+"""What arguments may name of processes/clock.py."""
 
 _DEFINED = re.compile(r"^(?:class |def )?([A-Za-z]\w*)(?: = |[(:])", re.MULTILINE)
 
@@ -57,8 +61,6 @@ def network_text(plan: Plan) -> str:
             lines += _connect(plan, imports, names, synapse_names, p)
     if back:
         body += ["", "    # recurrent synapses", *back]
-    codes = {plan.code_of(node.name).upper() for node in plan.nodes}
-    imports.add("processes.clock", *codes)
     listed = [f"        {quoted(node.name)}: {names[node.name]}," for node in plan.nodes]
     lines = [
         *_head(plan),
@@ -179,6 +181,7 @@ def _delay(plan: Plan, p: Projection) -> Call | None:
 
 def _place(imports: Imports, name: str, call: Call) -> list[str]:
     imports.add(call.module, call.callee)
+    imports.add("processes.clock", *(v for v in call.arguments.values() if v in _CLOCK))
     return assignment(name, call)
 
 

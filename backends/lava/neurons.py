@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from snnc.backends.lava.plan import Plan
+from snnc.backends.lava.stock import stock_call, stock_lif
 from snnc.backends.lava.text import Call, quoted
 from snnc.ir.arrays import Array, along
 from snnc.ir.errors import UnsupportedByTarget
@@ -127,6 +128,9 @@ def integrate_and_fire(plan: Plan, node: Population, key: str) -> Call:
     """Spiking neurons with a membrane across frames, and a leaky current before it if any."""
     model = node.model
     assert isinstance(model, FixedIntegrateFire | FixedCurrentLIF)
+    stock = stock_lif(plan, node)
+    if stock is not None:
+        return stock_call(plan, node, stock, key)
     levels = np.moveaxis(clipped(model.thresholds), -1, 0)
     thresholds = np.stack([_map(level, node) for level in levels])
     own = {

@@ -5,6 +5,9 @@ import numpy as np
 BURST = "burst"
 GRADED = "graded"
 
+SILENT = -(2**23 - 1)
+"""A membrane so low that a bias does not make a LIF spike before its first frame resets it."""
+
 
 class FrameClock:
     """Ticks of one population.
