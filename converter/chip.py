@@ -6,6 +6,7 @@ from snnc.ir.codes import RunSettings
 from snnc.ir.graph import Graph
 from snnc.ir.limits import Limits
 from snnc.ir.passes.chip import ChipPass, run_chip_passes
+from snnc.ir.passes.direct_projections import DirectProjections
 from snnc.ir.passes.insert_relays import InsertRelays
 
 
@@ -15,6 +16,8 @@ def for_chip(graph: Graph, limits: Limits, settings: RunSettings) -> tuple[Graph
     What no pass can mend is left as it is: `check_fit` refuses it by name.
     """
     passes: list[ChipPass] = []
+    if limits.payload_bits == 0:
+        passes.append(DirectProjections())
     if limits.max_delay is not None:
         passes.append(InsertRelays(settings=settings, max_delay=limits.max_delay))
     return run_chip_passes(graph, passes)

@@ -2,10 +2,19 @@
 
 from snnc.ir.passes.associate_products import AssociateProducts
 from snnc.ir.passes.base import PASSES, Pass, run_passes
+from snnc.ir.passes.direct_projections import DirectProjections
 from snnc.ir.passes.insert_relays import InsertRelays
 from snnc.ir.passes.prune_unread import PruneUnread
 from snnc.ir.registry import import_submodules
 
 import_submodules(__name__, __path__)
 
-__all__ = ["PASSES", "AssociateProducts", "InsertRelays", "Pass", "PruneUnread", "run_passes"]
+__all__ = [
+    "PASSES",
+    "AssociateProducts",
+    "DirectProjections",
+    "InsertRelays",
+    "Pass",
+    "PruneUnread",
+    "run_passes",
+]
