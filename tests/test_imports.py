@@ -115,7 +115,7 @@ def test_wheel_holds_snnc_and_nothing_else(wheel: zipfile.ZipFile) -> None:
     }
     assert all(f"snnc/{folder}/__init__.py" in names for folder in BARE)
     assert "snnc/py.typed" in names
-    assert "snnc/runtime/hardware/loihi1.toml" in names
+    assert "snnc/backends/chips/loihi1.toml" in names
 
 
 @pytest.mark.slow

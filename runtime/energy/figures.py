@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias
 
 from snnc.backends.base import Counters, NodeCounters
+from snnc.backends.chips.chip import Chip, Payload
 
 Basis: TypeAlias = Literal["measured", "simulated", "derived", "unstated"]
-Payload: TypeAlias = Literal["unit", "graded"]
 
 SYNAPTIC_COUNTERS: tuple[str, ...] = tuple(f.name for f in fields(Counters))
 """Counters of projections."""
@@ -52,31 +51,46 @@ class Hardware:
     """A chip, or a bare process, that energy is estimated for.
 
     Attributes:
-        name: as on the command line.
-        title: for people.
-        process: technology and supply voltage.
-        payload: `unit` where the chip has unit spikes only, else `graded`.
-        note: what the figures leave out and what to mind.
-        limits: of the chip, by name; what is not public is absent.
+        chip: what it is and what limits it.
         figures: energy by operation; empty where none are published.
     """
 
-    name: str
-    title: str
-    process: str
-    payload: Payload
-    note: str
-    limits: Mapping[str, int | str] = field(default_factory=dict)
+    chip: Chip
     figures: tuple[Figure, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """As on the command line."""
+        return self.chip.name
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return self.chip.title
+
+    @property
+    def process(self) -> str:
+        """Technology and supply voltage."""
+        return self.chip.process
+
+    @property
+    def payload(self) -> Payload:
+        """`unit` where the chip has unit spikes only, else `graded`."""
+        return self.chip.payload
+
+    @property
+    def note(self) -> str:
+        """What the figures leave out and what to mind."""
+        return self.chip.note
+
     def to_json(self) -> dict[str, Any]:
-        """All attributes by name, figures as objects."""
+        """The chip's texts and limits, figures as objects."""
         return {
             "name": self.name,
             "title": self.title,
             "process": self.process,
             "payload": self.payload,
             "note": self.note,
-            "limits": dict(self.limits),
+            "limits": {name: limit.to_json() for name, limit in self.chip.limits.items()},
             "figures": [figure.to_json() for figure in self.figures],
         }

@@ -59,7 +59,7 @@ def test_published_figures() -> None:
 def test_loihi2_has_limits_and_no_invented_figure() -> None:
     hardware = load_hardware("loihi2")
     assert hardware.figures == ()
-    assert hardware.limits["cores_per_chip"] == 128
+    assert hardware.chip.cores_per_chip == 128
 
 
 def test_users_file(tmp_path: Path) -> None:
@@ -67,7 +67,9 @@ def test_users_file(tmp_path: Path) -> None:
     path.write_text(GOOD)
     hardware = load_hardware(path)
     assert hardware.name == "mychip"
-    assert hardware.limits == {"cores_per_chip": 2, "source": "the data sheet"}
+    assert hardware.to_json()["limits"] == {
+        "cores_per_chip": {"value": 2, "source": "the data sheet"}
+    }
     (figure,) = hardware.figures
     assert (figure.counter, figure.picojoule, figure.process) == ("synaptic_events", 2.0, "1 nm")
 
@@ -79,7 +81,7 @@ def test_users_file(tmp_path: Path) -> None:
         ('title = "A chip"', 'title = "A chip"\ncolour = "red"', "unknown key `colour`"),
         ('payload = "unit"', 'payload = "units"', "did you mean `unit`"),
         ("cores_per_chip = 2", "cores_per_chip = true", "must be an integer"),
-        ('source = "the data sheet"', "", "lacks `source`"),
+        ('source = "the data sheet"', "", "`cores_per_chip` lacks `source`"),
         ('"synaptic_events"', '"synaptic_event"', "did you mean `synaptic_events`"),
         ('basis = "measured"', 'basis = "guessed"', "unknown basis"),
         ('covers = "all"', "", "lacks the key `covers`"),

@@ -1,0 +1,139 @@
+"""Does a mapped graph fit its chip, and what would make it fit?"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from snnc.backends.chips import Chip
+from snnc.backends.mapping.model import Mapping, Reason
+from snnc.ir.codes import RunSettings
+from snnc.ir.errors import UnsupportedByTarget, WidthExceeded
+from snnc.ir.fit import check_fit
+from snnc.ir.graph import Graph
+from snnc.ir.nodes import Node
+from snnc.ir.ranges import analyse, check_width
+
+_NAMES = {
+    "neurons": "neurons",
+    "synapse_words": "words of synaptic memory",
+    "axons_in": "incoming axons",
+    "axon_map": "routing entries",
+    "axons_out": "edges to other cores",
+}
+_FEWER_INPUTS = (
+    "pool or stride before the layer, so that it has fewer inputs",
+    "split its inputs over two accumulators and add their sums",
+)
+_WAYS_OUT = {
+    "neurons": ("fewer tokens or features where the operands meet",),
+    "synapse_words": ("fewer weight bits (--weight-bits)", *_FEWER_INPUTS),
+    "axons_in": _FEWER_INPUTS,
+    "axon_map": ("fewer neurons in the layer",),
+    "axons_out": ("fewer neurons in the next layer, so that it takes fewer cores",),
+}
+
+
+def reasons_of(
+    graph: Graph, mapping: Mapping, settings: RunSettings, n_frames: int
+) -> tuple[Reason, ...]:
+    """What speaks against fitting, and what rests on assumptions."""
+    return (
+        *_of_cores(graph, mapping),
+        *_of_neurons(graph, mapping.chip),
+        *_of_formats(graph, mapping.chip, settings, n_frames),
+        *_of_unknowns(mapping.chip),
+    )
+
+
+def _of_cores(graph: Graph, mapping: Mapping) -> Iterator[Reason]:
+    """Limits of a core that a node breaks however it is cut."""
+    limits = mapping.chip.core_limits()
+    for name in mapping.splits:
+        for kind, limit in limits.items():
+            have = max(piece.use[kind] for piece in mapping.pieces_of(name))
+            if have > limit:
+                yield Reason(
+                    what=f"a core of it needs {have} {_NAMES[kind]}, {have - limit} more than "
+                    f"{mapping.chip.name} has, and it cannot be cut finer",
+                    where=(_user_name(graph.nodes[name]),),
+                    limit=limit,
+                    have=have,
+                    ways_out=_WAYS_OUT[kind],
+                )
+
+
+def _of_neurons(graph: Graph, chip: Chip) -> Iterator[Reason]:
+    """Neurons that the chip does not compute as they are."""
+    if chip.neurons is None:
+        return
+    where: dict[str, list[str]] = defaultdict(list)
+    read_only = []
+    kinds = [(node, node.model.kind) for node in graph.populations]
+    for node, kind in (*kinds, *((node, node.kind) for node in graph.products)):
+        if kind in chip.neurons.models:
+            continue
+        if kind == "accumulator" and not any(graph.is_event(p) for p in graph.outgoing(node.name)):
+            read_only.append(_user_name(node))
+        else:
+            where[kind].append(_user_name(node))
+    if read_only:
+        yield Reason(
+            what="its membranes are read and cleared after each frame by the chip's processors",
+            where=tuple(read_only),
+            verdict="assumed",
+        )
+    for kind, names in where.items():
+        if chip.neurons.programmable:
+            yield Reason(
+                what=f"`{kind}` neurons need a program of their own, and the limits of programs "
+                f"of {chip.name} are not public",
+                where=tuple(names),
+                verdict="assumed",
+            )
+        else:
+            yield Reason(
+                what=f"{chip.name} has no `{kind}` neurons and cannot be programmed to have them",
+                where=tuple(names),
+                ways_out=("a chip with programmable neurons (`loihi2`)",),
+            )
+
+
+def _of_formats(graph: Graph, chip: Chip, settings: RunSettings, n_frames: int) -> Iterator[Reason]:
+    """Events, delays and widths that the chip does not have; the first of each kind."""
+    widths = chip.widths()
+    try:
+        check_fit(graph, settings, widths, n_frames)
+    except UnsupportedByTarget as error:
+        yield _from_error(error)
+    try:
+        check_width(graph, analyse(graph, settings, n_frames), widths)
+    except WidthExceeded as error:
+        yield _from_error(error)
+
+
+def _of_unknowns(chip: Chip) -> Iterator[Reason]:
+    """What the chip file leaves open."""
+    open_points = {
+        "how many neurons a core has": chip.limit("neurons_per_core"),
+        "how much synaptic memory a core has": chip.limit("synapse_words_per_core"),
+        "how synapses are stored": chip.synapses,
+        "which neurons the chip computes": chip.neurons,
+    }
+    unknown = [point for point, known in open_points.items() if known is None]
+    if unknown:
+        yield Reason(
+            what=f"the chip file does not say {', '.join(unknown)}", where=(), verdict="assumed"
+        )
+
+
+def _from_error(error: UnsupportedByTarget | WidthExceeded) -> Reason:
+    return Reason(
+        what=error.what,
+        where=(error.where,) if error.where else (),
+        ways_out=(error.hint,) if error.hint else (),
+    )
+
+
+def _user_name(node: Node) -> str:
+    return node.module_path or node.name

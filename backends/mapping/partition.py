@@ -1,0 +1,82 @@
+"""A graph onto a chip: each population and product cut into pieces, one for each core."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from snnc.backends.chips import Chip
+from snnc.backends.mapping.demand import Demand
+from snnc.backends.mapping.edges import axons_out
+from snnc.backends.mapping.fits import reasons_of
+from snnc.backends.mapping.model import Mapping, Piece, Split
+from snnc.backends.mapping.tiles import best_split
+from snnc.ir.codes import RunSettings
+from snnc.ir.graph import Graph
+from snnc.ir.nodes import Population, Product
+
+_ROUNDS = 12
+"""Of cutting nodes finer that have too many edges to other cores."""
+
+
+def map_graph(
+    graph: Graph, chip: Chip, settings: RunSettings | None = None, *, n_frames: int = 1
+) -> Mapping:
+    """Cut a graph for a chip, with the fewest cores that its limits allow.
+
+    A core holds neurons of one node only, as Intel's compiler does it. A node that cannot be cut
+    to fit is cut as well as it goes, and the mapping says so.
+
+    Args:
+        graph: integer form.
+        chip: that it is cut for.
+        settings: event code and schedule; None: the defaults.
+        n_frames: of a sample, for the bounds of neurons that keep state.
+    """
+    settings = settings or RunSettings()
+    nodes = [n for n in graph.nodes.values() if isinstance(n, Population | Product)]
+    demands = {node.name: Demand(graph, node, chip) for node in nodes}
+    limits = chip.core_limits()
+    edges = limits.pop("axons_out", None)
+    cut = {name: best_split(demand, limits) for name, demand in demands.items()}
+    if edges is not None:
+        _cut_for_edges(graph, demands, cut, limits, edges)
+    pieces: list[Piece] = []
+    splits = {}
+    for name, (split, parts) in cut.items():
+        splits[name] = replace(split, first=len(pieces))
+        pieces += parts
+    mapping = Mapping(
+        graph_hash=graph.content_hash(), chip=chip, pieces=tuple(pieces), splits=splits
+    )
+    return replace(mapping, reasons=reasons_of(graph, mapping, settings, n_frames))
+
+
+def _cut_for_edges(
+    graph: Graph,
+    demands: dict[str, Demand],
+    cut: dict[str, tuple[Split, list[Piece]]],
+    limits: dict[str, int],
+    edges: int,
+) -> None:
+    """Cut nodes finer until no core has too many edges; finer targets mean more edges again."""
+    for _ in range(_ROUNDS):
+        for name, demand in demands.items():
+            split, parts = cut[name]
+            out = axons_out(graph, demand, split, {n: s for n, (s, _) in cut.items()})
+            cut[name] = (
+                split,
+                [
+                    replace(piece, axons_out=edges_of)
+                    for piece, edges_of in zip(parts, out, strict=True)
+                ],
+            )
+        over = [
+            n for n, (_, parts) in cut.items() if max(p.use["axons_out"] for p in parts) > edges
+        ]
+        finer = [n for n in over if max(p.n_neurons for p in cut[n][1]) > 1]
+        if not finer:
+            return
+        for name in finer:
+            most = max(cut[name][1], key=lambda piece: piece.use["axons_out"])
+            fewer = max(most.n_neurons * edges // most.use["axons_out"], 1)
+            cut[name] = best_split(demands[name], {**limits, "neurons": fewer})

@@ -1,0 +1,125 @@
+"""Judges: the utilisation tables that Intel's own compiler printed in lava-dl's notebooks."""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+import pytest
+
+from snnc.backends.chips import load_chip
+from snnc.backends.mapping import Box, Mapping, map_graph
+from snnc.backends.mapping.demand import Demand
+from snnc.backends.mapping.lists import significant_bits
+from snnc.ir.graph import Graph
+from snnc.ir.nodes import Population
+from tests.backends.mapping.intel import (
+    MNIST,
+    NETS,
+    OXFORD,
+    PILOTNET_SDNN,
+    PILOTNET_SNN,
+    YOLO_KP,
+    Layer,
+    Net,
+    graph_of,
+)
+from tests.needs import data_file
+
+CHIP = load_chip("loihi2")
+OLDER_WORDS = 12000
+"""What the compiler of 2022 gave each core ("Violation … registers[reg_name]=12000")."""
+
+ROWS = [(net, i) for net in NETS for i in range(len(net.layers))]
+GRAPHS = {net.name: graph_of(net) for net in NETS}
+
+
+def demand_of(graph: Graph, i: int) -> Demand:
+    node = graph.nodes[f"layer{i}"]
+    assert isinstance(node, Population)
+    return Demand(graph, node, CHIP)
+
+
+def corner(tile: tuple[int, ...]) -> Box:
+    return tuple((0, n) for n in tile)
+
+
+def words(graph: Graph, i: int, tile: tuple[int, ...]) -> int:
+    return demand_of(graph, i).piece(corner(tile)).use["synapse_words"]
+
+
+@pytest.mark.parametrize(("net", "i"), ROWS, ids=lambda x: x.name if isinstance(x, Net) else x)
+def test_synapse_words_of_every_row(net: Net, i: int) -> None:
+    layer = net.layers[i]
+    assert words(GRAPHS[net.name], i, layer.tile) == layer.words
+
+
+@pytest.mark.data
+def test_weight_bits_are_those_of_intels_file() -> None:
+    with h5py.File(data_file("models/lava_net/oxford_network.net")) as content:
+        weights = [content["layer"][key]["weight"][()].astype(np.int64) for key in ("0", "1")]
+    assert [significant_bits(weight) for weight in weights] == [x.bits for x in OXFORD.layers]
+
+
+def test_axons_and_routes() -> None:
+    """`AxonIn` and `AxonMap`, printed as averages over the cores of a layer."""
+    sdnn = GRAPHS["pilotnet-sdnn"]
+    axons = [demand_of(sdnn, i).piece(corner(x.tile)) for i, x in enumerate(PILOTNET_SDNN.layers)]
+    assert [p.use["axons_in"] for p in axons] == [2, 2, 2, 1, 1, 2560, 100, 50, 10]
+    mapping = map_graph(sdnn, CHIP)
+    routes = [
+        int(np.mean([p.use["axon_map"] for p in mapping.pieces_of(f"layer{i}")])) for i in range(5)
+    ]
+    assert routes == [253, 113, 112, 29, 1280]
+    yolo = GRAPHS["yolo-kp"]
+    tiles = [layer.tile for layer in YOLO_KP.layers[:-1]]
+    sites = [demand_of(yolo, i).piece(corner(t)).use["axon_map"] for i, t in enumerate(tiles)]
+    printed = [1.40, 0.70, 0.35, 0.17, 0.17, 0.35, 0.35, 0.09, 0.35]
+    assert [round(100 * n / 16000, 2) for n in sites] == pytest.approx(printed, abs=0.006)
+
+
+def mapped(net: Net) -> tuple[Mapping, list[int]]:
+    mapping = map_graph(GRAPHS[net.name], CHIP)
+    return mapping, [len(mapping.pieces_of(f"layer{i}")) for i in range(len(net.layers))]
+
+
+def test_core_totals_where_they_are_equal() -> None:
+    for net in (MNIST, YOLO_KP):
+        mapping, cores = mapped(net)
+        assert mapping.n_cores == net.n_cores
+        assert cores == [layer.cores for layer in net.layers]
+
+
+@pytest.mark.parametrize("net", [PILOTNET_SDNN, PILOTNET_SNN])
+def test_pilotnet_needs_fewer_cores_for_its_large_dense_layer_only(net: Net) -> None:
+    """Five of at most 16000 words each, where Intel's compiler took twelve half empty ones."""
+    mapping, cores = mapped(net)
+    assert [n for i, n in enumerate(cores) if i != 5] == [
+        layer.cores for i, layer in enumerate(net.layers) if i != 5
+    ]
+    assert cores[5] == 5
+    assert mapping.n_cores == net.n_cores - 12 + 5
+    assert not net.encodes or len(mapping.pieces_of("encode")) == 13
+
+
+def test_oxford_needs_one_core_less() -> None:
+    assert mapped(OXFORD)[1] == [2, 2]
+
+
+@pytest.mark.parametrize("net", [PILOTNET_SDNN, PILOTNET_SNN])
+def test_the_older_compilers_own_loop_gives_its_twelve_cores(net: Net) -> None:
+    """Cut by ceil(words / 12000) until it fits; the words on the way and the mean were printed."""
+    layer, graph = net.layers[5], GRAPHS[net.name]
+    n, seen = layer.n_out, []
+    while (found := words(graph, 5, (n,))) > OLDER_WORDS:
+        seen.append(found)
+        n = -(-n // -(-found // OLDER_WORDS))
+    assert seen == [layer.words, 12800]
+    parts = [min(n, layer.n_out - at) for at in range(0, layer.n_out, n)]
+    assert len(parts) == layer.cores
+    mean = sum(words(graph, 5, (part,)) for part in parts) / len(parts)
+    assert int(mean) == 7253
+
+
+def test_layers_without_a_row_of_their_own() -> None:
+    """Every layer of every published table is judged."""
+    assert sum(isinstance(x, Layer) for net in NETS for x in net.layers) == 33
