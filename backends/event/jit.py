@@ -1,11 +1,11 @@
-"""Compilation: every kernel of the event engine passes through one of these decorators.
+"""Compilation: every compiled kernel passes through one of these decorators.
 
 Compiled code is cached on disk beside the sources, or, where these are read-only, in the user's
 cache folder; `NUMBA_CACHE_DIR` overrides both. Where no folder can be written, kernels are
 compiled anew in each process.
 
 Numba asks only whether the file of the cached function has changed, not the files of what it
-calls. Here the stamp of every cached function covers all sources of this package, and stands in
+calls. Here the stamp of every cached function covers all sources of its package, and stands in
 the names of its files, so that processes with other sources do not write to the same ones.
 
 Each compiled function holds the code of all that it calls, optimised once more. So there are
@@ -59,14 +59,15 @@ def _compile(function: F, **options: bool) -> F:
 
 
 def _stamp(compiled: Any) -> None:
-    """Let a function's cache depend on all sources of this package."""
+    """Let a function's cache depend on all sources of its package."""
     files: Any = getattr(compiled, "_cache", None)
+    stamp = source_stamp(Path(compiled.py_func.__code__.co_filename).parent)
     # private fields: a numba that has others keeps its own cache, and a test notices
     with suppress(AttributeError, TypeError):
         files._cache_file = _cache_files(
             cache_path=files._cache_path,
-            filename_base=f"{files._impl.filename_base}-{source_stamp()[:16]}",
-            source_stamp=source_stamp(),
+            filename_base=f"{files._impl.filename_base}-{stamp[:16]}",
+            source_stamp=stamp,
         )
 
 
@@ -78,9 +79,9 @@ def is_cached(compiled: Callable[..., Any]) -> bool:
 
 
 @cache
-def source_stamp() -> str:
-    """Hash over the sources of this package."""
+def source_stamp(package: Path) -> str:
+    """Hash over the sources of a package."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(package.glob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
