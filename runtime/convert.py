@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack, get_args
 
 import snnc
 from snnc.backends.base import Target
@@ -18,16 +18,14 @@ from snnc.backends.registry import get_target
 from snnc.converter.convert import Converted, ProductOrder, convert_source
 from snnc.converter.sources import GraphSource, SourceModel, SourceOptions, open_source
 from snnc.ir import file as snnc_file
-from snnc.ir.arrays import Array, Shape
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import OutputExists, WrongUsage
 from snnc.ir.file import SnncFile
 from snnc.ir.graph import Graph
-from snnc.ir.nodes import Reduction
-from snnc.runtime.data import DataSet, load_data
 from snnc.runtime.jsonable import jsonable
 from snnc.runtime.model import Model
 from snnc.runtime.progress import Progress, silent
+from snnc.runtime.source_options import SourceArguments, source_options
 from snnc.runtime.summary import Summary, summarise
 
 if TYPE_CHECKING:
@@ -124,20 +122,9 @@ def convert(
     no_host: bool = False,
     product_order: ProductOrder = "fewest",
     lava_conv: ConvStyle | None = None,
-    factory: str | None = None,
-    input_shape: Shape | None = None,
-    levels: int | None = None,
-    input_range: tuple[float, float] | None = None,
-    input_bits: int | None = None,
-    calibrate: DataSet | Array | str | os.PathLike[str] | None = None,
-    trust_pickle: bool = False,
-    dt: float | None = None,
-    reset: str | None = None,
-    frames: int | None = None,
-    time_axis: int | None = None,
-    reduce: Reduction | None = None,
     force: bool = False,
     progress: Progress | None = None,
+    **said: Unpack[SourceArguments],
 ) -> Conversion:
     """Convert a trained integer-activation model.
 
@@ -154,20 +141,9 @@ def convert(
         no_host: refuse whatever the host would have to compute.
         product_order: of products of three operands: `source`, or `fewest` multiplications.
         lava_conv: how a bundle writes convolutions, `sparse` or `conv`; None: sparse.
-        factory: `package.module:callable` that builds the module of a checkpoint.
-        input_shape: with a batch axis of 1, where the source does not say it.
-        levels: largest count, where the source does not say it.
-        input_range: smallest and largest input, for a grid.
-        input_bits: of that grid.
-        calibrate: data to take the input's range from.
-        trust_pickle: run the code in a pickled module.
-        dt: seconds of one frame, for NIR.
-        reset: what a spike leaves of a membrane, `zero` or `subtract`, for NIR.
-        frames: T, frames of a sample; known from the source's shape where `time_axis` is given.
-        time_axis: axis of forward()'s input that holds all frames, 0 or 1; None: one a call.
-        reduce: `none`, `mean` or `sum` of the outputs of a sample's frames.
         force: overwrite what is there.
         progress: is told after each stage.
+        said: about the source: the keys of `SourceArguments`, such as `input_shape`.
 
     Raises:
         SnncError: by its subclass: source that cannot be loaded, operator without event form,
@@ -188,20 +164,7 @@ def convert(
             f"--lava-conv is for bundles, and `{chip.name}` has none", hint="--target loihi has"
         )
     paths = _Paths.choose(source, output, chip, force=force)
-    options = SourceOptions(
-        factory=factory,
-        input_shape=input_shape,
-        levels=levels,
-        input_range=input_range,
-        input_bits=input_bits,
-        calibrate=None if calibrate is None else load_data(calibrate).x,
-        trust_pickle=trust_pickle,
-        dt=dt,
-        reset=reset,
-        frames=frames,
-        time_axis=time_axis,
-        reduce=reduce,
-    )
+    options = source_options(said)
     tell("convert", 0, _STAGES)
     loaded = as_source(source, options, example_inputs)
     tell("convert", 1, _STAGES)

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
-
-import numpy as np
 
 import snnc.converter.lower.operators  # noqa: F401 (registers the rules)
 from snnc.converter.lower.context import Lowering, OperatorFate
 from snnc.converter.lower.evaluate import known_operands, run_node
 from snnc.converter.lower.host import read_by_host_alone, runs_on_host
 from snnc.converter.lower.host_bound import is_bounded
-from snnc.converter.lower.layout import repeats
 from snnc.converter.lower.operators.quantize import dequantised_constant
+from snnc.converter.lower.outputs import add_output, keep_states
 from snnc.converter.lower.refuse import mark_host, needs_host, require_neurons
 from snnc.converter.lower.regions import Region, make_regions
 from snnc.converter.lower.registry import RULES, LoweringRule
 from snnc.converter.lower.rewrite import rewrite
 from snnc.converter.lower.source import SourceNode, SourceView
-from snnc.converter.lower.values import Affine, Constant, Host, Unknown, Value, chain_of
+from snnc.converter.lower.values import Constant, Host, Unknown, Value, chain_of
 from snnc.converter.sources.model import SourceModel
 from snnc.converter.sources.spiking.operators import DOMAIN, PATTERN
 from snnc.ir.errors import NeedsInputGrid, SnncError, UnsupportedOperator
 from snnc.ir.graph import Graph
-from snnc.ir.maps import Identity
-from snnc.ir.neurons import Accumulator
-from snnc.ir.nodes import Output
 
 FirstLayer = Literal["host", "chip"]
 
@@ -91,8 +86,8 @@ def lower(
     for node in view.nodes:
         _lower_node(lowering, node)
     for name in source.outputs:
-        _add_output(lowering, name)
-    _keep_states(lowering)
+        add_output(lowering, name)
+    keep_states(lowering)
     regions = make_regions(lowering)
     mark_host(lowering, regions)
     if no_host and regions:
@@ -125,7 +120,7 @@ def survey(
     for name in source.outputs:
         try:
             if not isinstance(chain_of(lowering.values[name]).base, Unknown):
-                _add_output(lowering, name)
+                add_output(lowering, name)
         except SnncError as error:
             producer = view.producer[name].name
             problems[producer] = error
@@ -138,7 +133,7 @@ def survey(
 def _survey_host(lowering: Lowering, no_host: bool) -> dict[str, SnncError]:
     """What stands in the way of the host's part, by the source's node."""
     try:
-        _keep_states(lowering)
+        keep_states(lowering)
         regions = make_regions(lowering)
     except SnncError as error:
         first = next(iter(lowering.sent), "")
@@ -300,98 +295,6 @@ def _stays_on_host(lowering: Lowering, node: SourceNode, rule: LoweringRule | No
     for name, value in settled.items():
         lowering.values[name] = lowering.stream(value) if isinstance(value, Host) else value
     return False
-
-
-def _add_output(lowering: Lowering, tensor: str) -> None:
-    value = _settled_output(lowering, tensor)
-    if isinstance(value, Host):
-        _add_real_output(lowering, tensor)
-        return
-    assert isinstance(value, Affine)
-    if len(value.shape) > 1 and value.shape[0] != 1:
-        raise UnsupportedOperator(
-            f"output `{tensor}` of shape {value.shape} has no batch axis of 1 in front",
-            where=lowering.name_of(tensor),
-            hint="let the model's result have samples as its first axis",
-        )
-    if not _is_readable(lowering, value):
-        value = _summed(lowering, replace(value, tensor=tensor))
-    wire = value.wires[0]
-    source = lowering.view.source
-    shape = source.output_shape(tensor, value.shape)
-    builder = lowering.builder
-    output = builder.add(
-        Output(
-            name=builder.unique("output" if tensor in builder.nodes else tensor),
-            shape=shape,
-            module_path=lowering.name_of(tensor),
-            source_tensor=tensor,
-            reduction=source.reduction(tensor),
-        )
-    )
-    builder.connect(wire.source, output.name, Identity(shape=shape), gather=wire.gather)
-    lowering.readers.append(output.name)
-
-
-def _settled_output(lowering: Lowering, tensor: str) -> Value:
-    try:
-        return lowering.settle(lowering.values[tensor])
-    except UnsupportedOperator as error:
-        return lowering.send(lowering.view.producer[tensor], error)[0]
-
-
-def _keep_states(lowering: Lowering) -> None:
-    """Let the host give what it takes again in the next frame."""
-    for state in lowering.held.values():
-        producer = lowering.view.producer.get(state.given)
-        if producer is None:
-            raise UnsupportedOperator(
-                f"`{state.given}`, which replaces `{state.taken}`, is an input",
-                where=lowering.view.source.name,
-            )
-        if not isinstance(_settled_output(lowering, state.given), Host):
-            kept = f"the host keeps its result for `{state.taken}` of the next frame"
-            lowering.send(producer, UnsupportedOperator(kept, where=producer.where))
-        lowering.readers.append(lowering.add_real(state.given).name)
-
-
-def _add_real_output(lowering: Lowering, tensor: str) -> None:
-    """The host itself computes an output."""
-    if tensor not in lowering.view.producer:
-        raise UnsupportedOperator(f"output `{tensor}` is an input", where=lowering.view.source.name)
-    host = lowering.add_real(tensor)
-    source = lowering.view.source
-    shape = source.output_shape(tensor, lowering.view.shape(tensor))
-    builder = lowering.builder
-    name = builder.unique("output" if tensor in builder.nodes else tensor)
-    path = lowering.name_of(tensor)
-    builder.add(
-        Output(
-            name=name,
-            shape=shape,
-            module_path=path,
-            source_tensor=tensor,
-            reduction=source.reduction(tensor),
-        )
-    )
-    builder.connect(host.name, name, Identity(shape=shape))
-    lowering.readers.append(name)
-
-
-def _is_readable(lowering: Lowering, value: Affine) -> bool:
-    """One node's neurons, each once, a count worth the same in every channel?"""
-    if not value.is_plain or repeats(value.wires[0].gather):
-        return False
-    step = np.asarray(getattr(lowering.builder.nodes[value.wires[0].source], "step", 1.0))
-    return bool((step == step.flat[0]).all())
-
-
-def _summed(lowering: Lowering, value: Affine) -> Affine:
-    from snnc.converter.lower.values import wire_to
-
-    name = lowering.name_of(value.tensor)
-    node = lowering.builder.population(value, Accumulator(), name=name, tensor=value.tensor)
-    return wire_to(node.name, value.shape, tensor=value.tensor)
 
 
 def _metadata(source: SourceModel) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from snnc.converter.sources import SourceModel, SourceOptions, load_source
 from snnc.converter.sources.load import graph_file_hash
 from snnc.ir.arrays import Array, FloatArray, Shape
 from snnc.ir.codes import RunSettings
-from snnc.ir.nodes import Reduction
 from snnc.runtime.data import DataSet, load_data
 from snnc.runtime.feeds import Feeder, Samples
 from snnc.runtime.host import host_parts
@@ -23,6 +22,7 @@ from snnc.runtime.model import Model, load
 from snnc.runtime.progress import Progress, silent
 from snnc.runtime.reals import real_values, step_map
 from snnc.runtime.run import batch_size
+from snnc.runtime.source_options import SourceArguments, source_options
 from snnc.runtime.verify.derivation import check_derivation
 from snnc.runtime.verify.difference import Tally
 from snnc.runtime.verify.engines import EngineCheck, open_engines
@@ -49,19 +49,8 @@ def verify(
     max_changed: float | None = None,
     code: str | None = None,
     schedule: str | None = None,
-    factory: str | None = None,
-    input_shape: Shape | None = None,
-    levels: int | None = None,
-    input_range: tuple[float, float] | None = None,
-    input_bits: int | None = None,
-    calibrate: DataSet | Array | str | os.PathLike[str] | None = None,
-    trust_pickle: bool = False,
-    dt: float | None = None,
-    reset: str | None = None,
-    frames: int | None = None,
-    time_axis: int | None = None,
-    reduce: Reduction | None = None,
     progress: Progress | None = None,
+    **said: Unpack[SourceArguments],
 ) -> Verification:
     """Check the promises for a converted model; both forms are read from its file.
 
@@ -75,19 +64,8 @@ def verify(
         max_changed: fail where rounding changes a larger share of a population's counts.
         code: `burst` or `graded`; None: the model's.
         schedule: `sequential` or `pipelined`; None: the model's.
-        factory: `package.module:callable` that builds the module of a checkpoint.
-        input_shape: with a batch axis of 1, where the source does not say it.
-        levels: largest count, where the source does not say it.
-        input_range: smallest and largest input, for a grid.
-        input_bits: of that grid.
-        calibrate: data to take the input's range from.
-        trust_pickle: run the code in a pickled module.
-        dt: seconds of one frame, for NIR.
-        reset: what a spike leaves of a membrane, `zero` or `subtract`, for NIR.
-        frames: T, frames of a sample; known from the source's shape where `time_axis` is given.
-        time_axis: axis of forward()'s input that holds all frames, 0 or 1; None: one a call.
-        reduce: `none`, `mean` or `sum` of the outputs of a sample's frames.
         progress: is told after each batch.
+        said: about the source: the keys of `SourceArguments`, such as `input_shape`.
 
     Raises:
         SnncError: by its subclass: unreadable source, model or data, a model that was converted
@@ -97,20 +75,7 @@ def verify(
     model = model if isinstance(model, Model) else load(model)
     feeder = Feeder(model.file)
     samples = load_data(data, feeder.shape, feeder.names).limit(limit)
-    options = SourceOptions(
-        factory=factory,
-        input_shape=input_shape,
-        levels=levels,
-        input_range=input_range,
-        input_bits=input_bits,
-        calibrate=None if calibrate is None else load_data(calibrate).x,
-        trust_pickle=trust_pickle,
-        dt=dt,
-        reset=reset,
-        frames=frames,
-        time_axis=time_axis,
-        reduce=reduce,
-    )
+    options = source_options(said)
     graph_hash = graph_file_hash(source) if isinstance(source, str | os.PathLike) else None
     loaded = _loaded(None if graph_hash else source, _as_converted(options, model), feeder)
     settings = model.run_settings(code, schedule)

@@ -13,6 +13,16 @@ if TYPE_CHECKING:
 
     from snnc.runtime.verify.report import PopulationReport, Verification
 
+_LABELS = {"integer_form": "integer form", "overflow": "no overflow"}
+_NO_SOURCE = "there is no source to compare with"
+_UNHELD = {
+    "export": _NO_SOURCE,
+    "lowering": _NO_SOURCE,
+    "integer_form": "the file has no float form, or does not say how this one was made",
+    "rounding": _NO_SOURCE,
+}
+"""Why a promise may have nothing to be held against."""
+
 
 def render(result: Verification) -> list[RenderableType]:
     """Promises, populations, engines, the first difference, notes, the verdict."""
@@ -37,24 +47,23 @@ def _promises(result: Verification) -> RenderableType:
     error = result.overflow.error
     bits = max(result.overflow.membrane_bits.values(), default=0)
     pairs = ", ".join(f"{c.engine} against {c.against or 'nothing'}" for c in result.engines)
-    rows: list[tuple[str, bool, str]] = [
-        (
-            "lowering",
-            result.lowering_ok,
-            f"{result.n_activations:,} values, {result.n_near_threshold} within rounding of a "
-            "threshold",
+    lowering = f"{result.n_activations:,} values, {result.n_near_threshold} within rounding of a "
+    said = {
+        "export": f"source: {result.source}",
+        "lowering": lowering + "threshold",
+        "integer_form": _integer_form(result),
+        "engines": pairs or "no engine could run",
+        "overflow": (
+            error.what if error else f"membranes need {bits} bits on {result.overflow.target}"
         ),
-        ("integer form", result.integer_form.ok, _integer_form(result)),
-        ("engines", result.engines_ok, pairs or "no engine could run"),
-        (
-            "no overflow",
-            result.overflow.ok,
-            error.what if error else f"membranes need {bits} bits on {result.overflow.target}",
-        ),
-        ("rounding", result.rounding_ok, _rounding(result.rounding)),
+        "rounding": _rounding(result.rounding),
+    }
+    rows = [
+        (_LABELS.get(name, name), "not applicable", _UNHELD[name])
+        if holds is None
+        else (_LABELS.get(name, name), holds, said[name])
+        for name, holds in result.promises.items()
     ]
-    if result.source is not None:
-        rows.insert(0, ("export", result.export_ok, f"source: {result.source}"))
     title = f"{result.n_samples} samples, {result.code}, {result.schedule}"
     return table(("promise", "holds", "what was compared"), rows, title=title)
 
@@ -62,7 +71,7 @@ def _promises(result: Verification) -> RenderableType:
 def _integer_form(result: Verification) -> str:
     if result.integer_form.difference:
         return f"differs from what the float form gives: {result.integer_form.difference}"
-    return "follows from the float form" if result.integer_form.checked else "not checked"
+    return "follows from the float form"
 
 
 def _rounding(rounding: dict[str, Any]) -> str:

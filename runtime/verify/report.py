@@ -139,6 +139,19 @@ class Verification:
         )
 
     @property
+    def promises(self) -> dict[str, bool | None]:
+        """What holds, by promise; None where there is nothing to hold it against."""
+        has_source = self.source is not None
+        return {
+            "export": self.export_ok if has_source else None,
+            "lowering": self.lowering_ok if has_source else None,
+            "integer_form": self.integer_form.ok if self.integer_form.checked else None,
+            "engines": self.engines_ok,
+            "overflow": self.overflow.ok,
+            "rounding": self.rounding_ok if has_source else None,
+        }
+
+    @property
     def n_activations(self) -> int:
         """Values compared with the source."""
         return sum(p.lowering.n_values for p in self.populations)
@@ -190,14 +203,7 @@ class Verification:
                 "n_activations": self.n_activations,
                 "n_mismatches": self.n_mismatches,
                 "n_near_threshold": self.n_near_threshold,
-                "promises": {
-                    "export": self.export_ok if self.source else None,
-                    "lowering": self.lowering_ok if self.source else None,
-                    "integer_form": self.integer_form.ok if self.integer_form.checked else None,
-                    "engines": self.engines_ok,
-                    "overflow": self.overflow.ok,
-                    "rounding": self.rounding_ok if self.source else None,
-                },
+                "promises": self.promises,
                 "first_difference": first and {"stage": first[0], **first[1].to_json()},
                 "rounding": {**self.rounding, "max_changed": self.max_changed},
                 "integer_form": self.integer_form.to_json(),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from snnc.converter.integer import IntegerForm, check_staircases, integer_form
 from snnc.ir.arrays import Array, Shape, along
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Conv, Identity, LinearMap
@@ -143,3 +144,20 @@ def real(graph: Graph, name: str, integers: Array) -> Array:
 def weights(graph: Graph, names: Sequence[str]) -> list[list[int]]:
     """Distinct integer weights of some projections."""
     return [sorted(set(graph.projections[n].map.weight.reshape(-1).tolist())) for n in names]
+
+
+def normals(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Normal numbers that float32 holds."""
+    return rng.normal(size=shape).astype(np.float32).astype(np.float64)
+
+
+def checked(graph: Graph, **options: object) -> IntegerForm:
+    """An integer form whose staircases equal their rules."""
+    form = integer_form(graph, **options)  # type: ignore[arg-type]
+    assert all(c.n_different == 0 for c in check_staircases(graph, form))
+    assert form.graph.form == "integer"
+    return form
+
+
+def step_of(form: IntegerForm, name: str) -> np.ndarray:
+    return np.abs(form.membrane_steps[name])

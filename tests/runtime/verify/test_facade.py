@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from snnc.ir.nodes import Population
 from snnc.runtime.engines import OpenEngine, open_engine
 from snnc.runtime.verify import engines as engine_checks
 from snnc.runtime.verify import overflow, verify
+from snnc.runtime.verify.report import Verification
 from tests.converter.sources.nets import ConvNet, conv_net
 from tests.runtime.verify.graphs import Case, conv_case, with_node, with_weight
 
@@ -79,12 +81,16 @@ def test_json_has_its_keys_and_no_numpy(case: Case) -> None:
     assert {p["module_path"] for p in found["populations"]} >= {"fire", "fire2", "head"}
 
 
+def printed(result: Verification) -> str:
+    """What the command line shows of a verification."""
+    console = Console(width=100, record=True, file=io.StringIO())
+    for part in result.render():
+        console.print(part)
+    return console.export_text()
+
+
 def test_tables_name_layers_and_verdict(case: Case) -> None:
-    console = Console(width=100, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    with console.file:
-        for part in verify(case.source, case.model(), case.x, limit=3).render():
-            console.print(part)
-        text = console.export_text()
+    text = printed(verify(case.source, case.model(), case.x, limit=3))
     assert "fire2" in text
     assert "verified" in text
     assert "event" in text
@@ -355,6 +361,11 @@ def test_without_a_source_engines_and_widths_are_checked(case: Case) -> None:
     assert result.source is None
     assert result.n_activations == 0
     assert result.to_json()["source"] is None
+    promises = result.to_json()["promises"]
+    unheld = [name for name, holds in promises.items() if holds is None]
+    assert unheld == ["export", "lowering", "integer_form", "rounding"]
+    rows = [line for line in printed(result).splitlines() if "not applicable" in line]
+    assert [row.split()[0] for row in rows] == ["export", "lowering", "integer", "rounding"]
 
 
 def test_another_source_is_found_out(case: Case) -> None:
