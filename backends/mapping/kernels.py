@@ -82,6 +82,15 @@ class Kernel:
 
     def met(self, along: int, span: tuple[int, int]) -> list[tuple[int, ...]]:
         """For each input position along an axis: the taps that lead into a span of outputs."""
+        if (along, span) not in self._met:
+            self._met[along, span] = self._meet(along, span)
+        return self._met[along, span]
+
+    @cached_property
+    def _met(self) -> dict[tuple[int, tuple[int, int]], list[tuple[int, ...]]]:
+        return {}
+
+    def _meet(self, along: int, span: tuple[int, int]) -> list[tuple[int, ...]]:
         n, stride = self.sites_in[along], self.stride[along]
         pad, dilation = self.padding[along][0], self.dilation[along]
         lo, hi = span

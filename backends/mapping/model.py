@@ -76,6 +76,11 @@ class Split:
     first: int = 0
 
     @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return size_of(self.shape)
+
+    @property
     def grid(self) -> Shape:
         """Tiles along each axis."""
         return tuple(-(-n // t) for n, t in zip(self.shape, self.tile, strict=True))

@@ -39,7 +39,7 @@ def map_graph(
     edges = limits.pop("axons_out", None)
     cut = {name: best_split(demand, limits) for name, demand in demands.items()}
     if edges is not None:
-        _cut_for_edges(graph, demands, cut, limits, edges)
+        _cut_for_edges(demands, cut, limits, edges)
     pieces: list[Piece] = []
     splits = {}
     for name, (split, parts) in cut.items():
@@ -52,7 +52,6 @@ def map_graph(
 
 
 def _cut_for_edges(
-    graph: Graph,
     demands: dict[str, Demand],
     cut: dict[str, tuple[Split, list[Piece]]],
     limits: dict[str, int],
@@ -62,7 +61,7 @@ def _cut_for_edges(
     for _ in range(_ROUNDS):
         for name, demand in demands.items():
             split, parts = cut[name]
-            out = axons_out(graph, demand, split, {n: s for n, (s, _) in cut.items()})
+            out = axons_out(demand, split, {n: s for n, (s, _) in cut.items()})
             cut[name] = (
                 split,
                 [

@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 
 from snnc.backends.chips import SynapseFormat
-from snnc.backends.mapping.boxes import box_size, project
+from snnc.backends.mapping.boxes import box_size, project, same_axes
 from snnc.backends.mapping.kernels import Kernel, Parts, kernel_of
 from snnc.backends.mapping.lists import (
     channel_groups,
@@ -22,6 +22,7 @@ from snnc.backends.mapping.lists import (
     stored_widths,
 )
 from snnc.backends.mapping.model import Box, Split
+from snnc.backends.mapping.pixels import meetings, pixel_cost
 from snnc.ir.arrays import IntArray, Shape
 from snnc.ir.graph import Projection
 from snnc.ir.maps import Dense
@@ -97,7 +98,11 @@ class KernelStorage(Storage):
         seen = project(box, self.shape, self.kernel.out_shape)
         channels, sites = self.kernel.channels(seen), self.kernel.sites(seen)
         parts = self.kernel.group_parts(channels)
-        return parts if self.kept == "taps" else (parts, sites, box_size(box))
+        if self.kept == "taps":
+            return parts
+        if self.kept == "pixels":
+            return parts, meetings(self.kernel, sites)
+        return parts, sites, box_size(box)
 
     def _count(self, box: Box) -> Cost:
         seen = project(box, self.shape, self.kernel.out_shape)
@@ -116,16 +121,13 @@ class KernelStorage(Storage):
         return self.kernel.group_in * self.kernel.n_taps * per_tap, groups
 
     def _by_pixel(self, parts: Parts, sites: Box) -> Cost:
-        """A list for each pattern of taps; an axon for each input position."""
+        """Lists by the taps that input positions meet; an axon for each of these positions."""
         assert self.form is not None
-        pairs = self.kernel.group_in * sum(n * times for n, times in parts)
-        words = positions = 0
-        for patterns in product(*(Counter(m).items() for m in self._met(sites))):
-            n_taps = int(np.prod([len(taps) for taps, _ in patterns]))
-            if n_taps:
-                words += plain_words(pairs * n_taps, self.bits, self.form)
-                positions += int(np.prod([times for _, times in patterns]))
-        return words, positions
+        n_out = sum(n * times for n, times in parts)
+        extents = tuple(hi - lo for lo, hi in sites)
+        axes = meetings(self.kernel, sites)
+        n_pairs = self.kernel.group_in * n_out
+        return pixel_cost(axes, extents, n_out, n_pairs, self.bits, self.form)
 
     def _by_neuron(self, parts: Parts, sites: Box, n_neurons: int) -> Cost:
         """A list for each input neuron, as if no weight were shared."""
@@ -199,8 +201,9 @@ class SparseStorage(Storage):
 def storage_of(projection: Projection, shape: Shape, form: SynapseFormat | None) -> Storage:
     """How a chip keeps a projection into a port of `shape`."""
     kernel = kernel_of(projection.map)
-    if kernel is not None:
+    shares = form is not None and form.kernels != "unshared"
+    if kernel is not None and (shares or same_axes(shape, kernel.out_shape)):
         return KernelStorage(projection, shape, form, kernel)
-    if isinstance(projection.map, Dense):
+    if isinstance(projection.map, Dense) and kernel is None:
         return DenseStorage(projection, shape, form)
     return SparseStorage(projection, shape, form)
