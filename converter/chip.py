@@ -8,6 +8,7 @@ from snnc.ir.limits import Limits
 from snnc.ir.passes.chip import ChipPass, run_chip_passes
 from snnc.ir.passes.direct_projections import DirectProjections
 from snnc.ir.passes.insert_relays import InsertRelays
+from snnc.ir.passes.split_signs import SplitSigns
 
 
 def for_chip(graph: Graph, limits: Limits, settings: RunSettings) -> tuple[Graph, tuple[str, ...]]:
@@ -17,7 +18,7 @@ def for_chip(graph: Graph, limits: Limits, settings: RunSettings) -> tuple[Graph
     """
     passes: list[ChipPass] = []
     if limits.payload_bits == 0:
-        passes.append(DirectProjections())
+        passes += [DirectProjections(), SplitSigns(settings=settings)]
     if limits.max_delay is not None:
         passes.append(InsertRelays(settings=settings, max_delay=limits.max_delay))
     return run_chip_passes(graph, passes)

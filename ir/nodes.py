@@ -152,6 +152,26 @@ class Pattern(Input):
 
 @NODES.register
 @dataclass(frozen=True, kw_only=True, eq=False)
+class InputPart(Input):
+    """The counts of one sign of an input, as counts from 0 on: for chips whose spikes have no sign.
+
+    Attributes:
+        whole: name of the input that the data is for.
+        sign: 1 for its positive counts, -1 for its negative ones.
+    """
+
+    kind: ClassVar[str] = "input-part"
+
+    whole: str
+    sign: Literal[1, -1]
+
+    def part_of(self, counts: IntArray) -> IntArray:
+        """What it emits of the whole input's counts."""
+        return np.maximum(self.sign * counts, 0)
+
+
+@NODES.register
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Population(Node):
     """A shaped group of neurons with one model.
 

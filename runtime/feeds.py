@@ -12,6 +12,7 @@ from snnc.ir.arrays import Array, IntArray, Shape, size_of
 from snnc.ir.errors import DataError, ShapeMismatch
 from snnc.ir.file import SnncFile
 from snnc.ir.nodes import Input
+from snnc.ir.signs import whole_inputs, with_parts
 from snnc.ir.stages import crosses_host
 from snnc.runtime.host import host_parts, to_integers
 
@@ -52,7 +53,8 @@ class Feeder:
 
     def __init__(self, file: SnncFile) -> None:
         graph = file.integer_graph
-        self.inputs = graph.inputs
+        self._graph = graph
+        self.inputs = whole_inputs(graph)
         self.loss = InputLoss()
         self._model_frames = int(graph.metadata.get("n_frames", 1))
         self._parts = () if crosses_host(graph) else host_parts(file, graph)
@@ -97,7 +99,8 @@ class Feeder:
     def feeds(self, x: Samples, *, first: int = 0, where: str | None = None) -> dict[str, Array]:
         """Counts (or host values) of every source node, shape (N, T, *shape).
 
-        Analog inputs that a run's host operators read are among them, as they are.
+        An input that travels in parts is there as a whole, too. Analog inputs that a run's host
+        operators read are among them, as they are.
 
         Args:
             x: samples, each input of shape (N, *shape) or (N, T, *shape).
@@ -123,6 +126,7 @@ class Feeder:
             result = part.run(n_rows, raw, {})
             for host in part.nodes:
                 found[host.name] = to_integers(host, result.values[host.name])
+        found = with_parts(self._graph, found)
         return {k: v.reshape(-1, n_frames, *v.shape[1:]) for k, v in found.items()}
 
     def _by_input(self, x: Samples, where: str | None) -> list[tuple[Input, Array]]:

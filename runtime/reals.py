@@ -6,7 +6,6 @@ import numpy as np
 
 from snnc.ir.arrays import Array, FloatArray, IntArray, along
 from snnc.ir.errors import GraphError
-from snnc.ir.graph import Graph
 from snnc.ir.nodes import HostOp, Input, Node, Population, Product
 
 
@@ -19,12 +18,11 @@ def step_map(node: Node) -> FloatArray:
     raise GraphError("it emits nothing", where=node.name)
 
 
-def real_values(graph: Graph, name: str, integers: IntArray) -> Array:
+def real_values(node: Node, integers: IntArray) -> Array:
     """What the source has where a node has `integers`, shape (…, *shape).
 
     float64, but in the type of the data for an input of integers.
     """
-    node = graph.nodes[name]
     if isinstance(node, Input) and np.dtype(node.dtype).kind in "bui":
         return (integers + node.zero_point).astype(node.dtype)
     return integers * step_map(node)

@@ -15,6 +15,7 @@ import numpy as np
 from snnc.backends.base import Counters, EngineResult, NodeCounters
 from snnc.ir.arrays import Array, FloatArray, IntArray
 from snnc.ir.errors import TimeLimit
+from snnc.ir.signs import pairs, with_wholes
 from snnc.runtime.data import DataSet, load_data
 from snnc.runtime.engines import open_engine
 from snnc.runtime.feeds import Feeder
@@ -238,7 +239,10 @@ class _Collector:
         self._reader = OutputReader(graph)
         self._first = graph.outputs[0].name
         self._keep_counts = keep_counts
-        self._counted = [n.name for n in (*graph.sources, *graph.populations, *graph.products)]
+        self._graph = graph
+        nodes = [n.name for n in (*graph.sources, *graph.populations, *graph.products)]
+        self._own = frozenset(nodes) if keep_counts else frozenset()
+        self._counted = list(dict.fromkeys([*nodes, *pairs(graph)]))
         self._kept: dict[str, list[Array]] = {}
         self.counters: dict[str, Counters] = {}
         self.node_counters: dict[str, NodeCounters] = {}
@@ -247,7 +251,7 @@ class _Collector:
     @property
     def record(self) -> frozenset[str]:
         """Nodes whose counts the engine has to give."""
-        return self._reader.record | (frozenset(self._counted) if self._keep_counts else set())
+        return self._reader.record | self._own
 
     def add(self, result: EngineResult, rows: NpzRows | None) -> None:
         """Take one batch in."""
@@ -257,7 +261,8 @@ class _Collector:
         for name, node in result.node_counters.items():
             self.node_counters[name] = self.node_counters.get(name, NodeCounters()) + node
         arrays = self._arrays(result)
-        counts = {f"counts/{name}": result.counts[name] for name in self._counted_now()}
+        known = with_wholes(self._graph, result.counts)
+        counts = {f"counts/{name}": known[name] for name in self._counted_now()}
         if rows is not None:
             rows.append({**arrays, **counts})
         else:

@@ -200,7 +200,7 @@ class _Run:
         elif isinstance(node, Input) and not node.grid:
             found = self.feeds[name]
         else:
-            found = real_values(self.graph, name, self._integers(name))
+            found = real_values(self.graph.nodes[name], self._integers(name))
         return found.reshape(-1, *node.shape)
 
 

@@ -21,7 +21,7 @@ from snnc.ir.neurons import (
     NeuronModel,
     RescaledSum,
 )
-from snnc.ir.nodes import HostOp, Input, Node, Pattern, Population, Product
+from snnc.ir.nodes import HostOp, Input, InputPart, Node, Pattern, Population, Product
 
 INT32 = np.iinfo(np.int32)
 
@@ -242,6 +242,7 @@ POPULATIONS: Mapping[type[NeuronModel], PopulationLowering] = {
 NODES: Mapping[type[Node], NodeLowering] = {
     Input: source,
     HostOp: source,
+    InputPart: source,
     Pattern: pattern,
     Product: product,
 }

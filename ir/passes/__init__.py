@@ -5,6 +5,7 @@ from snnc.ir.passes.base import PASSES, Pass, run_passes
 from snnc.ir.passes.direct_projections import DirectProjections
 from snnc.ir.passes.insert_relays import InsertRelays
 from snnc.ir.passes.prune_unread import PruneUnread
+from snnc.ir.passes.split_signs import SplitSigns
 from snnc.ir.registry import import_submodules
 
 import_submodules(__name__, __path__)
@@ -16,5 +17,6 @@ __all__ = [
     "InsertRelays",
     "Pass",
     "PruneUnread",
+    "SplitSigns",
     "run_passes",
 ]

@@ -200,23 +200,22 @@ class _Work:
 
     def _on_grid(self, feeds: Mapping[str, Array], frames: Mapping[str, Array]) -> dict[str, Array]:
         """What the source is fed: the values that the counts stand for, shape (N, T, *shape)."""
-        graph = self.model.integer_graph
         found = dict(frames)
         for node in self.feeder.inputs:
             if node.grid:
-                real = real_values(graph, node.name, feeds[node.name])
+                real = real_values(node, feeds[node.name])
                 found[node.name] = real.astype(node.dtype)
         return found
 
     def _inputs(self, feeds: Mapping[str, Array], result: EngineResult) -> dict[str, FloatArray]:
         """Real values of inputs and host operators as the engines got them, (N·T, *shape)."""
-        graph = self.model.integer_graph
+        whole = [node for node in self.feeder.inputs if node.grid]
         return {
             node.name: (
                 (feeds[node.name] if node.name in feeds else result.counts[node.name])
                 * step_map(node)
             ).reshape(-1, *node.shape)
-            for node in graph.sources
+            for node in (*self.model.integer_graph.sources, *whole)
         }
 
     def finish(self, samples: DataSet, max_changed: float | None, seconds: float) -> Verification:

@@ -12,6 +12,7 @@ from snnc.backends.base import EngineResult
 from snnc.ir.arrays import Array, FloatArray, IntArray
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import HostOp, Output, Population
+from snnc.ir.signs import pairs, with_wholes
 from snnc.runtime.outputs import OutputReader, predictions
 from snnc.runtime.verify.floatform import FloatForm
 
@@ -53,13 +54,14 @@ class RoundingCheck:
 
     def __init__(self, float_graph: Graph, integer_graph: Graph) -> None:
         self.form = FloatForm(float_graph)
+        self.graph = integer_graph
         self.reader = OutputReader(integer_graph)
         self.changed = {
             node.name: Changed()
             for node in float_graph.nodes.values()
             if isinstance(node, Population | HostOp)
             and self.form.is_count(node)
-            and node.name in integer_graph.nodes
+            and (node.name in integer_graph.nodes or node.name in pairs(integer_graph))
         }
         self._predicted = _Predicted()
         self._outputs = [node for node in integer_graph.nodes.values() if isinstance(node, Output)]
@@ -78,7 +80,7 @@ class RoundingCheck:
             outputs: of the source, each (N·T, …), or (N, …) where it is reduced over frames.
             result: of the integer graph.
         """
-        counts = result.counts
+        counts = with_wholes(self.graph, result.counts)
         for name, changed in self.changed.items():
             if name not in source or name not in counts:
                 continue
