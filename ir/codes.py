@@ -2,17 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self, TypeAlias, get_args
 
 from snnc.ir.errors import NotExecutable
 from snnc.ir.registry import did_you_mean
 
-Code: TypeAlias = Literal["burst", "graded", "delta"]
+Code: TypeAlias = Literal["burst", "graded", "delta", "rate"]
 ScheduleKind: TypeAlias = Literal["sequential", "pipelined"]
+RateReset: TypeAlias = Literal["subtract", "zero"]
+RatePools: TypeAlias = Literal["refuse", "average"]
 
 CODES: tuple[str, ...] = get_args(Code)
 SCHEDULES: tuple[str, ...] = get_args(ScheduleKind)
+RATE_RESETS: tuple[str, ...] = get_args(RateReset)
+RATE_POOLS: tuple[str, ...] = get_args(RatePools)
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Settings that only the code `rate` has.
+
+    Attributes:
+        ticks: R, of a window.
+        reset: what a spike leaves of a membrane: `subtract` takes the threshold from it, `zero`
+            clears it, as stock integrate-and-fire hardware does.
+        pools: max-pools: `refuse` them, or run each as the `average` of its inputs.
+
+    Raises:
+        NotExecutable: no ticks, or an unknown word.
+    """
+
+    ticks: int
+    reset: RateReset = "subtract"
+    pools: RatePools = "refuse"
+
+    def __post_init__(self) -> None:
+        if self.ticks < 1:
+            raise NotExecutable(f"a window has one tick or more, not {self.ticks}")
+        _check("rate reset", self.reset, RATE_RESETS)
+        _check("rate pools", self.pools, RATE_POOLS)
 
 
 @dataclass(frozen=True)
@@ -22,20 +51,30 @@ class RunSettings:
     Attributes:
         code: `burst`: |k| unit spikes in the first |k| ticks of a window; `graded`: one event
             with payload k; `delta`: one event with what k has changed by since the frame before,
-            none where it has not.
+            none where it has not; `rate`: whatever neurons emit that fire while they integrate,
+            inexact.
         schedule: `sequential`: one frame crosses before the next; `pipelined`: a new frame each
             window.
+        rate: further settings of `rate`; None in the other codes.
 
     Raises:
-        NotExecutable: an unknown code or schedule.
+        NotExecutable: an unknown code or schedule, or settings that do not go with the code.
     """
 
     code: Code = "graded"
     schedule: ScheduleKind = "sequential"
+    rate: Rate | None = None
 
     def __post_init__(self) -> None:
         _check("code", self.code, CODES)
         _check("schedule", self.schedule, SCHEDULES)
+        if self.code == "rate" and self.rate is None:
+            raise NotExecutable("code `rate` needs a number of ticks", hint="--rate-ticks R")
+        if self.code != "rate" and self.rate is not None:
+            raise NotExecutable(
+                f"rate ticks, reset and pools are no settings of code `{self.code}`",
+                hint="--code rate",
+            )
 
     @property
     def sends_changes(self) -> bool:
@@ -48,16 +87,22 @@ class RunSettings:
     @property
     def unit_spikes(self) -> bool:
         """Do counts travel as spikes of payload 1 or -1?"""
-        return self.code == "burst"
+        return self.code in ("burst", "rate")
 
-    def to_json(self) -> dict[str, str]:
+    def to_json(self) -> dict[str, Any]:
         """The object stored in files."""
-        return {"code": self.code, "schedule": self.schedule}
+        stored: dict[str, Any] = {"code": self.code, "schedule": self.schedule}
+        return stored if self.rate is None else stored | {"rate": asdict(self.rate)}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Read what `to_json` wrote."""
-        return cls(code=value["code"], schedule=value["schedule"])
+        rate = value.get("rate")
+        return cls(
+            code=value["code"],
+            schedule=value["schedule"],
+            rate=None if rate is None else Rate(**rate),
+        )
 
 
 def _check(what: str, value: str, known: tuple[str, ...]) -> None:

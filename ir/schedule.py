@@ -71,7 +71,9 @@ def _bounded(levels: int, kind: str, name: str) -> int:
 
 
 def window_length(graph: Graph, settings: RunSettings) -> int:
-    """Ticks of one window: the largest D in burst, else 1."""
+    """Ticks of one window: the largest D in burst, R in rate, else 1."""
+    if settings.rate is not None:
+        return settings.rate.ticks
     if not settings.unit_spikes:
         return 1
     counts = [n for n in graph.nodes if _fires(graph, n)]
@@ -89,6 +91,8 @@ def make_schedule(graph: Graph, settings: RunSettings, max_delay: int | None = N
         NotExecutable: a loop takes longer than the frames between which it is closed.
     """
     window = window_length(graph, settings)
+    # neurons that fire while they integrate may answer one tick later
+    answer = 1 if settings.code == "rate" else window
     start: dict[str, int] = {}
     for name, node in graph.nodes.items():
         if isinstance(node, Output) or (isinstance(node, Input) and not node.grid):
@@ -98,13 +102,13 @@ def make_schedule(graph: Graph, settings: RunSettings, max_delay: int | None = N
             start[name] = max(read, default=0)
             continue
         arriving = [p for p in graph.incoming(name) if graph.is_event(p) and not p.frames]
-        start[name] = max((start[p.source] + p.delay + window for p in arriving), default=0)
+        start[name] = max((start[p.source] + p.delay + answer for p in arriving), default=0)
     for host in graph.host_ops:
         if host.result == "real":
             del start[host.name]  # it emits nothing
     period = window if settings.schedule == "pipelined" else max(start.values()) + window
     delay = {
-        p.name: _delay(p, start[p.target] - start[p.source], window, period, settings)
+        p.name: _delay(p, start[p.target] - start[p.source], answer, period, settings)
         for p in graph.projections.values()
         if graph.is_event(p)
     }
@@ -119,17 +123,18 @@ def _fires(graph: Graph, name: str) -> bool:
     return graph.emits(name) == "count"
 
 
-def _delay(p: Projection, ahead: int, window: int, period: int, settings: RunSettings) -> int:
+def _delay(p: Projection, ahead: int, answer: int, period: int, settings: RunSettings) -> int:
     """Ticks that a projection's events wait.
 
     Args:
         ahead: ticks by which its target starts after its source.
+        answer: ticks that it takes at least.
     """
     if settings.schedule == "pipelined":
-        ticks = ahead - window + p.frames * period
+        ticks = ahead - answer + p.frames * period
         if ticks < 0:
             raise NotExecutable(
-                f"closes a loop that takes {window - ahead} ticks, a frame follows after {period}",
+                f"closes a loop that takes {answer - ahead} ticks, a frame follows after {period}",
                 where=f"projection {p.name}",
                 hint="use the sequential schedule",
             )
