@@ -10,8 +10,10 @@ import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-CODES = ("burst", "graded", "delta")
+CODES = ("burst", "graded", "delta", "rate")
 SCHEDULES = ("sequential", "pipelined")
+RATE_RESETS = ("subtract", "zero")
+RATE_POOLS = ("refuse", "average")
 
 
 def integers(text: str) -> tuple[int, ...]:
@@ -143,6 +145,22 @@ def setting_options(default: str = "MODEL's") -> Callable[[Command], Command]:
             "--schedule",
             type=click.Choice(SCHEDULES),
             help=f"When a frame may start.  [default: {default}]",
+        ),
+        click.option(
+            "--rate-ticks",
+            metavar="R",
+            type=click.IntRange(1),
+            help="Ticks of a window in code rate.",
+        ),
+        click.option(
+            "--rate-reset",
+            type=click.Choice(RATE_RESETS),
+            help="What a spike leaves of a membrane in code rate.  [default: subtract]",
+        ),
+        click.option(
+            "--rate-pools",
+            type=click.Choice(RATE_POOLS),
+            help="Max-pools in code rate.  [default: refuse]",
         ),
     )
 

@@ -43,6 +43,17 @@ class Rate:
         _check("rate reset", self.reset, RATE_RESETS)
         _check("rate pools", self.pools, RATE_POOLS)
 
+    def to_json(self) -> dict[str, Any]:
+        """The object stored in files."""
+        return asdict(self)
+
+    def options(self) -> dict[str, Any]:
+        """The arguments by which facades take these settings."""
+        return {f"rate_{name}": value for name, value in asdict(self).items()}
+
+    def __str__(self) -> str:
+        return f"{self.ticks} ticks, reset {self.reset}, pools {self.pools}"
+
 
 @dataclass(frozen=True)
 class RunSettings:
@@ -76,6 +87,10 @@ class RunSettings:
                 hint="--code rate",
             )
 
+    def __str__(self) -> str:
+        code = self.code if self.rate is None else f"{self.code} ({self.rate})"
+        return f"{code}, {self.schedule}"
+
     @property
     def sends_changes(self) -> bool:
         """Do events say what has changed, so that membranes keep what has arrived?
@@ -89,10 +104,39 @@ class RunSettings:
         """Do counts travel as spikes of payload 1 or -1?"""
         return self.code in ("burst", "rate")
 
+    def changed(
+        self,
+        *,
+        code: str | None = None,
+        schedule: str | None = None,
+        rate_ticks: int | None = None,
+        rate_reset: str | None = None,
+        rate_pools: str | None = None,
+    ) -> Self:
+        """These settings with those replaced that are not None.
+
+        Raises:
+            NotExecutable: unknown words, or settings that do not go with the code.
+        """
+        wanted = code or self.code
+        asked = {"ticks": rate_ticks, "reset": rate_reset, "pools": rate_pools}
+        given = {name: value for name, value in asked.items() if value is not None}
+        rate: Rate | None = None
+        if wanted == "rate":
+            before = {} if self.rate is None else asdict(self.rate)
+            if "ticks" not in before | given:
+                raise NotExecutable("code `rate` needs a number of ticks", hint="--rate-ticks R")
+            rate = Rate(**(before | given))
+        elif given:
+            raise NotExecutable(
+                f"--rate-{next(iter(given))} is no setting of code `{wanted}`", hint="--code rate"
+            )
+        return type(self)(wanted, schedule or self.schedule, rate)  # type: ignore[arg-type]
+
     def to_json(self) -> dict[str, Any]:
         """The object stored in files."""
         stored: dict[str, Any] = {"code": self.code, "schedule": self.schedule}
-        return stored if self.rate is None else stored | {"rate": asdict(self.rate)}
+        return stored if self.rate is None else stored | {"rate": self.rate.to_json()}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:

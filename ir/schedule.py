@@ -91,8 +91,6 @@ def make_schedule(graph: Graph, settings: RunSettings, max_delay: int | None = N
         NotExecutable: a loop takes longer than the frames between which it is closed.
     """
     window = window_length(graph, settings)
-    # neurons that fire while they integrate may answer one tick later
-    answer = 1 if settings.code == "rate" else window
     start: dict[str, int] = {}
     for name, node in graph.nodes.items():
         if isinstance(node, Output) or (isinstance(node, Input) and not node.grid):
@@ -102,13 +100,22 @@ def make_schedule(graph: Graph, settings: RunSettings, max_delay: int | None = N
             start[name] = max(read, default=0)
             continue
         arriving = [p for p in graph.incoming(name) if graph.is_event(p) and not p.frames]
-        start[name] = max((start[p.source] + p.delay + answer for p in arriving), default=0)
+        start[name] = max(
+            (start[p.source] + p.delay + _answer(graph, p, window, settings) for p in arriving),
+            default=0,
+        )
     for host in graph.host_ops:
         if host.result == "real":
             del start[host.name]  # it emits nothing
     period = window if settings.schedule == "pipelined" else max(start.values()) + window
     delay = {
-        p.name: _delay(p, start[p.target] - start[p.source], answer, period, settings)
+        p.name: _delay(
+            p,
+            start[p.target] - start[p.source],
+            _answer(graph, p, window, settings),
+            period,
+            settings,
+        )
         for p in graph.projections.values()
         if graph.is_event(p)
     }
@@ -121,6 +128,14 @@ def _fires(graph: Graph, name: str) -> bool:
     if isinstance(node, Output) or (isinstance(node, Input) and not node.grid):
         return False
     return graph.emits(name) == "count"
+
+
+def _answer(graph: Graph, p: Projection, window: int, settings: RunSettings) -> int:
+    """Ticks after which a target may emit what a source's first event has brought."""
+    if settings.rate is None:
+        return window
+    # who fires while it integrates answers in the next tick; sums are passed on directly
+    return 1 if graph.emits(p.source) == "count" else 0
 
 
 def _delay(p: Projection, ahead: int, answer: int, period: int, settings: RunSettings) -> int:

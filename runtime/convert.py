@@ -18,7 +18,6 @@ from snnc.backends.registry import get_target
 from snnc.converter.convert import Converted, ProductOrder, convert_source
 from snnc.converter.sources import GraphSource, SourceModel, SourceOptions, open_source
 from snnc.ir import file as snnc_file
-from snnc.ir.codes import RunSettings
 from snnc.ir.errors import OutputExists, WrongUsage
 from snnc.ir.file import SnncFile
 from snnc.ir.graph import Graph
@@ -99,6 +98,7 @@ class Conversion:
                 "target": self.target,
                 "code": self.file.settings.code,
                 "schedule": self.file.settings.schedule,
+                "rate": self.file.settings.rate,
                 **self.summary.to_json(),
                 "fits": self.fits,
                 "notes": self.notes,
@@ -118,6 +118,9 @@ def convert(
     weight_bits: int | None = None,
     code: str | None = None,
     schedule: str | None = None,
+    rate_ticks: int | None = None,
+    rate_reset: str | None = None,
+    rate_pools: str | None = None,
     first_layer: FirstLayer | None = None,
     no_host: bool = False,
     product_order: ProductOrder = "fewest",
@@ -137,6 +140,8 @@ def convert(
         weight_bits: width of integer weights, 2 to 16; None: the target's, 8.
         code: default event code of runs; None: the target's.
         schedule: default schedule of runs; None: the target's.
+        rate_ticks, rate_reset, rate_pools: of code `rate`: see `Rate`; None: no ticks, subtract,
+            refuse.
         first_layer: `host` or `chip`; None: on chip where the input has a grid.
         no_host: refuse whatever the host would have to compute.
         product_order: of products of three operands: `source`, or `fewest` multiplications.
@@ -155,9 +160,12 @@ def convert(
     _check_word("product_order", product_order, get_args(ProductOrder))
     _check_word("lava_conv", lava_conv, (None, *get_args(ConvStyle)))
     chip = get_target(target)
-    settings = RunSettings(
-        code=code or chip.settings.code,  # type: ignore[arg-type]
-        schedule=schedule or chip.settings.schedule,  # type: ignore[arg-type]
+    settings = chip.settings.changed(
+        code=code,
+        schedule=schedule,
+        rate_ticks=rate_ticks,
+        rate_reset=rate_reset,
+        rate_pools=rate_pools,
     )
     if lava_conv is not None and not chip.bundle:
         raise WrongUsage(

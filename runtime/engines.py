@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from snnc.backends import rate
 from snnc.backends.base import Engine, Session
 from snnc.backends.feeds import check_code
 from snnc.backends.registry import get_engine
@@ -48,7 +49,7 @@ def open_engine(
     """
     name = name or model.default_engine
     engine = get_engine(name)
-    check_code(name, engine.codes, settings)
+    check_code(name, rate.codes_of(engine), settings)
     if name == LAVA:
         engine = _lava_engine(engine, model, time_limit)
     session = open_session(engine, model, settings, n_frames)
@@ -63,10 +64,10 @@ def open_session(engine: Engine, model: Model, settings: RunSettings, n_frames: 
     """
     graph = model.integer_graph
     if not crosses_host(graph) or engine.name == LAVA:  # Lava refuses crossings by name
-        return engine.prepare(graph, settings, n_frames=n_frames)
+        return rate.open_session(engine, graph, settings, n_frames)
 
     def prepare(part: Graph) -> Session:
-        return engine.prepare(part, settings, n_frames=n_frames)
+        return rate.open_session(engine, part, settings, n_frames)
 
     return StagedSession(model.file, prepare, settings, n_frames)
 

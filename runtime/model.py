@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,19 +58,33 @@ class Model:
         """Content hash of the integer graph."""
         return self.integer_graph.content_hash()
 
-    def run_settings(self, code: str | None, schedule: str | None) -> RunSettings:
+    def unbundled(self) -> Model:
+        """The same model without the bundle that fixes its settings."""
+        return replace(self, bundle=None)
+
+    def run_settings(
+        self,
+        code: str | None,
+        schedule: str | None,
+        rate_ticks: int | None = None,
+        rate_reset: str | None = None,
+        rate_pools: str | None = None,
+    ) -> RunSettings:
         """The model's settings with those replaced that are not None.
 
         Raises:
             NotExecutable: unknown words, or others than a bundle fixes.
         """
-        wanted = RunSettings(
-            code=code or self.settings.code,  # type: ignore[arg-type]
-            schedule=schedule or self.settings.schedule,  # type: ignore[arg-type]
+        wanted = self.settings.changed(
+            code=code,
+            schedule=schedule,
+            rate_ticks=rate_ticks,
+            rate_reset=rate_reset,
+            rate_pools=rate_pools,
         )
         if self.bundle and wanted != self.settings:
             raise NotExecutable(
-                f"this bundle is fixed to {self.settings.code}, {self.settings.schedule}",
+                f"this bundle is fixed to {self.settings}",
                 where=str(self.bundle),
                 hint="run its model.snnc, or convert again with other settings",
             )
@@ -84,6 +98,7 @@ class Model:
             "target": self.target,
             "code": self.settings.code,
             "schedule": self.settings.schedule,
+            "rate": None if self.settings.rate is None else self.settings.rate.to_json(),
             "name": self.integer_graph.name,
             "graph_hash": self.graph_hash,
             "written_by": self.manifest.get("written_by"),

@@ -14,6 +14,7 @@ import numpy as np
 
 from snnc.backends.base import Counters, EngineResult, NodeCounters
 from snnc.ir.arrays import Array, FloatArray, IntArray
+from snnc.ir.codes import Rate
 from snnc.ir.errors import TimeLimit
 from snnc.ir.signs import pairs, with_wholes
 from snnc.runtime.data import DataSet, load_data
@@ -39,6 +40,7 @@ class RunResult:
 
     Attributes:
         engine, code, schedule: that ran.
+        rate: settings of code `rate`, else None.
         n_samples, n_frames, n_ticks: samples; frames and ticks of each sample.
         accuracy: share of predictions equal to the labels; None without labels or classes.
         seconds: of the run, without loading and compiling.
@@ -61,6 +63,7 @@ class RunResult:
     engine: str
     code: str
     schedule: str
+    rate: Rate | None
     n_samples: int
     n_frames: int
     n_ticks: int
@@ -106,6 +109,7 @@ class RunResult:
             "engine",
             "code",
             "schedule",
+            "rate",
             "n_samples",
             "n_frames",
             "n_ticks",
@@ -129,6 +133,9 @@ def run(
     engine: str | None = None,
     code: str | None = None,
     schedule: str | None = None,
+    rate_ticks: int | None = None,
+    rate_reset: str | None = None,
+    rate_pools: str | None = None,
     limit: int | None = None,
     counts: bool = False,
     output: str | os.PathLike[str] | None = None,
@@ -142,8 +149,9 @@ def run(
         model: a loaded model, a `.snnc` file or a bundle folder.
         data: samples (and labels): `.npz`, `.npy`, a name, an array, or one for each input.
         engine: `event`, `dense`, `oracle`, `lava`; None: event, for a bundle lava.
-        code: `burst` or `graded`; None: the model's.
+        code: `burst`, `graded`, `delta` or `rate`; None: the model's.
         schedule: `sequential` or `pipelined`; None: the model's.
+        rate_ticks, rate_reset, rate_pools: of code `rate`: see `Rate`; None: the model's.
         limit: take the first samples only.
         counts: keep every population's counts, in `output` or else in the result.
         output: `.npz` to write, all or nothing.
@@ -155,7 +163,7 @@ def run(
         SnncError: by its subclass: unreadable model or data, wrong shape, time limit, ….
     """
     model = model if isinstance(model, Model) else load(model)
-    settings = model.run_settings(code, schedule)
+    settings = model.run_settings(code, schedule, rate_ticks, rate_reset, rate_pools)
     feeder = Feeder(model.file)
     samples = load_data(data, feeder.shape, feeder.names).limit(limit)
     n_frames = feeder.n_frames(samples.samples, samples.name)
@@ -180,6 +188,7 @@ def run(
         engine=opened.name,
         code=settings.code,
         schedule=settings.schedule,
+        rate=settings.rate,
         n_samples=len(samples),
         n_frames=n_frames,
         n_ticks=collector.n_ticks,

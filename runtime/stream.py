@@ -12,6 +12,7 @@ import numpy as np
 
 from snnc.backends.base import Counters, EngineResult, NodeCounters, SessionState
 from snnc.ir.arrays import Array, FloatArray, IntArray
+from snnc.ir.codes import RunSettings
 from snnc.ir.errors import NotExecutable, ShapeMismatch, WidthExceeded
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import Population, Product
@@ -47,7 +48,7 @@ class Stream:
     Args:
         model: the model.
         engine: `event`, `dense` or `oracle`.
-        code, schedule: as of `snnc.run`.
+        settings: as of `snnc.run`.
         frames: for how many frames state that does not fade is bounded.
 
     Attributes:
@@ -55,10 +56,10 @@ class Stream:
     """
 
     def __init__(
-        self, model: Model, engine: str | None, code: str | None, schedule: str | None, frames: int
+        self, model: Model, engine: str | None, settings: RunSettings, frames: int
     ) -> None:
         graph = model.integer_graph
-        self._settings = model.run_settings(code, schedule)
+        self._settings = settings
         self._most = frames
         self._feeder = Feeder(model.file)
         self._reader = OutputReader(graph)
@@ -184,6 +185,9 @@ def stream(
     engine: str | None = None,
     code: str | None = None,
     schedule: str | None = None,
+    rate_ticks: int | None = None,
+    rate_reset: str | None = None,
+    rate_pools: str | None = None,
     frames: int = MOST_FRAMES,
 ) -> Stream:
     """Open a model for frame after frame, with constant memory.
@@ -195,12 +199,14 @@ def stream(
     Args:
         model: a loaded model, a `.snnc` file or a bundle folder.
         engine: `event`, `dense` or `oracle`; None: event.
-        code: `burst` or `graded`; None: the model's.
+        code: `burst`, `graded`, `delta` or `rate`; None: the model's.
         schedule: `sequential` or `pipelined`; None: the model's.
+        rate_ticks, rate_reset, rate_pools: of code `rate`: see `Rate`; None: the model's.
         frames: for how many frames state that does not fade is bounded.
 
     Raises:
         SnncError: by its subclass: an unreadable model, a membrane that could pass its width.
     """
     model = model if isinstance(model, Model) else load(model)
-    return Stream(model, engine, code, schedule, frames)
+    settings = model.run_settings(code, schedule, rate_ticks, rate_reset, rate_pools)
+    return Stream(model, engine, settings, frames)

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from snnc.backends import rate
 from snnc.backends.base import Trace, TracingSession
 from snnc.backends.registry import get_engine
 from snnc.ir.arrays import Array, IntArray
-from snnc.ir.codes import RunSettings
+from snnc.ir.codes import Rate, RunSettings
 from snnc.ir.errors import DataError, NotExecutable
 from snnc.ir.file import check_output
 from snnc.ir.stages import crosses_host
@@ -32,7 +33,7 @@ class TraceResult:
 
     Attributes:
         sample: its index in the data.
-        code, schedule: settings of the run.
+        code, schedule, rate: settings of the run.
         tick, population, neuron, payload: int64, shape (n_events,), sorted by tick, population
             (topological order), neuron; `population` indexes `names`.
         names: emitting nodes.
@@ -45,6 +46,7 @@ class TraceResult:
     sample: int
     code: str
     schedule: str
+    rate: Rate | None
     tick: IntArray
     population: IntArray
     neuron: IntArray
@@ -95,6 +97,7 @@ class TraceResult:
                 "sample": self.sample,
                 "code": self.code,
                 "schedule": self.schedule,
+                "rate": self.rate,
                 "n_ticks": self.n_ticks,
                 "n_events": len(self.tick),
                 "n_spikes": self.n_spikes,
@@ -114,6 +117,9 @@ def trace(
     membranes: bool = False,
     code: str | None = None,
     schedule: str | None = None,
+    rate_ticks: int | None = None,
+    rate_reset: str | None = None,
+    rate_pools: str | None = None,
     output: str | os.PathLike[str] | None = None,
     plot: str | os.PathLike[str] | None = None,
     force: bool = False,
@@ -125,8 +131,9 @@ def trace(
         data: samples: `.npz`, `.npy`, a name, or an array.
         sample: index of the sample.
         membranes: record every membrane at every tick as well.
-        code: `burst` or `graded`; None: the model's.
+        code: `burst`, `graded`, `delta` or `rate`; None: the model's.
         schedule: `sequential` or `pipelined`; None: the model's.
+        rate_ticks, rate_reset, rate_pools: of code `rate`: see `Rate`; None: the model's.
         output: `.npz` to write.
         plot: raster plot to write, `.png` or `.html`.
         force: overwrite `output` and `plot`.
@@ -135,7 +142,7 @@ def trace(
         SnncError: by its subclass: unreadable model or data, no such sample, ….
     """
     model = model if isinstance(model, Model) else load(model)
-    settings = model.run_settings(code, schedule)
+    settings = model.run_settings(code, schedule, rate_ticks, rate_reset, rate_pools)
     _check_files(output, plot, force=force)
     feeder = Feeder(model.file)
     samples = load_data(data, feeder.shape, feeder.names)
@@ -150,7 +157,7 @@ def trace(
     if crosses_host(model.integer_graph):
         # a first run stage by stage tells what the host hands over; the clock then runs through
         feeds = dict(open_session(engine, model, settings, n_frames).run(feeds).counts)
-    session = engine.prepare(model.integer_graph, settings, n_frames=n_frames)
+    session = rate.open_session(engine, model.integer_graph, settings, n_frames)
     if not isinstance(session, TracingSession):
         raise NotExecutable("engine `event` gives no traces")
     found = session.trace(feeds, membranes=membranes)
@@ -181,6 +188,7 @@ def _result(
         sample=sample,
         code=settings.code,
         schedule=settings.schedule,
+        rate=settings.rate,
         tick=found.tick,
         population=found.population,
         neuron=found.neuron,

@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from hypothesis import reject
 from hypothesis import strategies as st
 
 from snnc.backends.conformance.draft import Draft
 from snnc.backends.conformance.motifs import MOTIFS, Source
+from snnc.backends.feeds import check_graph
 from snnc.ir.arrays import IntArray, Shape
-from snnc.ir.codes import CODES, SCHEDULES, RunSettings
+from snnc.ir.codes import CODES, RATE_RESETS, SCHEDULES, Rate, RunSettings
+from snnc.ir.errors import NotExecutable, WidthExceeded
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import Pattern
+from snnc.ir.rate import as_run
 from snnc.ir.validate import validate_graph
 
 
@@ -44,16 +48,42 @@ class Case:
         printer.text(repr(self))
 
 
+EXACT_CODES = tuple(code for code in CODES if code != "rate")
+RATE_MOTIFS = ["layer", "layer", "residual", "branches", "concat", "max-pool"]
+"""Without what has no rate."""
+
+
+def rates() -> st.SearchStrategy[Rate]:
+    """Settings of code `rate`; max-pools become averages."""
+    return st.builds(
+        Rate,
+        ticks=st.sampled_from([1, 2, 5, 8, 16]),
+        reset=st.sampled_from(RATE_RESETS),
+        pools=st.just("average"),
+    )
+
+
+def _has_rate(graph: Graph, settings: RunSettings) -> bool:
+    """Can neurons that fire while they integrate stand for a graph, within 63 bits?"""
+    try:
+        check_graph(*as_run(graph, settings, 1))
+    except (NotExecutable, WidthExceeded):
+        return False
+    return True
+
+
 @st.composite
 def cases(draw: st.DrawFn, code: str | None = None, schedule: str | None = None) -> Case:
     """A random valid integer graph that shows life on its feeds.
 
     Args:
-        code, schedule: fix them; None: any.
+        code, schedule: fix them; None: any, of the codes those that are exact.
     """
+    code = code or draw(st.sampled_from(EXACT_CODES))
     settings = RunSettings(
-        code or draw(st.sampled_from(CODES)),  # type: ignore[arg-type]
+        code,  # type: ignore[arg-type]
         schedule or draw(st.sampled_from(SCHEDULES)),  # type: ignore[arg-type]
+        draw(rates()) if code == "rate" else None,
     )
     draft = Draft(
         rng=np.random.default_rng(draw(st.integers(0, 2**32 - 1))),
@@ -61,11 +91,14 @@ def cases(draw: st.DrawFn, code: str | None = None, schedule: str | None = None)
         n_frames=draw(st.sampled_from([1, 1, 1, 2, 3])),
     )
     source = Source(draft, most=15 if settings.code == "burst" else 255)
-    _add_sources(draw, source)
-    for motif in draw(st.lists(st.sampled_from(sorted(MOTIFS)), min_size=2, max_size=6)):
+    _add_sources(draw, source, ["count"] if settings.rate else ["count", "value"])
+    motifs = sorted(MOTIFS) if settings.rate is None else RATE_MOTIFS
+    for motif in draw(st.lists(st.sampled_from(motifs), min_size=2, max_size=6)):
         MOTIFS[motif](source)
     graph = draft.finish(_read(draft), "random")
     validate_graph(graph)
+    if settings.rate is not None and not _has_rate(graph, settings):
+        reject()
     fed = [node.name for node in graph.sources if not isinstance(node, Pattern)]
     feeds = {name: draft.values[name] for name in fed}
     return Case(graph, feeds, settings, draft.n_frames, frozenset(draft.traits))
@@ -75,11 +108,12 @@ SHAPES: list[Shape] = [(6,), (12,), (3, 8), (4, 6), (1, 6, 6), (2, 5, 4), (3, 4,
 GRIDS = [(0, 1), (0, 4), (0, 15), (-1, 1), (-4, 3), (-8, 15), (0, 255), (-128, 127)]
 
 
-def _add_sources(draw: st.DrawFn, source: Source) -> None:
+def _add_sources(draw: st.DrawFn, source: Source, results: list[str]) -> None:
     for _ in range(draw(st.sampled_from([1, 1, 1, 2]))):
         shape, (lo, hi) = draw(st.sampled_from(SHAPES)), draw(st.sampled_from(GRIDS))
         lo, hi = max(lo, -source.most), min(hi, source.most)
-        kind = draw(st.sampled_from(["input", "input", "input", "host-count", "host-value"]))
+        hosts = [f"host-{result}" for result in results]
+        kind = draw(st.sampled_from(["input", "input", "input", *hosts]))
         if kind == "input":
             source.draft.add_input(shape, lo, hi)
         elif kind == "host-count":
@@ -89,7 +123,7 @@ def _add_sources(draw: st.DrawFn, source: Source) -> None:
     if draw(st.sampled_from([True, False, False, False])):
         shape, (lo, hi) = draw(st.sampled_from(SHAPES)), draw(st.sampled_from(GRIDS))
         lo, hi = max(lo, -source.most), min(hi, source.most)
-        source.draft.add_pattern(shape, lo, hi, draw(st.sampled_from(["count", "value"])))
+        source.draft.add_pattern(shape, lo, hi, draw(st.sampled_from(results)))
 
 
 def _read(draft: Draft) -> list[str]:

@@ -8,18 +8,19 @@ import numpy as np
 
 from snnc.backends.base import Counters, Engine, EngineResult, NodeCounters, Trace, TracingSession
 from snnc.backends.conformance.cases import Case
+from snnc.backends.rate import open_session
 from snnc.ir.arrays import IntArray
 
 
 def run_case(engine: Engine, case: Case) -> EngineResult:
     """A case on an engine."""
-    session = engine.prepare(case.graph, case.settings, n_frames=case.n_frames)
+    session = open_session(engine, case.graph, case.settings, case.n_frames)
     return session.run(case.feeds)
 
 
 def trace_case(engine: Engine, case: Case, sample: int) -> Trace | None:
     """Every event and membrane of one sample, or None where the engine has no ticks."""
-    session = engine.prepare(case.graph, case.settings, n_frames=case.n_frames)
+    session = open_session(engine, case.graph, case.settings, case.n_frames)
     if not isinstance(session, TracingSession):
         return None
     feeds = {name: feed[sample : sample + 1] for name, feed in case.feeds.items()}

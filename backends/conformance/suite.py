@@ -23,6 +23,7 @@ from snnc.backends.conformance.compare import (
     trace_case,
     trace_differences,
 )
+from snnc.backends.rate import codes_of
 from snnc.backends.registry import get_engine
 from snnc.ir.errors import NotExecutable, UnsupportedByTarget, WidthExceeded
 
@@ -60,7 +61,9 @@ class EngineConformance:
 
     def cases(self) -> st.SearchStrategy[Case]:
         """Cases in the engine's codes."""
-        return st.sampled_from(sorted(self.engine().codes)).flatmap(lambda code: cases(code=code))
+        return st.sampled_from(sorted(codes_of(self.engine()))).flatmap(
+            lambda code: cases(code=code)
+        )
 
     def check(self, case: Case) -> None:
         """Fail with every difference between the engine and the oracle."""

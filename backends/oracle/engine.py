@@ -7,12 +7,12 @@ from collections.abc import Collection
 import numpy as np
 
 from snnc.backends.base import EngineResult, Feeds, SessionState, Trace
-from snnc.backends.feeds import check_carried, check_graph, read_feeds
+from snnc.backends.feeds import check_carried, check_code, check_graph, read_feeds
 from snnc.backends.oracle.cells import Cell
 from snnc.backends.oracle.counting import EventCounter
 from snnc.backends.oracle.machine import Machine
 from snnc.ir.arrays import IntArray
-from snnc.ir.codes import CODES, RunSettings
+from snnc.ir.codes import RunSettings
 from snnc.ir.errors import DataError
 from snnc.ir.graph import Graph, Projection
 
@@ -22,11 +22,12 @@ class OracleEngine:
 
     name = "oracle"
     kernels = frozenset({"numpy"})
-    codes = frozenset(CODES)
+    codes = frozenset({"burst", "graded", "delta"})
     counts_synapses = True
 
     def prepare(self, graph: Graph, settings: RunSettings, *, n_frames: int = 1) -> OracleSession:
         """Check an integer graph; see `Engine.prepare`."""
+        check_code(self.name, self.codes, settings)
         check_graph(graph, settings, n_frames)
         return OracleSession(graph, settings, n_frames)
 

@@ -16,15 +16,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from snnc.ir.codes import Rate
+from snnc.ir.arrays import IntArray
+from snnc.ir.codes import Rate, RunSettings
 from snnc.ir.errors import NotExecutable
 from snnc.ir.graph import Graph
 from snnc.ir.neurons import Accumulator, IntegerFire
 from snnc.ir.nodes import HostOp, Input, Node, Pattern, Population, Product
 from snnc.ir.passes.direct_projections import DirectProjections
 from snnc.ir.ranges import analyse
+from snnc.ir.rate.coding import read_counts, read_values
 from snnc.ir.rate.scale import Scale
 from snnc.ir.schedule import levels
+
+TICK_SETTINGS = RunSettings("graded", "pipelined")
+"""How the derived graph runs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +41,7 @@ class RateForm:
             -1, 0 or 1.
         ticks: R.
         levels: D by node that spikes.
+        bounds: of its count, likewise.
         units: (share, per_count) by node that does not fire: what R ticks bring, times share,
             over R * per_count, is its value.
     """
@@ -43,7 +49,20 @@ class RateForm:
     graph: Graph
     ticks: int
     levels: Mapping[str, int]
+    bounds: Mapping[str, tuple[int, int]]
     units: Mapping[str, tuple[int, int]]
+
+    def read(self, name: str, ticks: IntArray) -> IntArray:
+        """Counts or values of frames, shape (M, *shape).
+
+        Args:
+            ticks: what the node sent (or took in, where it does not fire) in each tick, shape
+                (M, R, *shape).
+        """
+        total = ticks.sum(axis=1)
+        if name in self.units:
+            return read_values(total, *self.units[name], self.ticks)
+        return read_counts(total, self.levels[name], self.ticks, *self.bounds[name])
 
 
 def rate_form(graph: Graph, rate: Rate) -> RateForm:
@@ -54,7 +73,7 @@ def rate_form(graph: Graph, rate: Rate) -> RateForm:
     Raises:
         NotExecutable: with the first node that has no rate.
     """
-    graph = DirectProjections().rewrite(graph)
+    graph = DirectProjections()(graph)
     _check(graph, rate)
     known = analyse(graph)
     by_node = {
@@ -74,7 +93,15 @@ def rate_form(graph: Graph, rate: Rate) -> RateForm:
         elif name in by_node:
             nodes[name] = _source(node)
     derived = graph.replace(nodes=nodes.values(), projections=projections.values())
-    return RateForm(derived, rate.ticks, by_node, units)
+    bounds = {n: (int(known[n].out_lo.min()), int(known[n].out_hi.max())) for n in by_node}
+    return RateForm(derived, rate.ticks, by_node, bounds, units)
+
+
+def as_run(graph: Graph, settings: RunSettings, n_frames: int) -> tuple[Graph, RunSettings, int]:
+    """What engines run: the graph itself; in rate the graph whose frames are ticks."""
+    if settings.rate is None:
+        return graph, settings, n_frames
+    return rate_form(graph, settings.rate).graph, TICK_SETTINGS, settings.rate.ticks
 
 
 def _check(graph: Graph, rate: Rate) -> None:
@@ -82,7 +109,8 @@ def _check(graph: Graph, rate: Rate) -> None:
     for p in graph.projections.values():
         if p.frames:
             raise _without_rate(
-                f"projection {p.name}", "brings what an earlier frame emitted: windows know no other"
+                f"projection {p.name}",
+                "brings what an earlier frame emitted: a window knows no other",
             )
     for node in graph.nodes.values():
         where = node.module_path or node.name
@@ -105,7 +133,9 @@ def _check_neurons(node: Population, rate: Rate) -> None:
                 "--rate-pools average takes the average instead, at a loss",
             )
     elif not isinstance(node.model, IntegerFire | Accumulator):
-        raise _without_rate(where, f"has neurons of model `{node.model.kind}`, with a time of their own")
+        raise _without_rate(
+            where, f"has neurons of model `{node.model.kind}`, with a time of their own"
+        )
 
 
 def _without_rate(where: str, what: str, hint: str = "run it in another code") -> NotExecutable:

@@ -20,7 +20,7 @@ MEMBRANE_BITS = 24
 """Of the neurons that chips have: 23 bits and sign [nengo-loihi: V_BITS; lava-nc: LIF.v]."""
 
 CURRENT_SHIFT = 6
-"""Lava's LIF adds its input to the membrane with so many fraction bits [lava-nc: PyLifModelBitAcc]."""
+"""Lava's LIF adds its input to the membrane with so many fraction bits [lava-nc: LIF]."""
 
 THRESHOLD_BITS = 17
 """Of Loihi's thresholds, without these fraction bits [lava-nc: LIF.vth, precision 17]."""

@@ -18,7 +18,8 @@ from snnc.runtime.summary import chip_macs, host_macs, host_regions
 from snnc.runtime.trace import TraceResult
 
 _FACTS = (
-    "engine", "code", "schedule", "n_samples", "n_frames", "n_ticks", "accuracy", "graph_hash",
+    "engine", "code", "schedule", "rate", "n_samples", "n_frames", "n_ticks", "accuracy",
+    "graph_hash",
 )  # fmt: skip
 _PROVENANCE = ("written_by", "provenance", "target", "weight_bits", "rounding")
 

@@ -34,6 +34,9 @@ def report(
     engine: str | None = None,
     code: str | None = None,
     schedule: str | None = None,
+    rate_ticks: int | None = None,
+    rate_reset: str | None = None,
+    rate_pools: str | None = None,
     limit: int | None = None,
     output: Sequence[str | os.PathLike[str]] = (),
     verification: Mapping[str, Any] | str | os.PathLike[str] | None = None,
@@ -48,6 +51,7 @@ def report(
         hardware: names of shipped hardware files or paths of own ones; none: 45nm,
             45nm-int8 and loihi1.
         engine, code, schedule, limit: as of `snnc.run`.
+        rate_ticks, rate_reset, rate_pools: likewise.
         output: files to write, the format by suffix: `.json`, `.csv`, `.html`, `.txt`. An HTML
             page shows the raster of the first sample as well.
         verification: what `snnc verify --json` printed, as an object or a file: the page's part
@@ -71,6 +75,9 @@ def report(
         engine=engine,
         code=code,
         schedule=schedule,
+        rate_ticks=rate_ticks,
+        rate_reset=rate_reset,
+        rate_pools=rate_pools,
         limit=limit,
         progress=progress,
     )
@@ -80,7 +87,14 @@ def report(
         result,
         hardware=chips,
         data=samples.name,
-        trace=trace(model, samples, sample=0, code=result.code, schedule=result.schedule)
+        trace=trace(
+            model,
+            samples,
+            sample=0,
+            code=result.code,
+            schedule=result.schedule,
+            **({} if result.rate is None else result.rate.options()),
+        )
         if pages
         else None,
         verification=verified,

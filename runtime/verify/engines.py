@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from snnc.backends import rate
 from snnc.backends.base import Engine, EngineResult, Feeds
 from snnc.backends.registry import get_engine
 from snnc.ir.arrays import IntArray
@@ -214,4 +215,4 @@ def open_engines(
 
 
 def _can_run(engine: Engine, settings: RunSettings) -> bool:
-    return settings.code in engine.codes
+    return settings.code in rate.codes_of(engine)

@@ -28,6 +28,7 @@ from snnc.runtime.verify.difference import Tally
 from snnc.runtime.verify.engines import EngineCheck, open_engines
 from snnc.runtime.verify.lowering import LoweringCheck
 from snnc.runtime.verify.overflow import check_overflow
+from snnc.runtime.verify.rate import RateLoss
 from snnc.runtime.verify.report import PopulationReport, Verification
 from snnc.runtime.verify.rounding import RoundingCheck
 from snnc.runtime.verify.values import EXACT, SourceRunner
@@ -49,6 +50,9 @@ def verify(
     max_changed: float | None = None,
     code: str | None = None,
     schedule: str | None = None,
+    rate_ticks: int | None = None,
+    rate_reset: str | None = None,
+    rate_pools: str | None = None,
     progress: Progress | None = None,
     **said: Unpack[SourceArguments],
 ) -> Verification:
@@ -62,8 +66,9 @@ def verify(
         engine: engines to compare; empty: event and dense, for a bundle also lava.
         limit: take the first samples only.
         max_changed: fail where rounding changes a larger share of a population's counts.
-        code: `burst` or `graded`; None: the model's.
+        code: `burst`, `graded`, `delta` or `rate`; None: the model's.
         schedule: `sequential` or `pipelined`; None: the model's.
+        rate_ticks, rate_reset, rate_pools: of code `rate`: see `Rate`; None: the model's.
         progress: is told after each batch.
         said: about the source: the keys of `SourceArguments`, such as `input_shape`.
 
@@ -78,7 +83,7 @@ def verify(
     options = source_options(said)
     graph_hash = graph_file_hash(source) if isinstance(source, str | os.PathLike) else None
     loaded = _loaded(None if graph_hash else source, _as_converted(options, model), feeder)
-    settings = model.run_settings(code, schedule)
+    settings = model.run_settings(code, schedule, rate_ticks, rate_reset, rate_pools)
     asked = (engine,) if isinstance(engine, str) else tuple(engine)
     work = _Work.prepare(
         model, feeder, loaded, settings, feeder.n_frames(samples.samples, samples.name), asked
@@ -132,6 +137,7 @@ class _Work:
     lowering: LoweringCheck
     engines: EngineCheck
     rounding: RoundingCheck
+    loss: RateLoss | None
     notes: list[str]
 
     @classmethod
@@ -170,6 +176,7 @@ class _Work:
             ),
             engines=EngineCheck(model.integer_graph, opened, n_frames),
             rounding=RoundingCheck(model.float_graph, model.integer_graph),
+            loss=None if settings.rate is None else RateLoss(model, settings, n_frames),
             notes=notes,
         )
 
@@ -183,6 +190,8 @@ class _Work:
         """Check one batch of samples, shape (N, …)."""
         feeds = self.feeder.feeds(x, first=first, where=where)
         result = self.engines.add(feeds, first)
+        if self.loss is not None:
+            result = self.loss.add(feeds, result)
         if self.runner is None:
             return
         frames = self.feeder.frames(x, where)
@@ -240,6 +249,8 @@ class _Work:
             n_frames=self.n_frames,
             code=self.settings.code,
             schedule=self.settings.schedule,
+            rate=self.settings.rate,
+            rate_loss=None if self.loss is None else self.loss.to_json(samples.y),
             populations=tuple(self._population(name) for name in self._names()),
             outputs=self.lowering.outputs,
             engines=tuple(self.engines.comparisons),

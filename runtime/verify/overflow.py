@@ -11,6 +11,7 @@ from snnc.ir.errors import UnknownBackend, WidthExceeded
 from snnc.ir.graph import Graph
 from snnc.ir.limits import SIM, Limits
 from snnc.ir.ranges import analyse, check_width
+from snnc.ir.rate import as_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,7 @@ def check_overflow(graph: Graph, target: str, settings: RunSettings, n_frames: i
     limits = target_limits(target)
     bits: dict[str, int] = {}
     try:
+        graph, settings, n_frames = as_run(graph, settings, n_frames)
         ranges = analyse(graph, settings, n_frames)
         bits = {name: r.membrane_bits for name, r in ranges.items()}
         check_width(graph, ranges, limits)

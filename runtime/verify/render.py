@@ -37,10 +37,35 @@ def render(result: Verification) -> list[RenderableType]:
         values = f"expected {d.expected:g}, got {d.got:g}"
         parts.append(Text(f"first difference ({stage}): {place}: {values}", style="bold red"))
     parts += [Text(f"note: {note}", style="dim") for note in result.notes]
-    verdict = (
-        Text("verified", style="bold green") if result.ok else Text("FAILED", style="bold red")
-    )
-    return [*parts, verdict]
+    if result.rate_loss is not None:
+        parts.append(_rate_loss(result.rate_loss))
+    return [*parts, _verdict(result)]
+
+
+def _verdict(result: Verification) -> Text:
+    if result.rate is not None and result.promises_ok:
+        return Text("INEXACT: rate loses counts; the engines agree on what it gives", style="bold")
+    return Text("verified", style="bold green") if result.ok else Text("FAILED", style="bold red")
+
+
+def _rate_loss(loss: dict[str, Any]) -> RenderableType:
+    rows = [
+        (
+            name,
+            100 * lost["changed_share"],
+            lost["mean_difference"],
+            lost["largest_difference"],
+        )
+        for name, lost in loss["by_population"].items()
+        if lost["changed_share"] is not None
+    ]
+    heads = ("population", "changed %", "mean difference", "largest")
+    title = "code rate against the exact counts"
+    if loss["predictions_agree"] is not None:
+        title += f": {100 * loss['predictions_agree']:.4g} % of predictions agree"
+    if loss["accuracy"] is not None:
+        title += f", accuracy {100 * loss['accuracy']:.4g} %"
+    return table(heads, rows, title=title)
 
 
 def _promises(result: Verification) -> RenderableType:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from snnc.ir.codes import Rate
 from snnc.runtime.jsonable import jsonable
 from snnc.runtime.verify.derivation import Derivation
 from snnc.runtime.verify.difference import Difference, Tally
@@ -76,7 +77,8 @@ class Verification:
     Attributes:
         source: what the float graph was compared with, None where there is no source.
         n_samples, n_frames: of the data.
-        code, schedule: that the engines ran.
+        code, schedule, rate: that the engines ran.
+        rate_loss: what code `rate` lost against the exact counts, a JSON object, else None.
         populations: by node, in topological order.
         outputs: exported model's outputs against those of the model before export, by output.
         engines: comparisons.
@@ -93,6 +95,8 @@ class Verification:
     n_frames: int
     code: str
     schedule: str
+    rate: Rate | None = None
+    rate_loss: dict[str, Any] | None = None
     populations: tuple[PopulationReport, ...]
     outputs: dict[str, Tally]
     engines: tuple[Comparison, ...]
@@ -128,7 +132,12 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        """All promises hold."""
+        """All promises hold. Never in `rate`: it is inexact, so that nothing is proved."""
+        return self.rate is None and self.promises_ok
+
+    @property
+    def promises_ok(self) -> bool:
+        """All promises hold for what the engines ran, were it exact or not."""
         return (
             self.export_ok
             and self.lowering_ok
@@ -200,6 +209,8 @@ class Verification:
                 "n_frames": self.n_frames,
                 "code": self.code,
                 "schedule": self.schedule,
+                "rate": self.rate,
+                "rate_loss": self.rate_loss,
                 "n_activations": self.n_activations,
                 "n_mismatches": self.n_mismatches,
                 "n_near_threshold": self.n_near_threshold,
