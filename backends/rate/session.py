@@ -22,7 +22,7 @@ from snnc.backends.feeds import check_code, read_feeds
 from snnc.backends.rate.traces import joined_trace
 from snnc.ir.arrays import IntArray
 from snnc.ir.codes import RunSettings
-from snnc.ir.errors import DataError, NotExecutable
+from snnc.ir.errors import DataError
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import Population
 from snnc.ir.rate import TICK_SETTINGS, RateForm, rate_form, spikes
@@ -45,7 +45,8 @@ def open_session(engine: Engine, graph: Graph, settings: RunSettings, n_frames: 
         return engine.prepare(graph, settings, n_frames=n_frames)
     form = rate_form(graph, settings.rate)
     inner = engine.prepare(form.graph, TICK_SETTINGS, n_frames=form.ticks)
-    return RateSession(graph, form, inner, make_schedule(graph, settings))
+    kind = TracingRateSession if isinstance(inner, TracingSession) else RateSession
+    return kind(graph, form, inner, make_schedule(graph, settings))
 
 
 def codes_of(engine: Engine) -> frozenset[str]:
@@ -105,24 +106,6 @@ class RateSession:
             n_ticks=n_ticks,
             state=None if state is None else {},
         )
-
-    def trace(self, feeds: Feeds, *, membranes: bool = False) -> Trace:
-        """Every spike of one sample, and membranes before a spike takes from them.
-
-        Raises:
-            NotExecutable: the engine has no ticks.
-        """
-        if not isinstance(self.inner, TracingSession):
-            raise NotExecutable("the engine has no ticks to trace", hint="--engine event")
-        read = read_feeds(self.graph, feeds, 1)
-        n_samples, n_frames = next(iter(read.values())).shape[:2]
-        if n_samples != 1:
-            raise DataError(f"a trace is of one sample, got {n_samples}")
-        traced = [
-            self.inner.trace(self._spikes(read, frame, frame + 1), membranes=membranes)
-            for frame in range(n_frames)
-        ]
-        return joined_trace(self.form, self.schedule, traced)
 
     def _recorded(self, asked: Collection[str]) -> frozenset[str]:
         """Nodes whose ticks are wanted from the engine."""
@@ -185,6 +168,24 @@ class RateSession:
                 neuron_updates=node.size * n_ticks if is_population else 0,
             )
         return found
+
+
+@dataclass(frozen=True, eq=False)
+class TracingRateSession(RateSession):
+    """The same on an engine that knows every tick."""
+
+    def trace(self, feeds: Feeds, *, membranes: bool = False) -> Trace:
+        """Every spike of one sample, and membranes before a spike takes from them."""
+        assert isinstance(self.inner, TracingSession)
+        read = read_feeds(self.graph, feeds, 1)
+        n_samples, n_frames = next(iter(read.values())).shape[:2]
+        if n_samples != 1:
+            raise DataError(f"a trace is of one sample, got {n_samples}")
+        traced = [
+            self.inner.trace(self._spikes(read, frame, frame + 1), membranes=membranes)
+            for frame in range(n_frames)
+        ]
+        return joined_trace(self.form, self.schedule, traced)
 
 
 def _counters(parts: list[EngineResult], ticks: int) -> dict[str, Counters]:
