@@ -213,7 +213,8 @@ class TestRefusals:
             Population(name="h", shape=(4,), model=binary) if n.name == "h" else n
             for n in graph.nodes.values()
         ]
-        assert "h: has neurons of model `fixed-integrate-fire`" in self.refused(graph.replace(nodes=nodes))
+        message = self.refused(graph.replace(nodes=nodes))
+        assert "h: has neurons of model `fixed-integrate-fire`" in message
         loop = Projection(name="loop", source="h", target="h", map=Identity(shape=(4,)), frames=1)
         looped = graph.replace(projections=[*graph.projections.values(), loop])
         assert "projection loop: brings what an earlier frame" in self.refused(looped)
