@@ -19,6 +19,7 @@ COMMANDS = (
     "trace",
     "verify",
     "report",
+    "map",
     "check",
     "inspect",
     "export",

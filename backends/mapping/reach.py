@@ -12,14 +12,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from snnc.backends.mapping.model import Box
 from snnc.ir.arrays import Array, FloatArray, IntArray, Shape
 from snnc.ir.errors import GraphError
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Conv, Dense, Identity, LinearMap, Sparse, SumPool
 from snnc.ir.nodes import Node, Product
 
-Box: TypeAlias = tuple[tuple[int, int], ...]
-"""A half-open range on each axis of a shape."""
 Tile: TypeAlias = tuple[IntArray, ...]
 """Ascending indices along each axis of a shape; all their combinations are meant."""
 Index: TypeAlias = "tuple[Any, ...] | IntArray"

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import numpy as np
 
-from snnc.backends.mapping.reach import Box, Reach, arriving, sums, take
-from snnc.ir.arrays import Array, BoolArray, FloatArray, IntArray
+from snnc.backends.mapping.model import Box, Split
+from snnc.backends.mapping.reach import Reach, arriving, sums, take
+from snnc.ir.arrays import Array, BoolArray, FloatArray, IntArray, size_of
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.nodes import Product
 from snnc.ir.schedule import Schedule
@@ -36,6 +37,12 @@ class Cut:
     first: int
     boxes: tuple[Box, ...]
     owner: IntArray
+
+    @classmethod
+    def of(cls, split: Split) -> Self:
+        """A regular cut."""
+        neurons = np.arange(size_of(split.shape))
+        return cls(first=split.first, boxes=tuple(split.boxes()), owner=split.piece_at(neurons))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

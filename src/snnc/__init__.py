@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from snnc.runtime.check import check as check
     from snnc.runtime.convert import convert as convert
     from snnc.runtime.export import export as export
+    from snnc.runtime.map import map as map
     from snnc.runtime.model import load as load
     from snnc.runtime.quantize import quantize as quantize
     from snnc.runtime.report import report as report
@@ -33,6 +34,7 @@ _HOME = {
     "convert": "snnc.runtime.convert",
     "export": "snnc.runtime.export",
     "load": "snnc.runtime.model",
+    "map": "snnc.runtime.map",
     "quantize": "snnc.runtime.quantize",
     "report": "snnc.runtime.report",
     "run": "snnc.runtime.run",
@@ -50,6 +52,7 @@ __all__ = [
     "convert",
     "export",
     "load",
+    "map",
     "quantize",
     "report",
     "run",

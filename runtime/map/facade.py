@@ -1,0 +1,127 @@
+"""`snnc.map`: cut, measure, place, write."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping as MappingOf
+from pathlib import Path
+
+from snnc.backends.chips import Chip, load_chip
+from snnc.backends.mapping import Mapping, map_graph
+from snnc.backends.mapping.layout import lay_out
+from snnc.backends.mapping.traffic import Cut, find_load, uniform
+from snnc.backends.registry import ALIASES
+from snnc.ir.arrays import Array
+from snnc.ir.codes import RunSettings
+from snnc.ir.errors import UnknownHardware
+from snnc.ir.file import check_output
+from snnc.ir.schedule import make_schedule
+from snnc.runtime.data import DataSet, load_data
+from snnc.runtime.feeds import Feeder
+from snnc.runtime.map.activity import Measured, measure
+from snnc.runtime.map.files import SUFFIXES, write_map
+from snnc.runtime.map.result import MapResult
+from snnc.runtime.model import Model, load
+from snnc.runtime.npz import check_suffix
+from snnc.runtime.progress import Progress, silent
+
+_ENGINE = "event"
+"""Measures unless another is named; for a bundle as well, as counts are the same."""
+
+
+def map(
+    model: Model | str | os.PathLike[str],
+    target: str | os.PathLike[str] | None = None,
+    data: DataSet | Array | MappingOf[str, Array] | str | os.PathLike[str] | None = None,
+    *,
+    engine: str | None = None,
+    code: str | None = None,
+    schedule: str | None = None,
+    limit: int | None = None,
+    output: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> MapResult:
+    """Put a converted model on the cores of a chip, so that its events travel little.
+
+    Args:
+        model: a loaded model, a `.snnc` file or a bundle folder.
+        target: a chip that is shipped (`loihi1`, `loihi2`) or the path of a chip file; None: what
+            the model was converted for.
+        data: samples to measure how often each neuron sends; None: one event a frame from each.
+        engine: runs the model on `data`; None: event.
+        code: of the run that is mapped; None: the model's.
+        schedule: likewise.
+        limit: take the first samples only.
+        output: file to write, the format by suffix: `.json` and `.csv` (every core), `.png` and
+            `.html` (core maps).
+        force: overwrite `output`.
+        progress: is told after each step.
+
+    Raises:
+        UnknownHardware: there is no such chip, or its file says nothing about cores.
+        SnncError: by its subclass, as of `snnc.run` and `write_map`.
+    """
+    start, tell = time.perf_counter(), progress or silent
+    path = None if output is None else Path(output)
+    if path is not None:
+        check_suffix(path, SUFFIXES)
+        check_output(path, force=force)
+    model = model if isinstance(model, Model) else load(model)
+    chip = _chip(target or model.target)
+    settings = model.run_settings(code, schedule)
+    measured, name = None, None
+    if data is not None:
+        feeder = Feeder(model.file)
+        samples = load_data(data, feeder.shape, feeder.names).limit(limit)
+        measured = measure(model, samples, settings, engine=engine or _ENGINE, progress=tell)
+        name = samples.name
+    n_frames = 1 if measured is None else measured.n_frames
+    mapping = map_graph(model.integer_graph, chip, settings, n_frames=n_frames)
+    found = _placed(model, mapping, settings, measured, name, path, start, tell)
+    if path is not None:
+        write_map(found, path, force=force)
+    return found
+
+
+def _placed(
+    model: Model,
+    mapping: Mapping,
+    settings: RunSettings,
+    measured: Measured | None,
+    data: str | None,
+    output: Path | None,
+    start: float,
+    tell: Progress,
+) -> MapResult:
+    graph = model.integer_graph
+    cuts = {name: Cut.of(split) for name, split in mapping.splits.items()}
+    activity = uniform(graph) if measured is None else measured.activity
+    load = find_load(graph, cuts, activity, make_schedule(graph, settings), tell)
+    layout = lay_out(mapping, load, tell)
+    return MapResult(
+        mapping=mapping,
+        load=load,
+        layout=layout,
+        module_paths={name: graph.nodes[name].module_path for name in mapping.splits},
+        code=settings.code,
+        schedule=settings.schedule,
+        data=data,
+        engine=None if measured is None else measured.engine,
+        n_samples=None if measured is None else measured.n_samples,
+        n_frames=None if measured is None else measured.n_frames,
+        seconds=time.perf_counter() - start,
+        output=output,
+    )
+
+
+def _chip(target: str | os.PathLike[str]) -> Chip:
+    chip = load_chip(ALIASES.get(target, target) if isinstance(target, str) else target)
+    if not chip.core_limits():
+        raise UnknownHardware(
+            "its file states no limit of a core, so that there is nothing to map onto",
+            where=str(target),
+            hint="name a chip with --target: loihi1, loihi2 or a file with [limits] of its cores",
+        )
+    return chip
