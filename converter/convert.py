@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from snnc.converter.chip import for_chip
-from snnc.converter.integer import integer_form
+from snnc.converter.integer import Rounding, integer_form
 from snnc.converter.lower import FirstLayer, lower
 from snnc.converter.sources.graphs import GraphSource
 from snnc.converter.sources.model import SourceModel
+from snnc.ir.arrays import bits
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import WrongUsage
 from snnc.ir.fit import check_fit
@@ -18,6 +19,7 @@ from snnc.ir.graph import Graph
 from snnc.ir.limits import SIM, Limits
 from snnc.ir.passes import AssociateProducts
 from snnc.ir.passes.associate_products import triples
+from snnc.ir.ranges import analyse, check_width
 
 ProductOrder: TypeAlias = Literal["source", "fewest"]
 """Order of products of three operands: the source's, or the one with fewer multiplications."""
@@ -73,6 +75,8 @@ def convert_source(
         UnsupportedByTarget: it needs graded spikes or delays that the target does not have.
     """
     source_graph, onnx, notes = _float_form(source, first_layer, no_host)
+    if source_graph.form == "integer":
+        return _as_it_is(source_graph, notes, limits, settings or RunSettings())
     graph = source_graph if product_order == "source" else AssociateProducts()(source_graph)
     form = integer_form(graph, weight_bits=weight_bits, limits=limits, settings=settings)
     fitted, changes = for_chip(form.graph, limits, settings or RunSettings())
@@ -83,6 +87,24 @@ def convert_source(
         onnx=onnx,
         notes=(*notes, *_orders(source_graph, graph), *_several_inputs(graph), *changes),
         rounding=form.rounding.to_json(),
+    )
+
+
+def _as_it_is(
+    graph: Graph, notes: tuple[str, ...], limits: Limits, settings: RunSettings
+) -> Converted:
+    """A source of integers (`.net`): both forms are the graph itself."""
+    n_frames = int(graph.metadata.get("n_frames", 1))
+    weights = [p.map.weight for p in graph.projections.values()]
+    stored = max(bits(int(w.min(initial=0)), int(w.max(initial=0))) for w in weights)
+    check_width(graph, analyse(graph, settings, n_frames), limits)
+    check_fit(graph, settings, limits, n_frames)
+    return Converted(
+        float_graph=graph,
+        integer_graph=graph,
+        onnx={},
+        notes=(*notes, *_several_inputs(graph)),
+        rounding=Rounding(stored, (), ()).to_json(),
     )
 
 
@@ -114,7 +136,7 @@ def _float_form(
         return lowered.graph, lowered.onnx, lowered.notes
     if first_layer == "host":
         raise WrongUsage(
-            "a NIR graph has no part that the host could run",
+            "a file that holds a graph has no part that the host could run",
             where=source.name,
             hint="leave --first-layer out",
         )

@@ -201,6 +201,12 @@ class PatternEnds(SnncError, ValueError):
     code = "SNNC402"
 
 
+class StateExceeded(SnncError, OverflowError):
+    """In a run a neuron's state passed the width that it is checked for."""
+
+    code = "SNNC403"
+
+
 class UnknownBackend(SnncError, LookupError):
     """No backend, engine or target of that name is installed."""
 

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal, TypeAlias
 import numpy as np
 
 from snnc.ir.arrays import Array, FloatArray, IntArray, Shape, along, readonly, size_of
-from snnc.ir.errors import GraphError, PatternEnds
-from snnc.ir.neurons import Emission, NeuronModel
+from snnc.ir.errors import GraphError, PatternEnds, StateExceeded
+from snnc.ir.neurons import Emission, NeuronModel, State
 from snnc.ir.registry import Registry
 
 Arithmetic: TypeAlias = Literal["float32", "float64"]
@@ -215,6 +215,14 @@ class Population(Node):
     def step_map(self) -> FloatArray:
         """The step, broadcastable against arrays of shape (N, *shape)."""
         return along(self.step, len(self.shape), self.channel_axis)
+
+    def latch(self, i: Array, state: State) -> tuple[Array, State]:
+        """As the model's `latch`; what goes wrong there is said with the population's name."""
+        try:
+            return self.model.latch(i, state, self.channel_axis)
+        except StateExceeded as error:
+            where = self.module_path or self.name
+            raise StateExceeded(error.what, where=where, hint=error.hint) from None
 
     def validate(self) -> None:
         super().validate()

@@ -225,6 +225,10 @@ def check_width(graph: Graph, ranges: Mapping[str, NodeRange], limits: Limits) -
     for name, r in ranges.items():
         node = graph.nodes[name]
         where = node.module_path or name
+        checked = isinstance(node, Population) and node.model.checked_bits
+        if checked:  # a run that passes this width stops, whatever could come in the worst case
+            _check(where, "state", checked, limits.membrane_bits, limits.target)
+            continue
         _check(where, "membrane", r.membrane_bits, limits.membrane_bits, limits.target)
         _check(
             where, "summed current of a tick", r.current_bits, limits.current_bits, limits.target

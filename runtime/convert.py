@@ -177,6 +177,8 @@ def convert(
     loaded = as_source(source, options, example_inputs)
     tell("convert", 1, _STAGES)
     bits = _weight_bits(weight_bits, chip)
+    if weight_bits is not None and _has_integers(loaded):
+        raise WrongUsage("the file has integer weights, no --weight-bits can be chosen")
     converted = convert_source(
         loaded,
         weight_bits=bits,
@@ -197,7 +199,7 @@ def convert(
         integer_graph=converted.integer_graph,
         onnx=converted.onnx,
         settings=settings,
-        manifest=_manifest(converted, loaded.provenance, chip, bits),
+        manifest=_manifest(converted, loaded.provenance, chip, converted.rounding["weight_bits"]),
     )
     _write(file, paths, chip, lava_conv or "sparse", force=force)
     tell("convert", _STAGES, _STAGES)
@@ -227,6 +229,10 @@ def as_source(
     if any(value is not None and value is not False for value in given):
         raise WrongUsage("a loaded source has its inputs and options already")
     return source
+
+
+def _has_integers(source: SourceModel | GraphSource) -> bool:
+    return isinstance(source, GraphSource) and source.graph.form == "integer"
 
 
 def _weight_bits(asked: int | None, chip: Target) -> int:

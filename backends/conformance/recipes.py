@@ -17,12 +17,17 @@ from snnc.ir.errors import GraphError
 from snnc.ir.neurons import (
     NEURONS,
     Accumulator,
+    Delta,
     FixedCurrentLIF,
     FixedIntegrateFire,
     FixedTrace,
     IntegerFire,
+    LoihiLIF,
+    LoihiReadout,
     Max,
     NeuronModel,
+    Sigma,
+    SigmaDelta,
 )
 
 Recipe: TypeAlias = Callable[[IntArray, int, np.random.Generator], NeuronModel]
@@ -169,6 +174,45 @@ def _trace(i: IntArray, axis: int, rng: np.random.Generator) -> NeuronModel:
     )
 
 
+def _loihi(i: IntArray, axis: int, rng: np.random.Generator) -> dict[str, Any]:
+    """Decays, threshold, bias and resets of Loihi's own neurons."""
+    reach = max(1, int(np.quantile(np.abs(i), 0.9)))
+    shapes = [(), (i.shape[axis + 1],), i.shape[1:]]
+    interval = int(rng.choice([0, 0, 2, 3]))
+    return {
+        "decay_u": int(rng.choice([0, 400, 2048, 4096])),
+        "decay_v": int(rng.choice([0, 128, 1024, 4096])),
+        "threshold": min(int(rng.integers(1, 3 * reach + 1)), 2**17),
+        "bias": rng.integers(-min(reach, 1000), min(reach, 1000) + 1, shapes[rng.integers(3)]),
+        "reset_interval": interval,
+        "reset_offset": int(rng.integers(0, max(interval, 1))),
+    }
+
+
+def _sigma_delta(i: IntArray, axis: int, rng: np.random.Generator) -> NeuronModel:
+    """Exponents that leave room in 24 bits for the sum of all frames."""
+    reach = int(np.abs(i).max(initial=1)) * len(i)
+    spare = max(0, 22 - reach.bit_length())
+    state_exp = int(rng.integers(0, min(spare, 6) + 1))
+    shapes = [(), (i.shape[axis + 1],), i.shape[1:]]
+    return SigmaDelta(
+        threshold=int(rng.integers(0, 4)),
+        spike_exp=int(rng.integers(0, min(spare - state_exp, 6) + 1)),
+        state_exp=state_exp,
+        bias=rng.integers(-1, 2, shapes[rng.integers(3)]),
+    )
+
+
+def _delta(i: IntArray, axis: int, rng: np.random.Generator) -> NeuronModel:
+    spare = max(0, 22 - int(np.abs(i).max(initial=1)).bit_length())
+    exponents = rng.integers(0, min(spare // 2, 6) + 1, 2)
+    return Delta(
+        threshold=int(rng.integers(0, 4)),
+        spike_exp=int(exponents[0]),
+        state_exp=int(exponents[1]),
+    )
+
+
 RECIPES: dict[str, Recipe] = {
     IntegerFire.kind: _integer_fire,
     Accumulator.kind: lambda i, axis, rng: Accumulator(),
@@ -176,4 +220,9 @@ RECIPES: dict[str, Recipe] = {
     FixedIntegrateFire.kind: _integrate_fire,
     FixedCurrentLIF.kind: _current_lif,
     FixedTrace.kind: _trace,
+    LoihiLIF.kind: lambda i, axis, rng: LoihiLIF(**_loihi(i, axis, rng)),
+    LoihiReadout.kind: lambda i, axis, rng: LoihiReadout(**_loihi(i, axis, rng)),
+    Delta.kind: _delta,
+    SigmaDelta.kind: _sigma_delta,
+    Sigma.kind: lambda i, axis, rng: Sigma(),
 }

@@ -113,7 +113,7 @@ class Executor:
         for f in program.foreign:
             i = self._fetch([f.membrane], given)[f.membrane].astype(np.int64)
             state = memory.foreign[f.node.name]
-            k, foreign[f.node.name] = f.node.model.latch(i, state, f.node.channel_axis)
+            k, foreign[f.node.name] = f.node.latch(i, state)
             given[f.count] = k.astype(np.dtype(program.builder.types[f.count]))
         wanted = [program.wires[name].name for name in names]
         wanted += [tensor for tally in program.tallies for tensor in tally.tensors]

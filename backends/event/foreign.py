@@ -45,9 +45,7 @@ class ForeignModels:
         membrane[order] = self._take(i)
         if i not in self.model_state:
             self.model_state[i] = node.model.initial_state((1, *node.shape))
-        k, self.model_state[i] = node.model.latch(
-            membrane.reshape(1, *node.shape), self.model_state[i], node.channel_axis
-        )
+        k, self.model_state[i] = node.latch(membrane.reshape(1, *node.shape), self.model_state[i])
         self._fill(i, to, np.asarray(k).reshape(-1)[order])
 
     def _take(self, i: int) -> IntArray:

@@ -13,13 +13,18 @@ from snnc.ir.arrays import Array, along
 from snnc.ir.errors import UnsupportedByTarget
 from snnc.ir.neurons import (
     Accumulator,
+    Delta,
     FixedCurrentLIF,
     FixedIntegrateFire,
     FixedTrace,
     IntegerFire,
+    LoihiLIF,
+    LoihiReadout,
     Max,
     NeuronModel,
     RescaledSum,
+    Sigma,
+    SigmaDelta,
 )
 from snnc.ir.nodes import HostOp, Input, InputPart, Node, Pattern, Population, Product
 
@@ -171,6 +176,45 @@ def trace(plan: Plan, node: Population, key: str) -> Call:
     return Call("processes.trace", "Trace", _common(plan, node, key, own))
 
 
+def loihi_lif(plan: Plan, node: Population, key: str) -> Call:
+    """Loihi's own neuron, firing or read."""
+    model = node.model
+    assert isinstance(model, LoihiLIF | LoihiReadout)
+    own = {
+        "decay_u": repr(model.decay_u),
+        "decay_v": repr(model.decay_v),
+        "vth": repr(model.threshold),
+        "membrane_bias": _parameter(plan, node, key, "membrane_bias", model.bias),
+        "readout": repr(isinstance(model, LoihiReadout)),
+        "reset_interval": repr(model.reset_interval),
+        "reset_offset": repr(model.reset_offset),
+        "frames_per_sample": "frames_per_sample",
+    }
+    return Call("processes.loihi_lif", "LoihiLIF", _common(plan, node, key, own))
+
+
+def sigma_delta(plan: Plan, node: Population, key: str) -> Call:
+    """Neurons that tell their changes."""
+    model = node.model
+    assert isinstance(model, Delta | SigmaDelta)
+    bias = model.bias if isinstance(model, SigmaDelta) else np.array(0)
+    own = {
+        "threshold": repr(model.threshold),
+        "spike_exp": repr(model.spike_exp),
+        "state_exp": repr(model.state_exp),
+        "activation_bias": _parameter(plan, node, key, "activation_bias", bias),
+        "encodes": repr(isinstance(model, Delta)),
+        "frames_per_sample": "frames_per_sample",
+    }
+    return Call("processes.sigma_delta", "SigmaDelta", _common(plan, node, key, own))
+
+
+def sigma(plan: Plan, node: Population, key: str) -> Call:
+    """The sum of what changes tell."""
+    own = {"frames_per_sample": "frames_per_sample"}
+    return Call("processes.sigma_delta", "Sigma", _common(plan, node, key, own))
+
+
 def _parameter(plan: Plan, node: Population, key: str, name: str, values: Array) -> str:
     """A number, or the expression that reads the population's array of them."""
     if values.ndim == 0:
@@ -237,6 +281,11 @@ POPULATIONS: Mapping[type[NeuronModel], PopulationLowering] = {
     FixedIntegrateFire: integrate_and_fire,
     FixedCurrentLIF: integrate_and_fire,
     FixedTrace: trace,
+    LoihiLIF: loihi_lif,
+    LoihiReadout: loihi_lif,
+    Delta: sigma_delta,
+    SigmaDelta: sigma_delta,
+    Sigma: sigma,
 }
 
 NODES: Mapping[type[Node], NodeLowering] = {

@@ -77,7 +77,7 @@ class PopulationCell(Cell):
         self.v += self.node.bias_map()
 
     def latch(self, frame: int) -> IntArray:
-        k, self.state = self.node.model.latch(self.v, self.state, self.node.channel_axis)
+        k, self.state = self.node.latch(self.v, self.state)
         self.v = self.v.copy() if self.keeps else np.zeros_like(self.v)
         return k
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from snnc.converter.nir.hdf5 import Tree
+from snnc.converter.hdf5 import Tree
 from snnc.ir.arrays import Array
 from snnc.ir.errors import CannotLoad, DamagedFile, UnsupportedOperator
 from snnc.ir.registry import did_you_mean
@@ -93,7 +93,7 @@ def parse(tree: Tree, where: str) -> NirGraph:
         raise CannotLoad(
             "this HDF5 file holds no NIR graph",
             where=where,
-            hint="NIR files have a group `node` with a `type`; lava-dl .net files are not read",
+            hint="NIR files have a group `node` with a `type`, lava-dl's .net files `layer`",
         )
     if root["type"] != GRAPH:
         root = _alone(root)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from snnc.converter.hdf5 import Tree
 from snnc.converter.lower.builder import GraphBuilder
 from snnc.converter.nir.assume import Assumed, assume
 from snnc.converter.nir.graph import (
@@ -19,7 +20,6 @@ from snnc.converter.nir.graph import (
     closing_edges,
     parse,
 )
-from snnc.converter.nir.hdf5 import read_tree
 from snnc.converter.nir.linear import LINEAR, Linear, Signal, flattened, linear_map, masked
 from snnc.converter.nir.neurons import SHAPED, neuron_shape, stages
 from snnc.converter.sources.graphs import GraphSource, Primitive
@@ -36,25 +36,24 @@ KNOWN = (INPUT, OUTPUT, PASS, "Flatten", "Delay", *LINEAR, *SHAPED)
 
 
 def read_nir(
-    data: bytes, path: Path, options: SourceOptions, provenance: Mapping[str, Any]
+    tree: Tree, path: Path, options: SourceOptions, provenance: Mapping[str, Any]
 ) -> GraphSource:
     """Read a NIR file.
 
     Args:
-        data: its bytes.
+        tree: its groups and arrays.
         path: for names and messages.
         options: `dt`, `reset` and the input's grid.
         provenance: what is known of the file.
 
     Raises:
-        MissingExtra: h5py is not installed.
-        DamagedFile: truncated, unsafe, or not what NIR's nodes need.
+        DamagedFile: not what NIR's nodes need.
         CannotLoad: no NIR graph.
         NeedsAssumption: the time step or the reset matters and is not stated.
         UnsupportedOperator: a primitive or a value that has no event form.
         ShapeMismatch: what an edge carries does not fit.
     """
-    nir = parse(read_tree(data, str(path)), str(path))
+    nir = parse(tree, str(path))
     for node in nir.nodes.values():
         if node.type not in KNOWN:
             raise UnsupportedOperator(

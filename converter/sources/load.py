@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from snnc.converter.nir.hdf5 import MAGIC
+from snnc.converter.hdf5 import MAGIC, read_tree
 from snnc.converter.sources.archive import open_archive
 from snnc.converter.sources.declare import declare_inputs
 from snnc.converter.sources.graphs import GraphSource
@@ -82,7 +82,8 @@ def load_source(
         data = _read(path)
         if data.startswith(MAGIC):
             raise CannotLoad(
-                "this is an HDF5 file (NIR), a graph and not a trained model", where=str(path)
+                "this is an HDF5 file (NIR, lava-dl), a graph and not a trained model",
+                where=str(path),
             )
         loaded = _load_bytes(data, path, options)
         digest = hashlib.sha256(data).hexdigest()
@@ -92,7 +93,7 @@ def load_source(
 
 
 def graph_file_hash(source: str | os.PathLike[str]) -> str | None:
-    """sha256 of a file that holds a graph already (NIR); None for any other."""
+    """sha256 of a file that holds a graph already (NIR, `.net`); None for any other."""
     path = Path(source)
     try:
         with path.open("rb") as file:
@@ -110,16 +111,27 @@ def open_source(
     """Load a SOURCE as `load_source` does; a file that holds a graph gives that graph.
 
     Raises:
-        SnncError: as `load_source`, or for a NIR file as `read_nir`.
+        SnncError: as `load_source`, for a NIR file as `read_nir`, for a `.net` file as `read_net`.
     """
     if not isinstance(source, str | os.PathLike) or graph_file_hash(source) is None:
         return load_source(source, options, example_inputs)
+    from snnc.converter.netx import is_net, read_net
     from snnc.converter.nir import read_nir
 
-    path = Path(source)
+    path, options = Path(source), options or SourceOptions()
     data = _read(path)
     facts = {"file": path.name, "sha256": hashlib.sha256(data).hexdigest()}
-    return read_nir(data, path, options or SourceOptions(), facts)
+    tree = read_tree(data, str(path))
+    if is_net(tree):
+        return read_net(tree, path, options, facts)
+    refuse_net_options(options, path.name)
+    return read_nir(tree, path, options, facts)
+
+
+def refuse_net_options(options: SourceOptions, where: str) -> None:
+    """Raise `WrongUsage` where options are given that only `.net` files have a use for."""
+    for name in options.for_net_files:
+        raise WrongUsage(f"--{name.replace('_', '-')} is for lava-dl's .net files", where=where)
 
 
 def _read(path: Path) -> bytes:
@@ -150,6 +162,7 @@ def _finish(
         )
     if options.dt is not None or options.reset is not None:
         raise WrongUsage("--dt and --reset are for NIR files", where=name)
+    refuse_net_options(options, name)
     options = merged(options, loaded.declared, name)
     paths = module_paths(loaded.onnx)
     model, layout, n_frames = per_frame(loaded.onnx, options, paths, name)
@@ -203,7 +216,7 @@ def _load_bytes(data: bytes, path: Path, options: SourceOptions) -> _Loaded:
             "this is no model of a known kind, or it is truncated",
             where=where,
             hint="known: torch.export (.pt2), snnc.save_model files, TorchScript, checkpoints "
-            "of weights with --factory, ONNX, NIR",
+            "of weights with --factory, ONNX, NIR, lava-dl .net",
         )
     grids = declared_grids(model, where)
     normal = load_onnx(model, path, options.input_shape, options.batch_axis)

@@ -40,6 +40,9 @@ class SourceOptions:
         time_axis: axis of forward()'s input that holds all frames of a sample, 0 or 1; the other
             of the two is the batch axis. None: forward() takes one frame a call.
         reduce: what becomes of the outputs of a sample's frames; None: as the model has it.
+        net_timing: `.net` files: `aligned`, or `lava`: each layer takes a frame.
+        readout: `.net` files: `spikes` or `membrane` of the last layer.
+        reset_interval, reset_offset: `.net` files: frames after which all state is cleared.
     """
 
     factory: str | None = None
@@ -54,6 +57,10 @@ class SourceOptions:
     frames: int | None = None
     time_axis: int | None = None
     reduce: Reduction | None = None
+    net_timing: str | None = None
+    readout: str | None = None
+    reset_interval: int | None = None
+    reset_offset: int | None = None
 
     def __post_init__(self) -> None:
         if self.frames is not None and self.frames < 1:
@@ -65,6 +72,12 @@ class SourceOptions:
             )
         if self.reduce not in (None, *get_args(Reduction)):
             raise WrongUsage(f"reduce is none, mean or sum, not {self.reduce!r}")
+
+    @property
+    def for_net_files(self) -> tuple[str, ...]:
+        """Those of the options given that only `.net` files have a use for."""
+        names = ("net_timing", "readout", "reset_interval", "reset_offset")
+        return tuple(name for name in names if getattr(self, name) is not None)
 
     @property
     def batch_axis(self) -> int:

@@ -13,8 +13,10 @@ from snnc.ir.neurons.current_lif import CurrentLIF, FixedCurrentLIF
 from snnc.ir.neurons.fire import FloatFire, IntegerFire
 from snnc.ir.neurons.firing import Firing, FixedFiring, FloatFiring, Reset, Rounding, Stateful
 from snnc.ir.neurons.integrate_fire import FixedIntegrateFire, IntegrateFire
+from snnc.ir.neurons.loihi_lif import LoihiLIF, LoihiReadout
 from snnc.ir.neurons.passing import Accumulator, Max
 from snnc.ir.neurons.rescaled import RescaledSum
+from snnc.ir.neurons.sigma_delta import Delta, Sigma, SigmaDelta
 from snnc.ir.neurons.trace import FixedTrace, Trace
 from snnc.ir.registry import import_submodules
 
@@ -26,6 +28,7 @@ __all__ = [
     "Bounds",
     "Combine",
     "CurrentLIF",
+    "Delta",
     "Emission",
     "Firing",
     "FixedCurrentLIF",
@@ -37,11 +40,15 @@ __all__ = [
     "IntegerFire",
     "IntegerSite",
     "IntegrateFire",
+    "LoihiLIF",
+    "LoihiReadout",
     "Max",
     "NeuronModel",
     "RescaledSum",
     "Reset",
     "Rounding",
+    "Sigma",
+    "SigmaDelta",
     "State",
     "Stateful",
     "Trace",

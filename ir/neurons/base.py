@@ -138,6 +138,14 @@ class NeuronModel(ABC):
         """Bits beyond those of its state that its arithmetic takes up in between."""
         return 0
 
+    @property
+    def checked_bits(self) -> int | None:
+        """Width that a run checks for what arrives and what is kept: beyond it stops with an error.
+
+        None: bounds alone tell that nothing passes the target's width.
+        """
+        return None
+
     def bounds(self, i_lo: Array, i_hi: Array, axis: int, n_frames: int) -> Bounds:
         """Worst case over `n_frames` frames that each bring between `i_lo` and `i_hi`.
 

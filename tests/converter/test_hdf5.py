@@ -10,8 +10,8 @@ import h5py
 import numpy as np
 import pytest
 
-from snnc.converter.nir import hdf5
-from snnc.converter.nir.hdf5 import read_tree
+from snnc.converter import hdf5
+from snnc.converter.hdf5 import read_tree
 from snnc.ir.errors import CannotLoad, DamagedFile, SnncError
 from tests.converter.nir.files import chain, read, write
 

@@ -55,7 +55,7 @@ def _h5py(where: str) -> Any:
         import h5py
     except ImportError:
         raise MissingExtra(
-            "NIR files need h5py", where=where, hint="pip install 'snnc[nir]'"
+            "HDF5 files (NIR, lava-dl) need h5py", where=where, hint="pip install 'snnc[nir]'"
         ) from None
     return h5py
 
