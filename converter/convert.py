@@ -93,17 +93,18 @@ def convert_source(
 def _as_it_is(
     graph: Graph, notes: tuple[str, ...], limits: Limits, settings: RunSettings
 ) -> Converted:
-    """A source of integers (`.net`): both forms are the graph itself."""
+    """A source of integers (`.net`): its graph is the float form, too."""
     n_frames = int(graph.metadata.get("n_frames", 1))
     weights = [p.map.weight for p in graph.projections.values()]
     stored = max(bits(int(w.min(initial=0)), int(w.max(initial=0))) for w in weights)
     check_width(graph, analyse(graph, settings, n_frames), limits)
-    check_fit(graph, settings, limits, n_frames)
+    fitted, changes = for_chip(graph, limits, settings)
+    check_fit(fitted, settings, limits, n_frames)
     return Converted(
         float_graph=graph,
-        integer_graph=graph,
+        integer_graph=fitted,
         onnx={},
-        notes=(*notes, *_several_inputs(graph)),
+        notes=(*notes, *_several_inputs(graph), *changes),
         rounding=Rounding(stored, (), ()).to_json(),
     )
 
