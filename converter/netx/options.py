@@ -66,8 +66,8 @@ def stated(options: SourceOptions, where: str) -> NetOptions:
     if offset is not None and (interval is None or not 0 <= offset < interval):
         raise WrongUsage("--reset-offset lies within its --reset-interval", where=where)
     return NetOptions(
-        timing=options.net_timing or "aligned",
-        readout=options.readout or "spikes",
+        timing="lava" if options.net_timing == "lava" else "aligned",
+        readout="membrane" if options.readout == "membrane" else "spikes",
         reset_interval=interval,
         reset_offset=offset,
     )

@@ -93,9 +93,10 @@ class _Sending(Stateful):
 @NEURONS.register
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Delta(_Sending):
-    """x = i << (spike_exp + state_exp);  d = x - sent, or 0 where |d| < threshold;  sent = sent + d
+    """d = (i << fraction) - sent, or 0 where |d| < threshold;  k = d >> state_exp;  sent = sent + d
 
-    It passes on k = d >> state_exp: an input that tells its changes.
+    An input that tells its changes; fraction is spike_exp + state_exp, by which the threshold is
+    shifted, too.
     """
 
     kind: ClassVar[str] = "delta-encoder"
@@ -111,10 +112,10 @@ class Delta(_Sending):
 @NEURONS.register
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SigmaDelta(_Sending):
-    """s = s + i;  a = max(0, s + bias);  d = a - sent, or 0 where |d| < threshold;  sent = sent + d
+    """s = s + i;  d = max(0, s + bias) - sent, or 0 where |d| < threshold;  k = d >> state_exp
 
-    It passes on k = d >> state_exp; bias and threshold are shifted by spike_exp + state_exp. The
-    sum s has no leak: a run in which it, or a, passes 24 bits stops with an error.
+    Then sent = sent + d; bias and threshold are shifted by spike_exp + state_exp. The sum s has
+    no leak: a run in which it, or the activation, passes 24 bits stops with an error.
 
     Attributes:
         bias: for all, each channel or each neuron.
