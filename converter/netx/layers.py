@@ -68,7 +68,7 @@ class Layer:
         if not isinstance(inside, dict):
             raise DamagedFile("`neuron` is no group", where=self.where)
         kind = _text(inside.get("type"), f"{self.where} neuron")
-        return Layer(index=self.index, type=kind, fields=inside, notes=self.notes, used={"type"})
+        return Layer(index=self.index, type=kind, fields=inside, notes=self.notes)
 
     def numbers(self, name: str) -> IntArray:
         """An array of integers; fractions are cut off, as netx does, and told.

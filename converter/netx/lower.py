@@ -113,9 +113,7 @@ class _Reader:
         self.where = where
         self.nodes: list[Node] = []
         self.projections: list[Projection] = []
-        self.resets = Resets(
-            interval=said.reset_interval or 0, offset=said.reset_offset or 0
-        )
+        self.resets = Resets(interval=said.reset_interval or 0, offset=said.reset_offset or 0)
         self.unit = 1.0  # real value of count 1 of what the last layer gives
 
     def read(self, name: str, n_frames: int | None) -> Graph:

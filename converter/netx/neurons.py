@@ -26,6 +26,10 @@ _WITHOUT_EFFECT = {
     "gradedSpike": 0,
 }
 """Parameters that netx does not read, and the value with which that changes nothing."""
+_READ = {
+    "CUBA": frozenset({"type", "iDecay", "vDecay", "vThMant"}),
+    "SDNN": frozenset({"type", "vThMant", "sigma_output"}),
+}
 _TRAINING = frozenset({"scaleRho", "tauRho", "theta", "activation"})
 """For the gradients; `activation` is checked."""
 
@@ -82,7 +86,6 @@ def input_model(neuron: Layer, bias: int, resets: dict[str, int], where: str) ->
     _check_unread(neuron, where)
     if neuron.type in SPIKING:
         # no synapse leads here: the current is what a frame brings, and forgets it
-        neuron.used.add("iDecay")
         v, threshold = neuron.number("vDecay"), neuron.number("vThMant")
         return _checked_lif(LoihiLIF, ALL_DECAY, v, threshold, np.array(bias), resets, where)
     if neuron.type == "SDNN":
@@ -111,7 +114,6 @@ def _sigma_delta(neuron: Layer, bias: IntArray, where: str) -> NeuronModel:
     threshold = neuron.number("vThMant")
     if not neuron.has("sigma_output"):
         return SigmaDelta(threshold=threshold, bias=bias, spike_exp=SPIKE_EXP, state_exp=STATE_EXP)
-    neuron.used.add("sigma_output")
     if bias.any():
         raise UnsupportedOperator("a `sigma_output` has no bias in Lava", where=where)
     return Sigma()
@@ -127,7 +129,9 @@ def _unknown(neuron: Layer, where: str) -> UnsupportedOperator:
 
 def _check_unread(neuron: Layer, where: str) -> None:
     """Tell what stands there and does nothing."""
-    neuron.used.update(_TRAINING)
+    read = _READ["SDNN" if neuron.type == "SDNN" else "CUBA"]
+    for name in sorted(set(neuron.fields) - read - _TRAINING - set(_WITHOUT_EFFECT)):
+        neuron.notes.append(f"{where}: netx does not read `{name}`")
     for name, harmless in _WITHOUT_EFFECT.items():
         if neuron.has(name) and neuron.number(name) != harmless:
             neuron.notes.append(f"{where}: netx does not read `{name}` ({neuron.number(name)})")
