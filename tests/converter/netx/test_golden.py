@@ -105,7 +105,7 @@ class _Layer:
         self.weight = group["weight"][()].astype(np.int64)
         self.threshold = int(group["neuron/vThMant"][()]) << 12
         self.is_last = "sigma_output" in group["neuron"]
-        bias = 0 if self.is_last else group["bias"][()].astype(np.int64) << 12
+        bias: Any = 0 if self.is_last else group["bias"][()].astype(np.int64) << 12
         self.bias = bias if self.weight.ndim == 2 else bias[:, None, None]
         self.folding = [tuple(group[key][()]) for key in ("stride", "padding") if key in group]
         self.sigma: Any = 0
