@@ -16,6 +16,9 @@ PAYLOADS: tuple[str, ...] = get_args(Payload)
 LISTS: tuple[str, ...] = get_args(Lists)
 KERNELS: tuple[str, ...] = get_args(Kernels)
 
+LIF = "lif"
+"""The current-based LIF neuron with hard reset that both Loihis have, as lava-nc models it."""
+
 CORE_LIMITS: dict[str, str] = {
     "neurons": "neurons_per_core",
     "synapse_words": "synapse_words_per_core",
@@ -97,7 +100,8 @@ class NeuronSupport:
     """Which neurons the chip computes.
 
     Attributes:
-        models: kinds of neuron models that it has in hardware.
+        models: kinds of neuron models that it has in hardware; `lif` stands for those populations
+            that are lava-nc's LIF, bit for bit (backends/lava/stock.py).
         programmable: can it be programmed to compute others? What such a program may need is
             public for no chip that we know, so that they are assumed to fit.
         source: where it stands.

@@ -7,6 +7,7 @@ from typing import Any
 
 from snnc.backends.chips.chip import (
     KERNELS,
+    LIF,
     LIMITS,
     LISTS,
     PAYLOADS,
@@ -27,6 +28,7 @@ from snnc.backends.chips.toml import (
     text,
 )
 from snnc.ir.errors import UnknownHardware
+from snnc.ir.neurons import NEURONS
 
 __all__ = ["chip_names", "load_chip", "parse_chip"]
 
@@ -121,6 +123,8 @@ def _neurons(content: dict[str, Any], where: str) -> NeuronSupport:
     models = content["models"]
     if not isinstance(models, list) or not all(isinstance(kind, str) for kind in models):
         raise UnknownHardware("`models` must be a list of texts", where=where)
+    for kind in models:
+        check_choice(kind, (LIF, *NEURONS), "neuron model", where)
     if not isinstance(content["programmable"], bool):
         raise UnknownHardware("`programmable` must be true or false", where=where)
     return NeuronSupport(

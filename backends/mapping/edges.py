@@ -14,13 +14,16 @@ from snnc.backends.mapping.model import Box, Split
 from snnc.ir.arrays import IntArray
 from snnc.ir.graph import Projection
 from snnc.ir.maps import Dense
+from snnc.ir.nodes import Node, Product
 
 POSITION_SLOTS = 2
 """Routing entries of an edge that all channels of a position share (nengo-loihi, block.py:
 `slots_per_axon` of a 32-bit population axon, which any number of channels can use)."""
 
 
-def axons_out(demand: Demand, split: Split, targets: Mapping[str, Split]) -> list[dict[str, int]]:
+def axons_out(
+    demand: Demand, split: Split, targets: Mapping[str, tuple[Split, int]]
+) -> list[dict[str, int]]:
     """Edges of each piece by outgoing projection.
 
     An event needs one for each core that it reaches; where the target shares weights over
@@ -35,21 +38,33 @@ def axons_out(demand: Demand, split: Split, targets: Mapping[str, Split]) -> lis
     boxes = split.boxes()
     edges: list[dict[str, int]] = [{} for _ in boxes]
     for p in demand.outgoing:
-        target = targets[p.target]
+        target, cores = targets[p.name]
         shared = shared_sites(p, demand.node, demand.chip)
         if shared is not None and same_axes(target.shape, shared.out_shape):
             reach = _Reach.of(shared, target)
             by_piece = [reach.edges(project(box, split.shape, shared.in_shape)) for box in boxes]
-        elif p.map.out_size != target.size or (isinstance(p.map, Dense) and not p.map.lead):
+        elif isinstance(p.map, Dense) and not p.map.lead:
             by_piece = _by_neuron(p, split, np.full(p.map.in_size, target.n_pieces))
         elif (kernel := kernel_of(p.map)) and same_axes(target.shape, kernel.out_shape):
             by_piece = _by_neuron(p, split, _Reach.of(kernel, target).each())
         else:
             by_piece = _by_synapse(p, split, target, shared)
-        slots = 1 if shared is None else POSITION_SLOTS
+        slots = cores * (1 if shared is None else POSITION_SLOTS)
         for at, n in enumerate(by_piece):
             edges[at][p.name] = slots * n
     return edges
+
+
+def port_split(node: Node, port: str, split: Split) -> tuple[Split, int]:
+    """How a port is split where its node is split so, and how many cores need each part."""
+    if not isinstance(node, Product) or node.op == "multiply":
+        return split, 1
+    *lead, rows, columns = split.tile
+    if port == "a":
+        tile, cores = (*lead, rows, node.a_shape[-1]), split.grid[-1]
+    else:
+        tile, cores = (*lead, node.b_shape[-2], columns), split.grid[-2]
+    return Split(node=node.name, shape=node.port_shape(port), tile=tile), cores
 
 
 def _by_neuron(p: Projection, split: Split, cores: IntArray) -> list[int]:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from collections.abc import Mapping as MappingOf
+from typing import TypeAlias
 
 from snnc.backends.chips import Chip
+from snnc.backends.chips.chip import LIF
+from snnc.backends.lava.plan import Plan
+from snnc.backends.lava.stock import stock_lif
 from snnc.backends.mapping.model import Mapping, Reason
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import UnsupportedByTarget, WidthExceeded
 from snnc.ir.fit import check_fit
 from snnc.ir.graph import Graph
-from snnc.ir.nodes import Node
-from snnc.ir.ranges import analyse, check_width
+from snnc.ir.nodes import Node, Population
+from snnc.ir.ranges import NodeRange, analyse, check_width
+from snnc.ir.schedule import make_schedule
+
+Ranges: TypeAlias = MappingOf[str, NodeRange]
 
 _NAMES = {
     "neurons": "neurons",
@@ -38,12 +46,23 @@ def reasons_of(
     graph: Graph, mapping: Mapping, settings: RunSettings, n_frames: int
 ) -> tuple[Reason, ...]:
     """What speaks against fitting, and what rests on assumptions."""
+    ranges, too_wide = _ranges(graph, settings, n_frames)
     return (
         *_of_cores(graph, mapping),
-        *_of_neurons(graph, mapping.chip),
-        *_of_formats(graph, mapping.chip, settings, n_frames),
+        *_of_neurons(graph, mapping.chip, settings, ranges),
+        *_of_formats(graph, mapping.chip, settings, n_frames, ranges),
+        *too_wide,
         *_of_unknowns(mapping.chip),
     )
+
+
+def _ranges(
+    graph: Graph, settings: RunSettings, n_frames: int
+) -> tuple[Ranges | None, list[Reason]]:
+    try:
+        return analyse(graph, settings, n_frames), []
+    except WidthExceeded as error:
+        return None, [_from_error(error)]
 
 
 def _of_cores(graph: Graph, mapping: Mapping) -> Iterator[Reason]:
@@ -63,17 +82,22 @@ def _of_cores(graph: Graph, mapping: Mapping) -> Iterator[Reason]:
                 )
 
 
-def _of_neurons(graph: Graph, chip: Chip) -> Iterator[Reason]:
+def _of_neurons(
+    graph: Graph, chip: Chip, settings: RunSettings, ranges: Ranges | None
+) -> Iterator[Reason]:
     """Neurons that the chip does not compute as they are."""
     if chip.neurons is None:
         return
+    own = chip.neurons.models
+    plan = None if LIF not in own or ranges is None else _plan(graph, chip, settings, ranges)
     where: dict[str, list[str]] = defaultdict(list)
     read_only = []
     kinds = [(node, node.model.kind) for node in graph.populations]
     for node, kind in (*kinds, *((node, node.kind) for node in graph.products)):
-        if kind in chip.neurons.models:
+        if kind in own or (plan is not None and _is_lif(plan, node)):
             continue
-        if kind == "accumulator" and not any(graph.is_event(p) for p in graph.outgoing(node.name)):
+        is_read = not any(graph.is_event(p) for p in graph.outgoing(node.name))
+        if kind == "accumulator" and is_read:
             read_only.append(_user_name(node))
         else:
             where[kind].append(_user_name(node))
@@ -99,15 +123,36 @@ def _of_neurons(graph: Graph, chip: Chip) -> Iterator[Reason]:
             )
 
 
-def _of_formats(graph: Graph, chip: Chip, settings: RunSettings, n_frames: int) -> Iterator[Reason]:
+def _plan(graph: Graph, chip: Chip, settings: RunSettings, ranges: Ranges) -> Plan:
+    """What the test for Lava's LIF looks at."""
+    return Plan(
+        graph=graph,
+        settings=settings,
+        limits=chip.widths(),
+        conv="sparse",
+        schedule=make_schedule(graph, settings),
+        ranges=ranges,
+        nodes=(),
+    )
+
+
+def _is_lif(plan: Plan, node: Node) -> bool:
+    return isinstance(node, Population) and stock_lif(plan, node) is not None
+
+
+def _of_formats(
+    graph: Graph, chip: Chip, settings: RunSettings, n_frames: int, ranges: Ranges | None
+) -> Iterator[Reason]:
     """Events, delays and widths that the chip does not have; the first of each kind."""
     widths = chip.widths()
     try:
         check_fit(graph, settings, widths, n_frames)
     except UnsupportedByTarget as error:
         yield _from_error(error)
+    if ranges is None:
+        return
     try:
-        check_width(graph, analyse(graph, settings, n_frames), widths)
+        check_width(graph, ranges, widths)
     except WidthExceeded as error:
         yield _from_error(error)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from snnc.backends.chips import Chip
 from snnc.backends.mapping.demand import Demand
-from snnc.backends.mapping.edges import axons_out
+from snnc.backends.mapping.edges import axons_out, port_split
 from snnc.backends.mapping.fits import reasons_of
 from snnc.backends.mapping.model import Mapping, Piece, Split
 from snnc.backends.mapping.tiles import best_split
@@ -39,7 +39,7 @@ def map_graph(
     edges = limits.pop("axons_out", None)
     cut = {name: best_split(demand, limits) for name, demand in demands.items()}
     if edges is not None:
-        _cut_for_edges(demands, cut, limits, edges)
+        _cut_for_edges(graph, demands, cut, limits, edges)
     pieces: list[Piece] = []
     splits = {}
     for name, (split, parts) in cut.items():
@@ -52,6 +52,7 @@ def map_graph(
 
 
 def _cut_for_edges(
+    graph: Graph,
     demands: dict[str, Demand],
     cut: dict[str, tuple[Split, list[Piece]]],
     limits: dict[str, int],
@@ -61,7 +62,11 @@ def _cut_for_edges(
     for _ in range(_ROUNDS):
         for name, demand in demands.items():
             split, parts = cut[name]
-            out = axons_out(demand, split, {n: s for n, (s, _) in cut.items()})
+            ports = {
+                p.name: port_split(graph.nodes[p.target], p.port, cut[p.target][0])
+                for p in demand.outgoing
+            }
+            out = axons_out(demand, split, ports)
             cut[name] = (
                 split,
                 [

@@ -1,9 +1,9 @@
 """Which tile of a node to give each core.
 
 The fewest cores count, where every edge takes a routing entry those of the entries included; then
-the fewest events that have to be sent twice. Where a kernel is kept once for all positions of a
-core, positions are cut before channels: a core with some of the channels needs every event that the
-others need, and its synapses grow with the channels alone.
+the fewest events that have to be sent twice, then the shortest cuts. Where a kernel is kept once
+for all positions of a core, positions are cut before channels: a core with some of the channels
+needs every event that the others need, and its synapses grow with the channels alone.
 """
 
 from __future__ import annotations
@@ -61,13 +61,14 @@ def candidates(demand: Demand, n_neurons: int | None) -> list[Shape]:
     by_tap = form is not None and form.kernels == "taps"
     edges_of_core = demand.chip.limit("out_axons_per_core")
 
-    def preference(tile: Shape) -> tuple[float, float, int, Shape]:
+    def preference(tile: Shape) -> tuple[float, float, int, float]:
         grid = tuple(-(-n // t) for n, t in zip(shape, tile, strict=True))
         channels = grid[channel] if by_tap and channel is not None else 1
         deliveries = _deliveries(demand, grid)
         # edges take cores as well, those of the source
         edges = deliveries / edges_of_core if edges_of_core else 0
-        return channels, size_of(grid) + edges, deliveries, tile
+        surface = sum((g - 1) / n for g, n in zip(grid, shape, strict=True))
+        return channels, size_of(grid) + edges, deliveries, surface
 
     return sorted(found, key=preference) or [smallest]
 

@@ -111,6 +111,7 @@ def test_chips_and_targets_agree() -> None:
         ('"unshared"', '"tap"', "did you mean `taps`"),
         ("programmable = false", "programmable = 0", "true or false"),
         ('["fixed-current-lif"]', '"fixed-current-lif"', "list of texts"),
+        ('["fixed-current-lif"]', '["lifs"]', "did you mean `lif`"),
     ],
 )
 def test_malformed_files_are_refused(tmp_path: Path, old: str, new: str, message: str) -> None:

@@ -105,6 +105,16 @@ def test_oxford_needs_one_core_less() -> None:
     assert mapped(OXFORD)[1] == [2, 2]
 
 
+def test_oxfords_printed_means_are_those_of_tiles_of_127() -> None:
+    """Both layers cut alike: 127 + 127 + 2 neurons of 256, 127 + 73 of 200."""
+    for i, (printed, neurons) in enumerate([(5400, 85), (8064, 100)]):
+        layer = OXFORD.layers[i]
+        parts = [min(127, layer.n_out - at) for at in range(0, layer.n_out, 127)]
+        assert len(parts) == layer.cores
+        assert sum(words(GRAPHS["oxford"], i, (part,)) for part in parts) == printed * len(parts)
+        assert sum(parts) // len(parts) == neurons
+
+
 @pytest.mark.parametrize("net", [PILOTNET_SDNN, PILOTNET_SNN])
 def test_the_older_compilers_own_loop_gives_its_twelve_cores(net: Net) -> None:
     """Cut by ceil(words / 12000) until it fits; the words on the way and the mean were printed."""

@@ -18,7 +18,7 @@ from snnc.backends.mapping.kernels import Kernel
 from snnc.backends.mapping.lists import indexed_words, significant_bits
 from snnc.ir.arrays import IntArray
 from snnc.ir.graph import Graph, Projection
-from snnc.ir.nodes import Population, Product
+from snnc.ir.nodes import Node, Population, Product
 
 QUIET = list(HealthCheck)
 LOIHI1, LOIHI2 = load_chip("loihi1"), load_chip("loihi2")
@@ -133,15 +133,13 @@ def check_edges(graph: Graph, mapping: Mapping) -> None:
     for node in graph.populations:
         demand = Demand(graph, node, mapping.chip)
         for p in demand.outgoing:
-            target = mapping.splits[p.target]
-            if not isinstance(graph.nodes[p.target], Population):
-                continue
+            owners = port_owners(graph.nodes[p.target], p.port, mapping)
             sources, targets = synapses(p)
             reached: list[set[int]] = [set() for _ in range(node.size)]
             position = np.arange(node.size) if p.gather is None else p.gather
-            for source, piece in zip(position[sources], target.piece_at(targets), strict=True):
+            for source, target in zip(position[sources], targets, strict=True):
                 if source >= 0:
-                    reached[source].add(int(piece))
+                    reached[source] |= owners[target]
             shared = shared_sites(p, node, mapping.chip)
             for piece in mapping.pieces_of(node.name):
                 part = np.arange(node.size).reshape(node.shape)[piece.slices]
@@ -154,6 +152,20 @@ def check_edges(graph: Graph, mapping: Mapping) -> None:
                         units[int(site[n])] |= reached[n]
                     expected = POSITION_SLOTS * sum(len(cores) for cores in units.values())
                 assert piece.axons_out[p.name] == expected
+
+
+def port_owners(node: Node, port: str, mapping: Mapping) -> list[set[int]]:
+    """Pieces that need each neuron of a port."""
+    assert isinstance(node, Population | Product)
+    demand = Demand(graph=Graph([node], []), node=node, chip=mapping.chip)
+    shape = node.port_shape(port)
+    owners: list[set[int]] = [set() for _ in range(int(np.prod(shape)))]
+    for at, piece in enumerate(mapping.pieces_of(node.name)):
+        box = demand.port_box(port, piece.box)
+        part = np.arange(len(owners)).reshape(shape)[tuple(slice(*span) for span in box)]
+        for n in part.reshape(-1):
+            owners[n].add(at)
+    return owners
 
 
 def sites(kernel: Kernel) -> IntArray:
