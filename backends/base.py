@@ -18,8 +18,13 @@ SessionState: TypeAlias = Mapping[str, Mapping[str, Array]]
 """What passes from frame to frame: by node and name, shape (N, …); names as the node's neuron model
 has them. In code `delta` also `LAST` of every node that emits; what membranes keep follows."""
 
-LAST = "last"
+LAST = "last count"
 """Name in a `SessionState` of the count or value that a node had in the frame before."""
+
+
+def last_counts(state: SessionState) -> dict[str, IntArray]:
+    """By node what it emitted last, shape (N, *shape); nothing where samples begin."""
+    return {name: held[LAST] for name, held in state.items() if LAST in held}
 
 
 @dataclass(frozen=True)

@@ -151,21 +151,23 @@ class _Run:
         feeds = {name: self._integers(name) for name in stage.fed}
         state = None
         if self.state is not None:
-            state = {n: self.state[n] for n in stage.owned if n in self.state}
+            state = {n: self.state[n] for n in stage.owned | stage.fed if n in self.state}
         result = session.run(feeds, record=wanted, state=state)
         self.counts |= {name: k for name, k in result.counts.items() if name in stage.owned}
         self.counters |= result.counters
         for name, counters in result.node_counters.items():
             if name in stage.owned or not isinstance(self.graph.nodes[name], Population | Product):
                 self.nodes.setdefault(name, counters)
-        self.next_state |= result.state or {}
+        for name, held in (result.state or {}).items():
+            self.next_state[name] = {**self.next_state.get(name, {}), **held}
 
     def replace_states(self, parts: list[HostPart]) -> None:
         """What the host keeps for the next frame."""
         for part in parts:
             if part.states:
                 kept = {taken: self.tensors[given] for taken, given in part.states}
-                self.next_state[part.nodes[0].name] = kept
+                name = part.nodes[0].name
+                self.next_state[name] = {**self.next_state.get(name, {}), **kept}
 
     def result(self, session: StagedSession, n_samples: int, n_frames: int) -> EngineResult:
         """As an engine gives it for the whole graph."""

@@ -88,7 +88,7 @@ def cases(draw: st.DrawFn, code: str | None = None, schedule: str | None = None)
     draft = Draft(
         rng=np.random.default_rng(draw(st.integers(0, 2**32 - 1))),
         n_samples=draw(st.integers(2, 3)),
-        n_frames=draw(st.sampled_from([1, 1, 1, 2, 3])),
+        n_frames=draw(st.sampled_from([1, 2, 3, 4] if settings.sends_changes else [1, 1, 1, 2, 3])),
     )
     source = Source(draft, most=15 if settings.code == "burst" else 255)
     _add_sources(draw, source, ["count"] if settings.rate else ["count", "value"])

@@ -182,7 +182,13 @@ class Draft:
         full = (self.n_samples, self.n_frames, *shape)
         drawn = self.rng.integers(lo, hi + 1, full)
         silent = self.rng.random(full) < self.rng.choice([0, 0.3, 0.6])
-        return np.where(silent & (lo <= 0 <= hi), 0, drawn)
+        feed = np.where(silent & (lo <= 0 <= hi), 0, drawn)
+        if self.n_frames > 1 and self.rng.random() < 0.7:  # frames that differ in a few places
+            self.traits.add("slow-feed")
+            stays = self.rng.random(full) < 0.8
+            for t in range(1, self.n_frames):
+                feed[:, t] = np.where(stays[:, t], feed[:, t - 1], feed[:, t])
+        return feed
 
     def _bias(self, current: IntArray, shape: Shape, axis: int, lift: bool) -> Array:
         spread = max(1, int(current.std()))

@@ -9,6 +9,7 @@ has ticks the same events and membranes. Zero differences, or a refusal by name.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -66,7 +67,14 @@ class EngineConformance:
         )
 
     def check(self, case: Case) -> None:
-        """Fail with every difference between the engine and the oracle."""
+        """Fail with every difference between the engine and the oracle; in code `delta` as well."""
+        codes = {case.settings.code, "delta"} & self.engine().codes
+        for code in sorted(codes):
+            settings = replace(case.settings, code=code)  # type: ignore[arg-type]
+            self.check_code(replace(case, settings=settings))
+
+    def check_code(self, case: Case) -> None:
+        """Fail with every difference between the engine and the oracle in the case's own code."""
         oracle, engine = get_engine("oracle"), self.engine()
         try:
             got = run_case(engine, case)

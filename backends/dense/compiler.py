@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from snnc.backends.dense.builder import EXACT, Builder, DType, Wire, dtype_for
+from snnc.backends.dense.execute import past_input
 from snnc.backends.dense.maps import LOWERINGS, gather, general, maximum
 from snnc.ir.arrays import Array, IntArray, Shape, along
 from snnc.ir.codes import RunSettings
@@ -85,9 +86,24 @@ class Compiler:
             low, high = self._emitted(name)
             largest = max(-low, high, 0)
             dtype = dtype_for(largest)
-            tensor = self.builder.input(f"past {frames}:{name}", dtype, node.shape)
+            tensor = self.builder.input(past_input(name, frames), dtype, node.shape)
             self.past[name, frames] = Wire(tensor, node.shape, dtype, largest, low < 0)
         return self.past[name, frames]
+
+    def emitted(self, name: str, frames: int = 0) -> Wire:
+        """What travels of a node's counts, those of some frames ago; in code `delta` the change.
+
+        What it changed from is a state of its own, so frames are computed one after the other.
+        """
+        counts = self._past(name, frames) if frames else self.wires[name]
+        if not self.settings.sends_changes:
+            return counts
+        r = self.ranges[name]
+        largest = max(-r.sent_lo, r.sent_hi)
+        pair = [w.name for w in (counts, self._past(name, frames + 1))]
+        dtype = dtype_for(largest)
+        change = self.builder.op("Sub", [self.builder.cast(x, dtype) for x in pair], dtype)
+        return Wire(change, counts.shape, dtype, largest, signed=True)
 
     def _emitted(self, name: str) -> tuple[int, int]:
         r = self.ranges[name]

@@ -34,7 +34,7 @@ class DenseEngine:
 
     name = "dense"
     kernels = frozenset({"onnxruntime"})
-    codes = frozenset({"burst", "graded"})
+    codes = frozenset({"burst", "graded", "delta"})
     counts_synapses = True
 
     def __init__(self, threads: int | None = None, batch: int | None = None) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from snnc.backends.base import SessionState
+from snnc.backends.base import LAST, SessionState
 from snnc.ir.arrays import Array, IntArray
 from snnc.ir.neurons import State
 
@@ -146,8 +146,19 @@ class Executor:
         return session
 
 
+def past_input(node: str, frames: int) -> str:
+    """The graph input that holds what a node emitted some frames ago."""
+    return f"past {frames}:{node}"
+
+
 def _address(tensor: str) -> tuple[str, str]:
-    """Node and name of the state that a graph input `state:NODE:NAME` holds."""
+    """Node and name of the state that a graph input holds.
+
+    They are called `state:NODE:NAME`, and as `past_input` says.
+    """
+    last = past_input("", 1)
+    if tensor.startswith(last):
+        return tensor.removeprefix(last), LAST
     node, _, kept = tensor.removeprefix("state:").rpartition(":")
     return node, kept
 

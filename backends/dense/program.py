@@ -61,13 +61,16 @@ def compile_graph(
             tallies.append(tally_product(c.builder, node, operands, largest))
         elif not isinstance(node, Output):
             raise NotExecutable(f"the dense engine does not know {node.kind} nodes", where=name)
+    for name in c.wires:
+        ago = {p.frames for p in graph.outgoing(name) if graph.is_event(p)}
+        tallies += [_tally(c, name, frames) for frames in sorted({0} | ago)]
     c.remember()
-    for name, wire in c.wires.items():
-        unit_spikes = settings.code == "burst" and graph.emits(name) == "count"
-        code = c.bytes.get(name)
-        tallies.append(tally_node(c.builder, graph, name, wire, code, unit_spikes))
-    for (name, frames), wire in c.past.items():
-        unit_spikes = settings.code == "burst" and graph.emits(name) == "count"
-        if any(p.frames == frames for p in graph.outgoing(name)):
-            tallies.append(tally_node(c.builder, graph, name, wire, None, unit_spikes, frames))
     return Program(c.builder, c.wires, c.states, tuple(c.foreign), tuple(tallies))
+
+
+def _tally(c: Compiler, name: str, frames: int) -> NodeTally:
+    """Counts what a node emitted some frames ago, where it arrives in this frame."""
+    unit_spikes = c.settings.unit_spikes and c.graph.emits(name) == "count"
+    as_bytes = None if frames or c.settings.sends_changes else c.bytes.get(name)
+    wire = c.emitted(name, frames)
+    return tally_node(c.builder, c.graph, name, wire, as_bytes, unit_spikes, frames)

@@ -1,4 +1,4 @@
-"""Membranes that pass from one run to the next, between a worker's memory and arrays by node."""
+"""What passes from one run to the next, between a worker's memory and arrays by node."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from snnc.backends.base import SessionState
+from snnc.backends.base import LAST, SessionState, last_counts
+from snnc.backends.event.changes import start_here
 from snnc.backends.event.compile import Compiled
-from snnc.backends.event.tables import State
-from snnc.ir.arrays import Array
+from snnc.backends.event.frames import run_frames
+from snnc.backends.event.memory import Buffers
+from snnc.backends.event.tables import Program, State
+from snnc.ir.arrays import Array, IntArray
 from snnc.ir.neurons import State as ModelState
 from snnc.ir.nodes import Population
 
@@ -18,13 +21,16 @@ _OFFSETS = {"v": "state", "c": "current"}
 
 
 class Carrier:
-    """Where the state of every population lies.
+    """Where the state of every population lies, and in code `delta` the last counts.
 
     Args:
         compiled: the graph.
+        program: the tables of the worker whose memory it reads and writes.
     """
 
-    def __init__(self, compiled: Compiled) -> None:
+    def __init__(self, compiled: Compiled, program: Program) -> None:
+        self._compiled = compiled
+        self._program = program
         self._places: list[tuple[Population, str, slice, Array]] = []
         self._foreign: list[tuple[int, Population]] = []
         for i, name in enumerate(compiled.names):
@@ -46,11 +52,24 @@ class Carrier:
             held = given.get(node.name, {})
             if kept in held:
                 memory.initial[place] = held[kept][sample].reshape(-1)[order]
+        last = last_counts(given)
+        if self._program.changes and last:
+            self._remember(last, sample, memory)
         return {
-            i: {k: x[sample : sample + 1] for k, x in given[node.name].items()}
+            i: {k: x[sample : sample + 1] for k, x in given[node.name].items() if k != LAST}
             for i, node in self._foreign
             if node.name in given
         }
+
+    def _remember(self, last: Mapping[str, IntArray], sample: int, memory: State) -> None:
+        """Bring membranes to where the last counts of all nodes have left them."""
+        feeds = {name: last[name][sample][None, None] for name in self._compiled.names}
+        data = Buffers(self._compiled, feeds, ()).data
+        counters = memory.counters.copy(), memory.node_counters.copy()
+        start_here(memory, self._compiled.program)
+        run_frames(self._program, memory, data, 0, 1, 1, 0)
+        start_here(memory)
+        memory.counters[:], memory.node_counters[:] = counters
 
     def take(self, memory: State, foreign: Mapping[int, ModelState]) -> SessionState:
         """Where a sample has ended; arrays of shape (1, *shape)."""
@@ -61,7 +80,18 @@ class Carrier:
             found.setdefault(node.name, {})[kept] = values.reshape(1, *node.shape)
         for i, node in self._foreign:
             found[node.name] = dict(foreign[i])
+        if self._program.changes:
+            for i, name in enumerate(self._compiled.names):
+                found.setdefault(name, {})[LAST] = self._last(i, memory)
         return found
+
+    def _last(self, i: int, memory: State) -> Array:
+        """Counts of the frame before, shape (1, *shape)."""
+        row, node = self._program.nodes[i], self._compiled.graph.nodes[self._compiled.names[i]]
+        values = np.empty(node.size, dtype=np.int64)
+        first = int(row["before"])
+        values[self._compiled.layouts[i].order()] = memory.before[first : first + node.size]
+        return values.reshape(1, *node.shape)
 
 
 def joined(samples: Sequence[SessionState]) -> SessionState:

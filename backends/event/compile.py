@@ -44,6 +44,8 @@ class Compiled:
         foreign: rows of nodes whose neuron model has no compiled kernel.
         layouts: of each node.
         n_state: membranes that live across frames.
+        n_before: counts that are kept because events are changes.
+        n_held: likewise, inputs of maxima.
         n_scratch: working memory of the kernels.
     """
 
@@ -57,6 +59,8 @@ class Compiled:
     foreign: tuple[int, ...]
     layouts: tuple[Layout, ...]
     n_state: int
+    n_before: int
+    n_held: int
     n_scratch: int
 
 
@@ -76,6 +80,7 @@ class Compiler:
     ) -> None:
         self.graph = graph
         self.settings = settings
+        self.changes = settings.sends_changes
         self.schedule = schedule
         self.ranges = ranges
         emitting = [n for n in graph.nodes.values() if n.name in schedule.start]
@@ -112,6 +117,8 @@ class Compiler:
             foreign=tuple(self.foreign),
             layouts=tuple(self.layouts.values()),
             n_state=self.pools["state"].size,
+            n_before=self.pools["before"].size,
+            n_held=self.pools["held"].size,
             n_scratch=self._scratch(),
         )
 
@@ -140,6 +147,7 @@ class Compiler:
         row["last"] = row["first"] + len(incoming)
         row["start"] = self.schedule.start[node.name]
         row["seen"] = -1
+        row["before"] = self.pools["before"].reserve(node.size if self.changes else 0)
         if isinstance(node, Input | HostOp):
             row["kind"] = SOURCE
         elif isinstance(node, Population):
@@ -207,6 +215,13 @@ class Compiler:
         if wanted is not None:
             lay_in = self._add_route(row, p, wanted)
         by_position = wanted is not None
+        row["held"] = -1
+        if self.changes and row["maximum"]:
+            size, pixels = self.lists.room(row["list"])
+            row["held"], row["kept"] = (
+                self.pools["held"].reserve(size),
+                self.lists.add(size, pixels),
+            )
         self._add_fan_out(row, p, lay_in, by_position)
         target_layout = self._port_layout(p)
         lower = LOWERED.get(type(p.map), lower_listed) if self._fits(p) else lower_listed
@@ -272,7 +287,8 @@ class Compiler:
 
     def _scratch(self) -> int:
         widest = max((int(n["n"]) for n in self.nodes if n["kind"] == PRODUCT), default=0)
-        return max(self.route_size, widest, LANES)
+        changed = max(int(n["size"]) for n in self.nodes) if self.changes else 0
+        return max(self.route_size, widest, changed, LANES)
 
     def _program(self) -> Program:
         arrays: dict[str, Array] = {
@@ -282,7 +298,8 @@ class Compiler:
             nodes=self.nodes,
             projections=self.synapses,
             rooms=self.lists.array(),
-            unit_spikes=int(self.settings.code == "burst"),
+            unit_spikes=int(self.settings.unit_spikes),
+            changes=int(self.changes),
             rest32=arrays["bias32"],
             rest64=arrays["bias64"],
             **arrays,
@@ -331,5 +348,7 @@ def _make_pools() -> dict[str, Pool]:
         "theta64": np.int64,
         "inputs": np.int32,
         "state": np.bool_,
+        "before": np.bool_,
+        "held": np.bool_,
     }
     return {name: Pool(dtype) for name, dtype in dtypes.items()}

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from snnc.backends.event.changes import hold
 from snnc.backends.event.jit import inlined, kernel
 from snnc.backends.event.layout import (
     CHANNELS_IN,
@@ -44,6 +45,10 @@ def deliver(program: Program, state: State, p: int) -> None:
     room = program.rooms[projection.list]
     if state.lists.length[room.number] > 0:
         if projection.maximum:
+            if projection.held >= 0:
+                changed, room = room, program.rooms[projection.kept]
+                hold(projection, changed, room, state.lists, state.held)
+                clear_maximum(program.nodes[projection.target], state.acc64)
             node, geometry = program.nodes[projection.target], program.geometry
             best, seen = state.best, state.seen
             if projection.kind == GROUPED:
@@ -235,6 +240,12 @@ def _reach(best: IntArray, seen: Array, n: int, k: int) -> None:
     """An event with payload k is among the inputs of maximum n."""
     best[n] = k if seen[n] == 0 else max(best[n], k)
     seen[n] += 1
+
+
+@kernel
+def clear_maximum(node: Any, acc: IntArray) -> None:
+    """Let the next maximum of all inputs take the place of the one before."""
+    acc[node.acc : node.acc + node.size] = 0
 
 
 @kernel

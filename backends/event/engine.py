@@ -22,7 +22,7 @@ class EventEngine:
 
     name = "event"
     kernels = frozenset({"event"})
-    codes = frozenset({"burst", "graded"})
+    codes = frozenset({"burst", "graded", "delta"})
     counts_synapses = True
     needs = None
 

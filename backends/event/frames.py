@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from snnc.backends.event.changes import start_sample, to_changes
 from snnc.backends.event.deliver import deliver, settle_maximum
 from snnc.backends.event.jit import entry, inlined, kernel
 from snnc.backends.event.latch import latch
@@ -35,7 +36,7 @@ class Data(NamedTuple):
 
     feeds: IntArray
     feed_at: IntArray
-    """By node: offset of its feed; -1: it has none."""
+    """By node: offset of its feed, which says what it gives; -1: it has none."""
     records: IntArray
     record_at: IntArray
     """By node: offset of its record; -1: it is not recorded."""
@@ -64,15 +65,19 @@ def run_frames(
     while at < last:
         if first_node == 0 and at % n_frames == 0:
             state.state[:] = state.initial
+            if program.changes == 1:
+                start_sample(state)
         for i in range(first_node, n_nodes):
             # the first node of all is a source, so 0 is never a node to go on with
             if i > first_node or first_node == 0:
-                if program.nodes[i].kind == SOURCE:
-                    _read(program, state, data, i, at)
-                else:
+                kind = program.nodes[i].kind
+                if kind != SOURCE:
                     _integrate(program, state, i, at % n_frames)
-                    if program.nodes[i].kind == FOREIGN:
-                        return at, i
+                if data.feed_at[i] >= 0:
+                    _read(program, state, data, i, at)
+                elif kind == FOREIGN:
+                    return at, i
+                else:
                     latch(program, state, i, program.nodes[i].list)
             _finish(program, state, data, i, at)
             if program.nodes[i].delayed:
@@ -84,7 +89,7 @@ def run_frames(
 
 @inlined
 def _read(program: Program, state: State, data: Data, i: int, at: int) -> None:
-    """Take a source node's events from its feed."""
+    """Take a node's events from its feed."""
     node = program.nodes[i]
     feed = data.feed_at[i] + at * node.size
     read_feed(node, program.rooms[node.list], state.lists, program.order, data.feeds, feed)
@@ -130,14 +135,16 @@ def _keep(program: Program, state: State, i: int, frame: int) -> None:
 
 @inlined
 def _finish(program: Program, state: State, data: Data, i: int, at: int) -> None:
-    """Count and record what a node has latched."""
+    """Record what a node has latched, and count what it emits."""
     node = program.nodes[i]
     room = program.rooms[node.list]
     trains = program.unit_spikes == 1 and node.counted == 1
-    count_node(room, state.lists, state.node_counters[i], trains)
     if data.record_at[i] >= 0:
         to = data.record_at[i] + at * node.size
         write_record(node, room, state.lists, program.order, data.records, to)
+    if program.changes == 1:
+        to_changes(node, room, state.lists, state.before, state.scratch)
+    count_node(room, state.lists, state.node_counters[i], trains)
 
 
 @kernel

@@ -8,7 +8,7 @@ import numpy as np
 
 from snnc.backends.event.compile import Compiled
 from snnc.backends.event.frames import Data
-from snnc.backends.event.tables import LANES, Lists, Program, State
+from snnc.backends.event.tables import LANES, Lists, Program, Start, State
 from snnc.ir.arrays import IntArray
 
 
@@ -21,6 +21,8 @@ def make_state(compiled: Compiled, program: Program, *, ticks: bool = False) -> 
     n_events = int((program.rooms["size"] + LANES).sum())
     n_segments = int((program.rooms["pixels"] + 1).sum())
     n_lists, n_maxima = len(program.rooms), len(program.inputs)
+    before = np.zeros(compiled.n_before, dtype=np.int64)
+    held = np.zeros(compiled.n_held, dtype=np.int64)
     lists = Lists(
         neuron=np.zeros(n_events, dtype=np.uint32),
         payload=np.zeros(n_events, dtype=np.int64),
@@ -35,6 +37,9 @@ def make_state(compiled: Compiled, program: Program, *, ticks: bool = False) -> 
         acc64=program.rest64.copy(),
         best=np.zeros(n_maxima, dtype=np.int64),
         seen=np.zeros(n_maxima, dtype=np.int32),
+        before=before,
+        held=held,
+        start=Start(program.rest32.copy(), program.rest64.copy(), before.copy(), held.copy()),
         state=np.zeros(max(compiled.n_state, 1), dtype=np.int64),
         initial=np.zeros(max(compiled.n_state, 1), dtype=np.int64),
         remaining=np.zeros(n_events if ticks else 1, dtype=np.int64),

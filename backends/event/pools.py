@@ -54,6 +54,11 @@ class ListTable:
         self._segments += pixels + 1
         return len(self._rows) - 1
 
+    def room(self, number: int) -> tuple[int, int]:
+        """Events that a list has room for, and their groups."""
+        _, _, size, _, pixels = self._rows[number]
+        return size, pixels
+
     def array(self) -> Array:
         """One record for each list."""
         return np.array(self._rows, dtype=LIST)

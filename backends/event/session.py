@@ -12,6 +12,7 @@ import numpy as np
 
 from snnc.backends.base import Counters, EngineResult, Feeds, NodeCounters, SessionState, Trace
 from snnc.backends.event.carry import Carrier, joined
+from snnc.backends.event.changes import keeping
 from snnc.backends.event.compile import Compiled
 from snnc.backends.event.foreign import ForeignModels
 from snnc.backends.event.frames import run_frames
@@ -86,11 +87,12 @@ class EventSession:
         if self.tick_by_tick:
             raise NotExecutable("a run on the clock does not go on from an earlier one")
         memory = make_state(self.compiled, self.compiled.program)
-        carrier = Carrier(self.compiled)
+        program = keeping(self.compiled.program, memory)
+        carrier = Carrier(self.compiled, program)
         ends: list[SessionState] = []
         for sample in range(buffers.n_samples):
             initial = carrier.put(state, sample, memory)
-            foreign = ForeignModels(self.compiled, memory, self.compiled.program, initial)
+            foreign = ForeignModels(self.compiled, memory, program, initial)
             self._run_frames(memory, buffers, sample, sample + 1, foreign)
             ends.append(carrier.take(memory, foreign.model_state))
         result = self._result(buffers, memory.counters, memory.node_counters)
@@ -138,7 +140,7 @@ class EventSession:
             state = make_state(self.compiled, program)
         state.counters[:] = 0
         state.node_counters[:] = 0
-        foreign = ForeignModels(self.compiled, state, program)
+        foreign = ForeignModels(self.compiled, state, keeping(program, state))
         self._run_frames(state, buffers, first, last, foreign)
         counters = state.counters.copy(), state.node_counters.copy()
         self._states.append(state)
@@ -147,7 +149,7 @@ class EventSession:
     def _run_frames(
         self, state: State, buffers: Buffers, first: int, last: int, foreign: ForeignModels
     ) -> None:
-        program, n_frames = self.compiled.program, buffers.n_frames
+        program, n_frames = foreign.program, buffers.n_frames
         at, node = first * n_frames, 0
         while at < last * n_frames:
             at, node = run_frames(program, state, buffers.data, at, last * n_frames, n_frames, node)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from snnc.backends.base import Trace
+from snnc.backends.event.changes import keeping
 from snnc.backends.event.compile import Compiled
 from snnc.backends.event.foreign import ForeignModels
 from snnc.backends.event.frames import Data
@@ -36,12 +37,14 @@ class Simulation:
         self.compiled = compiled
         self.program, ring, depth = tick_program(compiled)
         self.state = make_state(compiled, self.program, ticks=True)
+        self.program = keeping(self.program, self.state)
         self.foreign = ForeignModels(compiled, self.state, self.program)
         n_nodes, n_lists = len(compiled.names), len(self.program.rooms)
         self.clock = Clock(
             window=compiled.schedule.window,
             period=compiled.schedule.period,
             n_frames=n_frames,
+            n_biased=1 if self.program.changes else n_frames,
             n_ticks=compiled.schedule.n_ticks(n_frames),
             ring=ring,
             depth=depth,
@@ -102,7 +105,8 @@ class Simulation:
 
     def _start_sample(self) -> None:
         self.foreign.start_sample()
-        for array in (self.state.acc32, self.state.acc64, self.state.state):
+        state = self.state
+        for array in (state.acc32, state.acc64, state.state, state.before, state.held):
             array[:] = 0
         for progress in (self.clock.latched, self.clock.biased, self.clock.slots):
             progress[:] = 0
@@ -169,6 +173,9 @@ def tick_program(compiled: Compiled) -> tuple[Program, IntArray, IntArray]:
             row["list"] = lists.add(source["size"], source["pixels"])
         else:
             row["list"] = source["list"]
+        if row["held"] >= 0:
+            size, pixels = lists.room(row["list"])
+            row["kept"] = lists.add(size, pixels)
     changed = program._replace(
         nodes=nodes,
         projections=projections,

@@ -49,6 +49,7 @@ NODE = np.dtype(
             "theta_pitch",  # between levels
             "theta_step",  # between pixels
             "lo",  # smallest count; lookup: the membrane that stands first in the table
+            "before",  # delta: offset in `before`
             "seen",  # maximum: offset in `seen` and `inputs`
             "state",  # membrane across frames: offset in `state`
             "current",  # leaky current: offset in `state`; -1: there is none
@@ -89,6 +90,8 @@ PROJECTION = np.dtype(
             "targets",  # sparse, one to one: offset in `targets`
             "indptr",  # sparse: offset in `indptr`
             "fan_out",  # offset in `fan_out`; effective fan-out in `effective`, the same offset
+            "held",  # delta, into a maximum: offset in `held`; else -1
+            "kept",  # and the list of what is held
             "gap",  # tick mode: ticks from emission to delivery
             "frames",  # how many frames ago its source emitted what it delivers
             "past",  # frame mode: first of the `frames` + 1 lists that hold its source's frames
@@ -134,6 +137,8 @@ class Program(NamedTuple):
     inputs: Array
     unit_spikes: int
     """1: counts travel as unit spikes (burst)."""
+    changes: int
+    """1: events say what has changed, and membranes keep what has arrived (delta)."""
 
 
 class Lists(NamedTuple):
@@ -151,6 +156,15 @@ class Lists(NamedTuple):
     """Largest |payload| of each list."""
 
 
+class Start(NamedTuple):
+    """Delta: where a sample begins; arrays as those of `State`."""
+
+    acc32: Array
+    acc64: Array
+    before: IntArray
+    held: IntArray
+
+
 class State(NamedTuple):
     """What one worker changes."""
 
@@ -162,6 +176,11 @@ class State(NamedTuple):
     """Maxima: of the tick or frame at hand."""
     seen: Array
     """Maxima: inputs that were present."""
+    before: IntArray
+    """Delta: counts or values of the frame before."""
+    held: IntArray
+    """Delta: counts of the inputs of maxima."""
+    start: Start
     state: IntArray
     initial: IntArray
     """What `state` is at a sample's start."""

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from snnc.backends.event.changes import to_changes
 from snnc.backends.event.deliver import deliver, settle_maximum
 from snnc.backends.event.frames import Data, write_record
 from snnc.backends.event.jit import entry, inlined, kernel
@@ -37,6 +38,8 @@ class Clock(NamedTuple):
     window: int
     period: int
     n_frames: int
+    n_biased: int
+    """Frames at whose start the bias joins."""
     n_ticks: int
     ring: IntArray
     """By node: first of the lists that hold its latest frames."""
@@ -146,7 +149,7 @@ def _arrive(program: Program, state: State, clock: Clock, tick: int) -> None:
         if node.seen >= 0:
             settle_maximum(node, state.best, state.seen, program.inputs, state.acc64)
         begins = node.start + clock.biased[i] * clock.period - clock.window + 1
-        if tick >= begins and clock.biased[i] < clock.n_frames:
+        if tick >= begins and clock.biased[i] < clock.n_biased:
             clock.biased[i] += 1
             if node.wide:
                 _add_bias(node, state.acc64, program.bias64)
@@ -176,17 +179,19 @@ def _latch(program: Program, state: State, clock: Clock, data: Data, i: int, sam
 
 @inlined
 def _finish(program: Program, state: State, clock: Clock, data: Data, i: int, sample: int) -> None:
-    """Note that the list of a frame has been filled, and record it."""
+    """Record the list of a frame, which has been filled, and bring it to what is emitted."""
     node = program.nodes[i]
     frame = clock.latched[i]
     to = clock.ring[i] + frame % clock.depth[i]
     clock.latched[i] = frame + 1
-    clock.slots[to] = min(state.lists.length[to], 1)
-    if program.unit_spikes == 1 and node.counted == 1:
-        clock.slots[to] = state.lists.peak[to]
     if data.record_at[i] >= 0:
         at = data.record_at[i] + (sample * clock.n_frames + frame) * node.size
         write_record(node, program.rooms[to], state.lists, program.order, data.records, at)
+    if program.changes == 1:
+        to_changes(node, program.rooms[to], state.lists, state.before, state.scratch)
+    clock.slots[to] = min(state.lists.length[to], 1)
+    if program.unit_spikes == 1 and node.counted == 1:
+        clock.slots[to] = state.lists.peak[to]
 
 
 @inlined

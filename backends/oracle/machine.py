@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from snnc.backends.base import LAST, SessionState
+from snnc.backends.base import LAST, SessionState, last_counts
 from snnc.backends.oracle.cells import Cell, PopulationCell, make_cells
 from snnc.ir.arrays import IntArray
 from snnc.ir.codes import RunSettings
@@ -48,15 +48,13 @@ class Machine:
         self.schedule = make_schedule(graph, settings)
         self.n_samples, self.n_frames = next(iter(feeds.values())).shape[:2]
         self.n_ticks = self.schedule.n_ticks(self.n_frames)
+        self.cells = make_cells(graph, feeds, settings.sends_changes, state)
+        self.last: dict[str, IntArray] = {}
+        if settings.sends_changes:
+            self.last = {n: x.reshape(self.n_samples, -1) for n, x in last_counts(state).items()}
         self.n_biased = self.n_frames
         if settings.sends_changes:
-            self.n_biased = 0 if state else 1
-        self.cells = make_cells(graph, feeds, settings.sends_changes, state)
-        self.last = {
-            name: held[LAST].reshape(self.n_samples, -1)
-            for name, held in state.items()
-            if settings.sends_changes
-        }
+            self.n_biased = 0 if self.last else 1
         self.is_coded = {name: graph.emits(name) == "count" for name in self.cells}
         self.outgoing = {
             name: [p for p in graph.outgoing(name) if graph.is_event(p)] for name in self.cells

@@ -61,7 +61,7 @@ def by_hand(x: Array, train: Array) -> Array:
 
 
 @pytest.mark.parametrize("engine", ["oracle", "event", "dense"])
-@pytest.mark.parametrize("code", ["burst", "graded"])
+@pytest.mark.parametrize("code", ["burst", "graded", "delta"])
 def test_it_comes_by_itself(engine: str, code: Code) -> None:
     session = get_engine(engine).prepare(graph(), RunSettings(code), n_frames=4)
     result = session.run({"x": X})

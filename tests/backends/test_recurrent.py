@@ -30,7 +30,7 @@ ENGINES: list[Any] = [
 ]
 SETTINGS = [
     RunSettings(code, schedule)
-    for code in ("graded", "burst")
+    for code in ("graded", "burst", "delta")
     for schedule in ("sequential", "pipelined")
 ]
 FRAMES = 6

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from snnc.backends.base import SessionState
+from snnc.backends.base import LAST, SessionState
 from snnc.backends.registry import get_engine
 from snnc.ir.arrays import IntArray
 from snnc.ir.codes import RunSettings
@@ -57,19 +57,20 @@ def _weights(n_out: int, n_in: int) -> IntArray:
 GRAPH = graph()
 
 
-def session(engine: str) -> Any:
-    return get_engine(engine).prepare(GRAPH, RunSettings(code="burst"), n_frames=T)
+def session(engine: str, code: Any = "burst") -> Any:
+    return get_engine(engine).prepare(GRAPH, RunSettings(code=code), n_frames=T)
 
 
+@pytest.mark.parametrize("code", ["burst", "delta"])
 @pytest.mark.parametrize("engine", ["oracle", "event", "dense"])
-def test_a_run_in_pieces_is_one_run(engine: str) -> None:
-    whole = session(engine).run(FEEDS)
+def test_a_run_in_pieces_is_one_run(engine: str, code: str) -> None:
+    whole = session(engine, code).run(FEEDS)
     assert whole.counts["leaky"].any()
     assert whole.counts["whole"].any()
     assert whole.state is None
     pieces = []
     state: SessionState | None = {}
-    running = session(engine)
+    running = session(engine, code)
     for first, last in ((0, 2), (2, 3), (3, T)):
         piece = running.run({"x": FEEDS["x"][:, first:last]}, state=state)
         pieces.append(piece)
@@ -79,6 +80,8 @@ def test_a_run_in_pieces_is_one_run(engine: str) -> None:
         np.testing.assert_array_equal(together, counts)
     for name, counters in whole.counters.items():
         assert sum((p.counters[name] for p in pieces[1:]), pieces[0].counters[name]) == counters
+    for name, node in whole.node_counters.items():
+        assert sum(p.node_counters[name].events for p in pieces) == node.events
 
 
 def test_engines_agree_on_the_state() -> None:
@@ -89,6 +92,21 @@ def test_engines_agree_on_the_state() -> None:
     }
     for other in states[1:]:
         assert _plain(other) == _plain(states[0])
+
+
+def test_delta_carries_the_last_counts() -> None:
+    runs = [
+        session(engine, "delta").run(FEEDS, state={}) for engine in ("oracle", "event", "dense")
+    ]
+    for run in runs:
+        assert {name: set(held) for name, held in run.state.items()} == {
+            "x": {LAST},
+            "leaky": {"v", "c", LAST},
+            "whole": {"v", LAST},
+            "sum": {LAST},
+        }
+        assert _plain(run.state) == _plain(runs[0].state)
+        np.testing.assert_array_equal(run.state["sum"][LAST], run.counts["sum"][:, -1])
 
 
 def test_samples_that_are_not_named_start_from_rest() -> None:

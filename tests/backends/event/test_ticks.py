@@ -109,18 +109,19 @@ def skipping(code: Any, schedule: Any) -> Any:
 
 
 @pytest.mark.parametrize("schedule", ["sequential", "pipelined"])
-@pytest.mark.parametrize("code", ["burst", "graded"])
+@pytest.mark.parametrize("code", ["burst", "graded", "delta"])
 def test_delayed_frames_meet_their_own(code: Code, schedule: ScheduleKind) -> None:
     x = np.array([[3, -3], [0, 1], [-2, 2], [0, 0], [1, 3]])
     trace = skipping(code, schedule).trace({"x": x[None]})
     levels = np.array([-2, 0, 1, 3, 4])
     a = -2 + (x[..., None] >= levels).sum(axis=-1)
     b = 4 * x + a
+    sent = np.diff(b, axis=0, prepend=0) if code == "delta" else b
     at_b = [e for e in events(trace) if e[1] == 2]
-    assert [payload for *_, payload in at_b] == b[b != 0].tolist()
+    assert [payload for *_, payload in at_b] == sent[sent != 0].tolist()
     window = 3 if code == "burst" else 1
     period = window if schedule == "pipelined" else 3 * window
-    frames = np.nonzero(b)[0]
+    frames = np.nonzero(sent)[0]
     assert [tick for tick, *_ in at_b] == [2 * window + period * f for f in frames.tolist()]
 
 
@@ -137,3 +138,16 @@ def test_silence_has_no_events() -> None:
     trace = skipping("burst", "sequential").trace({"x": np.zeros((1, 5, 2), dtype=int)})
     assert [e for e in events(trace) if e[1] == 0] == []
     assert trace.n_ticks == 45
+
+
+def test_delta_sends_changes_and_keeps_membranes() -> None:
+    """x: 3 1, then 3 3 twice, then 0 1; `fire` gives 1, 1, 1, 0 and `sum` -1, -1, -1, 7."""
+    feeds = {"x": np.array([[[3, 1], [3, 3], [3, 3], [0, 1]]])}
+    trace = pair("delta", "pipelined", 4).trace(feeds, membranes=True)
+    assert events(trace) == [
+        (0, 0, 0, 3), (0, 0, 1, 1), (1, 0, 1, 2), (1, 1, 0, 1), (2, 2, 0, -1), (3, 0, 0, -3),
+        (3, 0, 1, -2), (4, 1, 0, -1), (5, 2, 0, 8),
+    ]  # fmt: skip
+    # biases -1 and 7 join once, where the first frame's window begins
+    assert trace.membranes["fire"].ravel().tolist() == [0, 4, 2, 2, -2, -2]
+    assert trace.membranes["sum"].ravel().tolist() == [0, 0, -1, -1, -1, 7]
