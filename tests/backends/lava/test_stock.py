@@ -135,7 +135,7 @@ def test_windows_are_ours() -> None:
         assert found(graph, settings) == {"plain": None}
 
 
-@pytest.mark.parametrize(("n_before", "ours"), [(1, False), (2, True)])
+@pytest.mark.parametrize(("n_before", "ours"), [(0, False), (1, True)])
 def test_a_bias_that_spikes_too_early_is_ours(n_before: int, ours: bool) -> None:
     """From the lowest membrane: -(2^23 - 1) -> -2047 + 384 -> 0 + 384, which is over 320."""
     draw = Drawing(0)
