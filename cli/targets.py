@@ -45,20 +45,26 @@ def command(ctx: click.Context, as_json: bool) -> None:
 @command.command("setup", short_help="Make the environment that a target runs in.")
 @click.argument("name", metavar="NAME")
 @click.option("--python", metavar="PYTHON", help="Python interpreter to use.")
+@click.option(
+    "--wheels", metavar="FOLDER", help="Folder with all packages, for machines without a network."
+)
 @json_option
 @click.pass_context
-def setup(ctx: click.Context, name: str, python: str | None, as_json: bool) -> None:
+def setup(
+    ctx: click.Context, name: str, python: str | None, wheels: str | None, as_json: bool
+) -> None:
     """Make the environment that target NAME runs in (`loihi`: Lava on Python 3.10).
 
     \b
-    Example:
+    Examples:
       snnc targets setup loihi
+      snnc targets setup loihi --wheels FOLDER
     """
     from snnc.runtime.listing import set_up
 
     terminal = Terminal(as_json=as_json or bool(ctx.obj))
     with terminal.work():
-        result = set_up(name, python=python)
+        result = set_up(name, python=python, wheels=wheels)
 
     def render() -> list[Any]:
         from snnc.runtime.tables import key_values

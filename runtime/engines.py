@@ -63,7 +63,7 @@ def open_session(engine: Engine, model: Model, settings: RunSettings, n_frames: 
         NotExecutable: the engine cannot run this graph.
     """
     graph = model.integer_graph
-    if not crosses_host(graph) or engine.name == LAVA:  # Lava refuses crossings by name
+    if not crosses_host(graph):
         return rate.open_session(engine, graph, settings, n_frames)
 
     def prepare(part: Graph) -> Session:

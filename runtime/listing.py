@@ -112,15 +112,17 @@ def hardware() -> HardwareList:
     return HardwareList(tuple(list_hardware()))
 
 
-def set_up(name: str, *, python: str | None = None) -> SetUp:
+def set_up(name: str, *, python: str | None = None, wheels: str | None = None) -> SetUp:
     """Make the environment that a target runs in.
 
     Args:
         name: a target that writes bundles.
         python: interpreter to use; None: look for one.
+        wheels: folder with all packages, for machines without a network; None: the index.
 
     Raises:
         UnknownBackend: no such target, or one that needs no environment.
+        BadInputFile: `wheels` has no packages.
         ChildFailed: a step failed.
     """
     from snnc.backends.lava import environment
@@ -130,7 +132,7 @@ def set_up(name: str, *, python: str | None = None) -> SetUp:
         raise UnknownBackend(f"target `{name}` needs no environment of its own")
     if name not in known:
         raise UnknownBackend(f"unknown target `{name}`{did_you_mean(name, sorted(known))}")
-    made = environment.setup(python=python, progress=_log.info)
+    made = environment.setup(python, _log.info, wheels=wheels)
     return SetUp(
         target=name,
         environment=made.path,

@@ -40,6 +40,9 @@ _COMPLAINT = "error: "
 _STATUS_TIME_LIMIT = 4
 """What the bundle's run.py ends with at its time limit."""
 
+_STATUS_ENVIRONMENT = 5
+"""The same where Python or its packages are not what it needs."""
+
 
 @dataclass
 class LavaEngine:
@@ -164,6 +167,7 @@ class LavaSession:
             file = folder / "bundle" / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(data)
+        n_samples, n_frames = next(iter(feeds.values())).shape[:2]
         inputs, results = folder / "inputs.npz", folder / "results.npz"
         _write_npz(inputs, feeds)
         finished = run_child(
@@ -173,6 +177,10 @@ class LavaSession:
                 inputs,
                 "--output",
                 results,
+                "--samples",
+                str(n_samples),
+                "--frames",
+                str(n_frames),
                 "--time-limit",
                 f"{self.time_limit:g}",
                 "--supervised",
@@ -203,6 +211,13 @@ def _check(finished: Finished, name: str) -> None:
             said,
             where=where,
             hint="give more time with --time-limit, or fewer samples with --limit",
+        )
+    if finished.status == _STATUS_ENVIRONMENT:
+        broken = need_environment().path
+        raise ChildFailed(
+            f"the Lava environment is broken: {said}",
+            where=str(broken),
+            hint="remove that folder and run `snnc targets setup loihi`",
         )
     seen = _traceback(finished.stderr)
     hint = f"this is a bug in snnc or in Lava; please report it with\n{seen}" if seen else None

@@ -14,7 +14,7 @@ from typing import Any
 
 from snnc.backends.lava.child import run_child
 from snnc.backends.lava.pythons import find_python
-from snnc.ir.errors import ChildFailed, MissingExtra
+from snnc.ir.errors import BadInputFile, ChildFailed, MissingExtra
 
 LAVA_VERSION = "0.10.0"
 REQUIREMENTS = (f"lava-nc=={LAVA_VERSION}", "numpy<2")
@@ -118,18 +118,25 @@ def need_environment() -> Environment:
 
 
 def setup(
-    python: str | os.PathLike[str] | None = None, progress: Progress | None = None
+    python: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    *,
+    wheels: str | os.PathLike[str] | None = None,
 ) -> Environment:
     """Make the Lava environment, or return it at once if it is ready.
 
     Args:
         python: the Python 3.10 to take; None: one is looked for.
         progress: told what is being done, one line each.
+        wheels: a folder with all that is installed, for machines without a network; None: the
+            package index.
 
     Raises:
         MissingExtra: there is no Python 3.10.
+        BadInputFile: `wheels` has no packages.
         ChildFailed: making it, installing or the trial run failed.
     """
+    index = [] if wheels is None else _only_from(Path(wheels))
     tell = progress or (lambda message: None)
     path = location()
     with _lock(path, tell):
@@ -138,13 +145,15 @@ def setup(
             return ready
         if _is_foreign(path):
             return _adopt(path, tell)
-        _make(path, python, tell)
+        _make(path, python, index, tell)
         versions = _trial(path, tell)
         _mark(path, versions)
         return Environment(path, versions, created=True)
 
 
-def _make(path: Path, python: str | os.PathLike[str] | None, tell: Progress) -> None:
+def _make(
+    path: Path, python: str | os.PathLike[str] | None, index: list[str], tell: Progress
+) -> None:
     interpreter = find_python(python, tell)
     tell(f"Python {interpreter.version} ({interpreter.origin}): {interpreter.path}")
     shutil.rmtree(path, ignore_errors=True)
@@ -154,7 +163,20 @@ def _make(path: Path, python: str | os.PathLike[str] | None, tell: Progress) -> 
     _step([str(interpreter.path), "-m", "venv", str(path)], "python -m venv")
     tell(f"installing {', '.join(REQUIREMENTS)} (a minute or two)")
     pip = [str(_python(path)), "-m", "pip", "install", "--disable-pip-version-check"]
-    _step([*pip, *REQUIREMENTS], "pip install lava-nc")
+    _step([*pip, *index, *REQUIREMENTS], "pip install lava-nc")
+
+
+def _only_from(wheels: Path) -> list[str]:
+    """Options of pip that take packages from a folder and from nowhere else."""
+    if not any(wheels.glob("*.whl")):
+        wanted = " ".join(f'"{name}"' for name in REQUIREMENTS)
+        raise BadInputFile(
+            "is no folder with wheels",
+            where=str(wheels),
+            hint=f"fill it where there is a network, with Python 3.10: pip download {wanted} "
+            f"-d {wheels.name}",
+        )
+    return ["--isolated", "--no-index", "--find-links", str(wheels.absolute())]
 
 
 def _step(command: list[str], what: str) -> None:

@@ -77,11 +77,11 @@ def pattern(plan: Plan, node: Node, key: str) -> Call:
     """Counts that the bundle holds itself, the same in every sample."""
     assert isinstance(node, Pattern)
     held = plan.store(f"{key}.counts", node.counts.astype(np.int32))
-    n_frames = "len(next(iter(counts.values())))"
     again = f" % {len(node.counts)}" if node.repeat else ""
     arguments = {
         "name": quoted(node.name),
-        "counts": f"{held}[np.arange({n_frames}) % frames_per_sample{again}]",
+        "counts": f"{held}[np.arange(frames_per_sample){again}]",
+        "repeat": "True",
         "window": "WINDOW",
         "period": "PERIOD",
         "code": _code(plan, node),

@@ -14,7 +14,7 @@ from snnc.ir.errors import NotExecutable, UnknownBackend, UnsupportedByTarget
 from snnc.ir.fit import check_fit
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.limits import Limits
-from snnc.ir.nodes import HostOp, Input, Node, Pattern, Population, Product
+from snnc.ir.nodes import HostOp, Input, Node, Population, Product
 from snnc.ir.ranges import NodeRange, analyse, check_width
 from snnc.ir.registry import did_you_mean
 from snnc.ir.schedule import Schedule, make_schedule
@@ -81,7 +81,7 @@ def make_plan(
         n_frames: for how many frames membranes that live across frames are bounded.
 
     Raises:
-        NotExecutable: the graph is in float form, or no input drives it.
+        NotExecutable: the graph is in float form.
         UnsupportedByTarget: the target lacks what the graph needs.
         WidthExceeded: a bound passes the target's width.
     """
@@ -100,7 +100,6 @@ def make_plan(
     check_fit(graph, settings, limits, n_frames)
     schedule = make_schedule(graph, settings, limits.max_delay)
     nodes = tuple(node for node in graph.nodes.values() if _takes_part(graph, node))
-    _refuse_without_input(graph, nodes)
     return Plan(graph, settings, limits, conv, schedule, ranges, nodes)
 
 
@@ -111,18 +110,9 @@ def _refuse_host_crossings(graph: Graph, target: str) -> None:
                 f"the host computes {', '.join(host.operators) or 'it'} behind events; a run on "
                 f"{target} cannot leave the chip half-way",
                 where=host.module_path or host.name,
-                hint="convert for `sim`, or cut the model there and convert its parts",
+                hint="convert for `sim`, and `snnc run --engine lava` goes stage by stage; or cut "
+                "the model there and convert its parts",
             )
-
-
-def _refuse_without_input(graph: Graph, nodes: tuple[Node, ...]) -> None:
-    fed = [n for n in nodes if isinstance(n, Input | HostOp) and not isinstance(n, Pattern)]
-    if not fed:
-        raise NotExecutable(
-            "nothing but patterns drives the network, so a bundle has no input to run on",
-            where=graph.name,
-            hint="its results are the same for all data: compute them with another engine",
-        )
 
 
 def _takes_part(graph: Graph, node: Node) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,6 @@ import pytest
 
 from snnc.backends.lava.bundle import write_bundle
 from snnc.backends.lava.engine import LavaEngine
-from snnc.backends.lava.environment import find_environment
 from snnc.backends.registry import get_engine
 from snnc.converter.integer import integer_form
 from snnc.ir import file as snnc_file
@@ -22,7 +22,7 @@ from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Dense, Identity
 from snnc.ir.neurons import Accumulator, FixedIntegrateFire, IntegrateFire
 from snnc.ir.nodes import Input, Output, Pattern, Population
-from tests.needs import missing
+from tests.backends.lava.conftest import need_lava
 
 TRAIN = np.array([[1, 0, 1], [0, 0, 1], [1, 1, 0], [0, 1, 0]])
 W_X = np.array([[2, -1, 3], [1, 4, -2]])
@@ -119,13 +119,38 @@ def test_it_is_saved(tmp_path: Path) -> None:
 @pytest.mark.lava
 @pytest.mark.parametrize("schedule", ["sequential", "pipelined"])
 def test_a_bundle_holds_it(schedule: ScheduleKind) -> None:
-    if find_environment() is None:
-        missing("lava", "the Lava environment is not set up (`snnc targets setup loihi`)")
+    need_lava()
     again = Pattern(name="code", shape=(3,), counts=TRAIN[:3], repeat=True)
     session = LavaEngine().prepare(graph(again), RunSettings(schedule=schedule), n_frames=4)
     result = session.run({"x": X})
     expected = [by_hand(x, TRAIN[:3]).tolist() for x in X]
     assert [c.tolist() for c in result.counts["n"]] == expected
+
+
+@pytest.mark.lava
+def test_patterns_alone_drive_a_bundle(tmp_path: Path) -> None:
+    python = need_lava().python
+    shape = (3,)
+    nodes = [
+        Input(name="x", shape=shape, hi=4),
+        Pattern(name="p", shape=shape, counts=TRAIN[:2], repeat=True),
+        Population(name="a", shape=shape, model=Accumulator()),
+        Output(name="y", shape=shape),
+    ]
+    projections = [
+        Projection(name="p-a", source="p", target="a", map=Identity(shape=shape)),
+        Projection(name="a-y", source="a", target="y", map=Identity(shape=shape)),
+    ]
+    alone = Graph(nodes, projections, form="integer").validate()
+    expected = [TRAIN[[0, 1, 0]].tolist()] * 2
+    result = LavaEngine().prepare(alone, RunSettings(), n_frames=3).run({"x": X[:, :3]})
+    assert result.counts["a"].tolist() == expected
+    folder = write_bundle(alone, tmp_path / "b")
+    out = tmp_path / "out.npz"
+    command = [python, folder / "run.py", "--samples", "2", "--frames", "3", "-o", out]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    with np.load(out) as results:
+        assert results["counts/a"].tolist() == expected
 
 
 def test_a_bundle_asks_for_no_data_of_it(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from snnc.runtime.model import load
 from snnc.runtime.run import run
 from snnc.runtime.trace import trace
 from snnc.runtime.verify import verify
+from tests.backends.lava.conftest import need_lava
 from tests.runtime.nets import Mixed
 from tests.runtime.test_host import times_two
 
@@ -138,6 +139,26 @@ def test_the_host_reads_real_values_in_its_own_order(tmp_path: Path) -> None:
     assert result.outputs_int is not None
     assert result.outputs_int.tolist() == [[7, 1, 2]]
     assert result.counters["synaptic_events"] == 6
+
+
+@pytest.mark.lava
+def test_lava_runs_stage_by_stage(tmp_path: Path) -> None:
+    need_lava()
+    path = tmp_path / "m.snnc"
+    save(path, crossing())
+    x = np.random.default_rng(0).integers(0, 10, (3, 3)) * 0.25
+    results = [run(path, x, engine=engine) for engine in ("oracle", "lava")]
+    assert np.array_equal(results[0].outputs, results[1].outputs)
+    assert results[0].counters == results[1].counters
+
+
+@pytest.mark.slow
+@pytest.mark.lava
+def test_lava_computes_what_the_event_engine_does(net: Mixed, converted: Conversion) -> None:
+    need_lava()
+    result = verify(net, converted.model, X[:3], engine=["event", "lava"])
+    assert result.ok
+    assert result.n_mismatches == 0
 
 
 def test_stages_are_cut_at_the_host() -> None:

@@ -9,6 +9,8 @@ inputs.npz holds one integer array for each input of network.py, under its name:
 
 import argparse
 import contextlib
+import ctypes
+import importlib
 import multiprocessing
 import os
 import shutil
@@ -33,29 +35,52 @@ STARTED = time.monotonic()
 EXIT_REFUSED = 1
 EXIT_PROCESS_FAILED = 3
 EXIT_TIME_LIMIT = 4
-EXIT_INTERRUPTED = 130
+EXIT_ENVIRONMENT = 5
+EXIT_INTERRUPTED = 128  # and the signal's number
+
+DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux's prctl
 
 
 class Refused(Exception):
     """What the user can mend; printed as one sentence."""
 
 
+class BadEnvironment(Refused):
+    """This Python or its packages are not what the network was written for."""
+
+
 def main() -> int:
     """Run as the command line says; returns the exit status."""
-    signal.signal(signal.SIGTERM, lambda number, frame: end(128 + number))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupted)
+    os.register_at_fork(after_in_child=in_child)
+    # the process that gives shared memory back after a crash need not tell that it did
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")
     try:
         check_versions()
         options = parse_arguments()
         import network
 
-        counts = read_inputs(options.inputs, network.INPUTS)
-        run(network, counts, options)
+        counts, leading = read_inputs(options, network.INPUTS)
+        run(network, counts, leading, options)
     except Refused as error:
         complain(error)
-        return EXIT_REFUSED
-    except KeyboardInterrupt:
-        end(EXIT_INTERRUPTED)
+        return EXIT_ENVIRONMENT if isinstance(error, BadEnvironment) else EXIT_REFUSED
     return 0
+
+
+def interrupted(number, frame) -> None:
+    """Ctrl-C, or somebody asks us to end."""
+    complain(f"interrupted ({signal.Signals(number).name})")
+    end(EXIT_INTERRUPTED + number)
+
+
+def in_child() -> None:
+    """Lava's processes end with us, whatever ends us, and leave signals to us."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
 
 
 def complain(sentence) -> None:
@@ -66,8 +91,10 @@ def complain(sentence) -> None:
 def parse_arguments():
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("inputs", type=Path, help="an .npz file")
+    parser.add_argument("inputs", type=Path, nargs="?", help="an .npz file")
     parser.add_argument("-o", "--output", type=Path, required=True, help="an .npz file")
+    parser.add_argument("--samples", type=int, default=1, help="of a network without inputs")
+    parser.add_argument("--frames", type=int, default=1, help="of a network without inputs")
     parser.add_argument("--time-limit", type=float, default=3600.0, metavar="SECONDS")
     parser.add_argument(
         "--supervised", action="store_true", help="end as soon as standard input is closed"
@@ -79,26 +106,38 @@ def check_versions() -> None:
     """Refuse what the bundle was not made for, before Lava fails in its own words."""
     if sys.version_info[:2] != PYTHON_VERSION:
         wanted, found = ".".join(map(str, PYTHON_VERSION)), sys.version.split()[0]
-        raise Refused(f"Lava {LAVA_VERSION} needs Python {wanted}, this is Python {found}")
+        raise BadEnvironment(f"Lava {LAVA_VERSION} needs Python {wanted}, this is Python {found}")
     try:
         found = metadata.version("lava-nc")
     except metadata.PackageNotFoundError:
-        raise Refused(
+        raise BadEnvironment(
             f"lava-nc is not installed: pip install lava-nc=={LAVA_VERSION} 'numpy<2'"
         ) from None
     if found != LAVA_VERSION:
-        raise Refused(f"this network was written for lava-nc {LAVA_VERSION}, found {found}")
+        raise BadEnvironment(f"this network was written for lava-nc {LAVA_VERSION}, found {found}")
+    for name in ("numpy", "scipy.sparse", "lava.magma.core.run_conditions"):
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            raise BadEnvironment(
+                f"{name} cannot be imported: {type(error).__name__}: {error}"
+            ) from None
 
 
-def read_inputs(path, inputs):
-    """Counts by input, int32, shape (samples, frames, *shape).
+def read_inputs(options, inputs):
+    """Counts by input, int32, shape (samples, frames, *shape); and (samples, frames).
 
     Args:
-        path: of the .npz file.
+        options: of the command line.
         inputs: (shape, lowest count, highest count) by name.
     """
     import numpy as np
 
+    path = options.inputs
+    if not inputs:
+        return {}, (options.samples, options.frames)
+    if path is None:
+        raise Refused(f"it needs an .npz file with the inputs {', '.join(inputs)}")
     try:
         with np.load(path, allow_pickle=False) as archive:
             given = {name: archive[name] for name in archive.files}
@@ -118,14 +157,14 @@ def read_inputs(path, inputs):
         counts[name] = array.astype(np.int32)
     if len({array.shape[:2] for array in counts.values()}) != 1:
         raise Refused("the inputs differ in samples and frames")
-    return counts
+    return counts, next(iter(counts.values())).shape[:2]
 
 
-def run(network, counts, options) -> None:
+def run(network, counts, leading, options) -> None:
     """Build, run and write what every population sent."""
     from processes.recorder import Recorder
 
-    n_samples, n_frames = next(iter(counts.values())).shape[:2]
+    n_samples, n_frames = leading
     flat = {name: array.reshape(-1, *array.shape[2:]) for name, array in counts.items()}
     n_ticks = network.n_ticks(n_samples * n_frames)
     processes = network.build(flat, n_frames)
@@ -143,7 +182,7 @@ def run(network, counts, options) -> None:
             started = simulate(waiting[0], n_ticks, options)
             waiting = [process for process in waiting if process not in started]
         shapes = {name: process.s_out.shape for name, process in processes.items()}
-        write_results(network, files, shapes, (n_samples, n_frames), options.output)
+        write_results(network, files, shapes, leading, options.output)
 
 
 @contextlib.contextmanager
@@ -167,17 +206,14 @@ def simulate(process, n_ticks, options):
     from lava.magma.core.run_conditions import RunSteps
     from lava.magma.core.run_configs import Loihi2SimCfg
 
-    try:
-        executable = process.compile(Loihi2SimCfg(select_tag="fixed_pt"))
-        names = [p.name for p in executable.proc_builders]
-        process.create_runtime(executable=executable)
-        actors = process.runtime._messaging_infrastructure.actors
-    except Exception as error:
-        traceback.print_exc()
-        complain(f"Lava cannot start: {type(error).__name__}: {error}")
-        end(EXIT_PROCESS_FAILED)
-    guard = Guard(dict(zip(actors, names, strict=False)), options)
+    executable = compiled(process, Loihi2SimCfg(select_tag="fixed_pt"))
+    guard = Guard(process, [p.name for p in executable.proc_builders], options)
     guard.start()
+    try:
+        process.create_runtime(executable=executable)
+    except Exception as error:
+        fail_to_start(error)
+    guard.started.set()
     try:
         process.run(condition=RunSteps(num_steps=n_ticks))
     except Exception:
@@ -190,13 +226,31 @@ def simulate(process, n_ticks, options):
     return set(executable.proc_builders)
 
 
+def compiled(process, run_config):
+    """All processes that hang together with `process`, ready to start."""
+    try:
+        return process.compile(run_config)
+    except Exception as error:
+        fail_to_start(error)
+
+
+def fail_to_start(error) -> None:
+    """Lava refuses the network, or one of its processes failed before the first step."""
+    traceback.print_exc()
+    complain(f"Lava cannot start: {type(error).__name__}: {error}")
+    end(EXIT_PROCESS_FAILED)
+
+
 class Guard(threading.Thread):
     """Ends a run that hangs: Lava waits for ever when one of its processes has died."""
 
-    def __init__(self, actors, options) -> None:
+    def __init__(self, process, names, options) -> None:
         super().__init__(daemon=True)
-        self.actors = actors
+        self.process = process
+        self.names = names
         self.options = options
+        self.children = set()
+        self.started = threading.Event()
         self.done = threading.Event()
         self.deadline = STARTED + options.time_limit
 
@@ -205,25 +259,40 @@ class Guard(threading.Thread):
         if self.options.supervised:
             threading.Thread(target=end_with_parent, daemon=True).start()
         while not self.done.wait(0.1):
-            for actor, name in self.actors.items():
+            for actor, name in self.watched():
                 self.check(actor, name)
             if time.monotonic() > self.deadline:
                 complain(f"stopped at the time limit of {self.options.time_limit:g} s")
                 end(EXIT_TIME_LIMIT)
 
+    def watched(self):
+        """Lava's processes so far: the network's own, then those that it runs them with."""
+        runtime = self.process.runtime
+        infrastructure = runtime and runtime._messaging_infrastructure
+        if not infrastructure:
+            return []
+        actors = list(infrastructure.actors)
+        names = [*self.names, *["Lava's runtime service"] * len(actors)]
+        self.children.update(multiprocessing.active_children())
+        others = self.children.difference(actors)
+        return [
+            *zip(actors, names, strict=False),
+            *((other, "Lava's shared memory") for other in others),
+        ]
+
     def check(self, actor, name) -> None:
         """End the run if this process failed."""
         try:
-            failure = actor.exception
-            status = None if actor._is_done else actor.exitcode
+            failure = getattr(actor, "exception", None)
+            status = None if getattr(actor, "_is_done", False) else actor.exitcode
         except (OSError, ValueError, EOFError):
             return  # Lava is joining it at this moment: next time
-        if failure:
+        if failure and self.started.is_set():  # before, Lava itself raises it
             error, text = failure
             print(text, file=sys.stderr)
             complain(f"process `{name}`: {type(error).__name__}: {error}")
             end(EXIT_PROCESS_FAILED)
-        if status:
+        if status and (status < 0 or self.started.is_set()):
             complain(f"process `{name}` died with status {status}")
             end(EXIT_PROCESS_FAILED)
 
@@ -261,13 +330,24 @@ def write_results(network, files, shapes, leading, path) -> None:
         np.add.at(counts, (frame, events[:, 1]), events[:, 2])
         members[f"counts/{name}"] = counts.reshape(n_samples, n_frames, *shapes[name])
         members[f"events/{name}"] = events
-    # numpy.savez takes names as keywords, and some names (such as "file") are its own
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, array in members.items():
+    try:
+        write_npz(temporary, members)
+        temporary.replace(path)
+    except OSError as error:
+        raise Refused(f"{path} cannot be written: {error.strerror}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_npz(path, arrays) -> None:
+    """As `numpy.savez`, which takes names as keywords, and some (such as "file") are its own."""
+    import numpy as np
+
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
-    temporary.replace(path)
 
 
 if __name__ == "__main__":

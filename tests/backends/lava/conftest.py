@@ -10,6 +10,12 @@ from tests.needs import missing
 
 @pytest.fixture
 def lava() -> Environment:
+    """The environment that is set up on this machine."""
+    return need_lava()
+
+
+def need_lava() -> Environment:
+    """The same outside of fixtures."""
     environment = find_environment()
     if environment is None:
         missing("lava", "the Lava environment is not set up (`snnc targets setup loihi`)")

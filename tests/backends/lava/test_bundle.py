@@ -146,7 +146,7 @@ def run_bundle(
 
 def test_wrong_python_is_one_sentence(bundle: Path) -> None:
     done = run_bundle(sys.executable, bundle, "x.npz", "-o", "y.npz")
-    assert done.returncode == 1
+    assert done.returncode == 5
     found = sys.version.split()[0]
     assert done.stderr == f"error: Lava 0.10.0 needs Python 3.10, this is Python {found}\n"
 
@@ -175,7 +175,7 @@ class TestRun:
         text = script.read_text()
         script.write_text(text.replace('LAVA_VERSION = "0.10.0"', 'LAVA_VERSION = "0.9.0"'))
         done = run_bundle(lava.python, bundle, "x.npz", "-o", "y.npz")
-        assert done.returncode == 1
+        assert done.returncode == 5
         assert done.stderr == "error: this network was written for lava-nc 0.9.0, found 0.10.0\n"
 
     @pytest.mark.parametrize(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from snnc.backends.lava import environment
 from snnc.backends.lava.environment import Environment, find_environment, location, setup
-from snnc.ir.errors import ChildFailed, MissingExtra
+from snnc.ir.errors import BadInputFile, ChildFailed, MissingExtra
+from tests.needs import missing
 
 VERSIONS = {"python": "3.10.13", "lava-nc": "0.10.0", "numpy": "1.26.4", "scipy": "1.15.3"}
 
@@ -34,7 +36,7 @@ def quick_make(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Stands for venv and pip; returns where it was called."""
     made: list[Path] = []
 
-    def make(path: Path, python: object, tell: object) -> None:
+    def make(path: Path, python: object, index: list[str], tell: object) -> None:
         made.append(path)
         fake_python(path / "bin" / "python", json.dumps({"v": 768, **VERSIONS}))
 
@@ -136,6 +138,38 @@ def test_the_real_one_is_ready_at_once(lava: Environment) -> None:
     assert setup() == lava
     assert lava.versions["lava-nc"] == "0.10.0"
     assert lava.versions["python"].startswith("3.10.")
+
+
+def test_a_folder_without_wheels(place: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInputFile, match="is no folder with wheels") as error:
+        setup(wheels=tmp_path / "none")
+    assert error.value.hint is not None
+    assert 'pip download "lava-nc==0.10.0" "numpy<2" -d none' in error.value.hint
+    assert not place.exists()
+
+
+@pytest.mark.lava
+def test_wheels_that_do_not_suffice(lava: Environment, place: Path, tmp_path: Path) -> None:
+    """A real pip, cut off from every index."""
+    (tmp_path / "unrelated-1.0-py3-none-any.whl").touch()
+    with pytest.raises(ChildFailed, match="No matching distribution found for lava-nc"):
+        setup(lava.python, wheels=tmp_path)
+    assert find_environment() is None
+
+
+@pytest.mark.slow
+@pytest.mark.lava
+def test_the_real_one_is_made_without_a_network(
+    lava: Environment, place: Path, tmp_path: Path
+) -> None:
+    wheels = tmp_path / "wheels"
+    pip = [lava.python, "-m", "pip"]
+    filled = subprocess.run([*pip, "download", "-q", *environment.REQUIREMENTS, "-d", wheels])
+    if filled.returncode:
+        missing("network", "the wheels cannot be downloaded")
+    made = setup(lava.python, wheels=wheels)
+    assert made.created
+    assert made.versions["lava-nc"] == "0.10.0"
 
 
 @pytest.mark.slow

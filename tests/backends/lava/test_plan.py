@@ -11,10 +11,9 @@ from snnc.backends.lava.plan import make_plan
 from snnc.backends.registry import get_backend
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import NotExecutable, UnknownBackend, UnsupportedByTarget, WidthExceeded
-from snnc.ir.graph import Graph, Projection
+from snnc.ir.graph import Graph
 from snnc.ir.maps import Dense, Identity
 from snnc.ir.neurons import Accumulator
-from snnc.ir.nodes import Input, Output, Pattern, Population
 from tests.backends.lava.graphs import Drawing, mlp, residual_conv_net
 
 BURST = RunSettings("burst")
@@ -105,20 +104,3 @@ def test_neurons_without_a_process() -> None:
     plan = make_plan(draw.finish("odd", "odd"), RunSettings())
     with pytest.raises(UnsupportedByTarget, match="odd: loihi2 has no process for unknown neurons"):
         network_text(plan)
-
-
-def test_patterns_alone_are_no_input() -> None:
-    shape = (3,)
-    nodes = [
-        Input(name="x", shape=shape, hi=4),
-        Pattern(name="p", shape=shape, counts=np.ones((1, 3), np.int64), repeat=True),
-        Population(name="a", shape=shape, model=Accumulator()),
-        Output(name="y", shape=shape),
-    ]
-    projections = [
-        Projection(name="p-a", source="p", target="a", map=Identity(shape=shape)),
-        Projection(name="a-y", source="a", target="y", map=Identity(shape=shape)),
-    ]
-    graph = Graph(nodes=nodes, projections=projections, form="integer")
-    with pytest.raises(NotExecutable, match="nothing but patterns"):
-        make_plan(graph, RunSettings())

@@ -18,15 +18,16 @@ class Source(AbstractProcess):
     """Replays integer counts, frame by frame.
 
     Args:
-        counts: shape (n_frames, *shape); afterwards it stays silent.
+        counts: shape (n_frames, *shape).
+        repeat: what comes after the last frame: the first again, or silence.
         window, period: see `FrameClock`.
         code: `burst` or `graded`.
     """
 
     def __init__(
-        self, *, counts: np.ndarray, window: int, period: int, code: str, name: str
+        self, *, counts: np.ndarray, window: int, period: int, code: str, name: str, repeat=False
     ) -> None:
-        super().__init__(name=name, clock=(0, window, period), code=code)
+        super().__init__(name=name, clock=(0, window, period), code=code, repeat=repeat)
         self.counts = Var(shape=counts.shape, init=counts.astype(np.int32))
         self.s_out = OutPort(shape=counts.shape[1:])
 
@@ -44,9 +45,12 @@ class PySource(PyLoihiProcessModel):
         super().__init__(proc_params)
         self.clock = FrameClock(*proc_params["clock"])
         self.code = proc_params["code"]
+        self.repeat = proc_params["repeat"]
 
     def run_spk(self):
         slot, frame = self.clock.slot(self.time_step), self.clock.frame(self.time_step)
+        if self.repeat:
+            frame %= len(self.counts)
         silent = slot < 0 or frame >= len(self.counts)
         self.s_out.send(
             emitted(self.counts[0 if silent else frame], -1 if silent else slot, self.code)
