@@ -21,7 +21,7 @@ import numpy as np
 from snnc.backends.lava.environment import LAVA_VERSION
 from snnc.backends.lava.network import network_text
 from snnc.backends.lava.plan import CONV_STYLES, TARGETS, ConvStyle, Plan, make_plan
-from snnc.backends.lava.readme import readme_text
+from snnc.backends.lava.readme import readme_text, requirements_text
 from snnc.ir.arrays import Array
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import BadInputFile, DamagedFile, NewerFile, OutputExists
@@ -102,6 +102,7 @@ def bundle_files(plan: Plan) -> dict[str, bytes]:
     files = {"network.py": text.encode(), "weights.npz": _npz(plan.arrays)}
     files |= _template(resources.files("snnc.backends.lava") / "template")
     files["README.md"] = readme_text(plan).encode()
+    files["requirements.txt"] = requirements_text().encode()
     return files
 
 

@@ -30,6 +30,16 @@ from snnc.ir.nodes import HostOp, Input, InputPart, Node, Pattern, Population, P
 
 INT32 = np.iinfo(np.int32)
 
+_DEFAULTS = {
+    "reset_value": "0",
+    "v_min": repr(int(INT32.min)),
+    "reset_before": "False",
+    "leak_multiplier": "1",
+    "leak_shift": "0",
+    "fraction_bits": "0",
+}
+"""Arguments of the bundle's IntegrateAndFire that need not be written."""
+
 PopulationLowering = Callable[[Plan, Population, str], Call]
 NodeLowering = Callable[[Plan, Node, str], Call]
 
@@ -151,6 +161,7 @@ def integrate_and_fire(plan: Plan, node: Population, key: str) -> Call:
         "fraction_bits": repr(model.fraction_bits),
         "frames_per_sample": "frames_per_sample",
     }
+    own = {name: value for name, value in own.items() if _DEFAULTS.get(name) != value}
     process = "IntegrateAndFire"
     if isinstance(model, FixedCurrentLIF):
         process = "CurrentIntegrateAndFire"

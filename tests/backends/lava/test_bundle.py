@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,8 +31,8 @@ def bundle(tmp_path: Path) -> Path:
 def test_contents(bundle: Path) -> None:
     files = sorted(str(f.relative_to(bundle)) for f in bundle.rglob("*") if f.is_file())
     assert [f for f in files if not f.startswith("processes/")] == [
-        "README.md", "manifest.json", "model.snnc", "network.py", "run.py", "synapses.py",
-        "weights.npz",
+        "README.md", "manifest.json", "model.snnc", "network.py", "requirements.txt", "run.py",
+        "synapses.py", "weights.npz",
     ]  # fmt: skip
     assert (bundle / "model.snnc").read_bytes() == b"a model"
     assert [f.name for f in bundle.parent.iterdir() if f.name.startswith(".")] == []
@@ -41,6 +42,47 @@ def test_contents(bundle: Path) -> None:
     assert set(manifest["files"]) == {*files} - {"manifest.json"}
     digest = hashlib.sha256((bundle / "network.py").read_bytes()).hexdigest()
     assert manifest["files"]["network.py"] == digest
+
+
+def test_readme_has_the_numbers(bundle: Path) -> None:
+    text = (bundle / "README.md").read_text()
+    for line in (
+        "| ticks of one frame's counts | 4 |",
+        "| ticks from input to output | 16 |",  # four windows
+        "| neurons | 21 in 3 populations |",
+        "| synapses | 224 in 3 projections |",  # 12 * 10 + 10 * 8 + 8 * 3
+        "| longest delay | 0 ticks (loihi2: 62) |",
+        "- `x`: shape (samples, 12), 0 to 4; count 1 stands for 1",
+        "The model's output `output logits` is `counts/logits` times 1.",
+        "| hidden.0 | hidden.1 | dense | 80 | 8 | 0 |",
+        "| hidden.0 | integer-fire | 10 | 10 | counts 0 to 4 | 4 |",
+    ):
+        assert line in text.splitlines()
+    assert "np.savez(\"inputs.npz\", **{'x': np.zeros((1, 12), dtype=int)})" in text
+    assert (bundle / "requirements.txt").read_text() == "lava-nc==0.10.0\nnumpy<2\n"
+
+
+def test_network_leaves_out_what_is_usual(tmp_path: Path) -> None:
+    text = (write_bundle(odd_net(), tmp_path / "odd") / "network.py").read_text()
+    neuron = text[text.index("    lif = IntegrateAndFire(") : text.index("    x_lif_1 = ")]
+    assert neuron.splitlines() == [
+        "    lif = IntegrateAndFire(",
+        '        name="lif",',
+        "        shape=(3, 4),",
+        '        thresholds=w["lif.thresholds"],',
+        "        lo=0,",
+        '        reset="zero",',
+        '        reset_step=w["lif.reset_step"],',
+        "        leak_multiplier=3000,",
+        "        leak_shift=12,",
+        "        frames_per_sample=frames_per_sample,",
+        '        bias=w["lif.bias"],',
+        '        start=START["lif"],',
+        "        window=WINDOW,",
+        "        period=PERIOD,",
+        "        code=GRADED,",
+        "    )",
+    ]
 
 
 def test_read_back(bundle: Path) -> None:
@@ -158,7 +200,12 @@ class TestRun:
     def test_runs_alone(self, lava: Environment, bundle: Path, tmp_path: Path) -> None:
         feeds = feeds_for(mlp(4), 3)
         np.savez(tmp_path / "in.npz", x=feeds["x"][:, 0].astype(np.uint8))
-        done = run_bundle(lava.python, bundle, tmp_path / "in.npz", "-o", tmp_path / "out.npz")
+        arguments = ["run.py", tmp_path / "in.npz", "-o", tmp_path / "out.npz"]
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+        done = subprocess.run(
+            [lava.python, "-c", _ALONE, *arguments],
+            cwd=bundle, env=clean, capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
         assert done.returncode == 0, done.stderr
         oracle = get_engine("oracle").prepare(mlp(4), RunSettings("burst")).run(feeds)
         with np.load(tmp_path / "out.npz") as results:
@@ -218,6 +265,19 @@ class TestRun:
             assert done.returncode == 0, done.stderr
             assert done.stdout == "all declared\n"
 
+
+_ALONE = """
+import importlib.util, runpy, sys
+assert importlib.util.find_spec("snnc") is None
+sys.argv = sys.argv[1:]
+try:
+    runpy.run_path("run.py", run_name="__main__")
+except SystemExit as end:
+    assert not end.code, end.code
+packages = {name.split(".")[0] for name in sys.modules}
+assert "lava" in packages
+assert packages.isdisjoint({"snnc", "onnx", "onnxruntime", "torch"})
+"""
 
 _DECLARED = """
 import ast, importlib, inspect, json, sys

@@ -10,6 +10,9 @@ from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 from processes.leak import array, leaked
 from processes.population import Population, PyPopulation
 
+LOWEST = -(2**31)
+"""As `v_min`: nothing holds the membrane up."""
+
 
 class IntegrateAndFire(Population):
     """u = leak(u) + (v << fraction_bits);  count = lo + number of thresholds that u has reached
@@ -35,13 +38,13 @@ class IntegrateAndFire(Population):
         lo,
         reset,
         reset_step,
-        reset_value,
-        v_min,
-        reset_before,
-        leak_multiplier,
-        leak_shift,
-        fraction_bits,
         frames_per_sample,
+        reset_value=0,
+        v_min=LOWEST,
+        reset_before=False,
+        leak_multiplier=1,
+        leak_shift=0,
+        fraction_bits=0,
         parameters=None,
         **population,
     ) -> None:
