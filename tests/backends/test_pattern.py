@@ -147,7 +147,16 @@ def test_patterns_alone_drive_a_bundle(tmp_path: Path) -> None:
     assert result.counts["a"].tolist() == expected
     folder = write_bundle(alone, tmp_path / "b")
     out = tmp_path / "out.npz"
-    command = [python, folder / "run.py", "--samples", "2", "--frames", "3", "-o", out]
+    command: list[str | Path] = [
+        python,
+        folder / "run.py",
+        "--samples",
+        "2",
+        "--frames",
+        "3",
+        "-o",
+        out,
+    ]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     with np.load(out) as results:
         assert results["counts/a"].tolist() == expected

@@ -200,7 +200,7 @@ class TestRun:
     def test_runs_alone(self, lava: Environment, bundle: Path, tmp_path: Path) -> None:
         feeds = feeds_for(mlp(4), 3)
         np.savez(tmp_path / "in.npz", x=feeds["x"][:, 0].astype(np.uint8))
-        arguments = ["run.py", tmp_path / "in.npz", "-o", tmp_path / "out.npz"]
+        arguments: list[str | Path] = ["run.py", tmp_path / "in.npz", "-o", tmp_path / "out.npz"]
         clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
         done = subprocess.run(
             [lava.python, "-c", _ALONE, *arguments],

@@ -163,7 +163,7 @@ def test_the_real_one_is_made_without_a_network(
     lava: Environment, place: Path, tmp_path: Path
 ) -> None:
     wheels = tmp_path / "wheels"
-    pip = [lava.python, "-m", "pip"]
+    pip: list[str | Path] = [lava.python, "-m", "pip"]
     filled = subprocess.run([*pip, "download", "-q", *environment.REQUIREMENTS, "-d", wheels])
     if filled.returncode:
         missing("network", "the wheels cannot be downloaded")

@@ -40,7 +40,14 @@ class Standalone:
         self.folder.mkdir()
         self.errors: IO[str] = open(folder / "errors.txt", "w+")  # noqa: SIM115
         self.output = folder / "out.npz"
-        command = [python, bundle / "run.py", folder / "in.npz", "-o", self.output, *more]
+        command: list[str | Path] = [
+            python,
+            bundle / "run.py",
+            folder / "in.npz",
+            "-o",
+            self.output,
+            *more,
+        ]
         self.process = subprocess.Popen(
             command, start_new_session=True, stderr=self.errors,
             env=os.environ | {"TMPDIR": str(self.folder)},
@@ -217,7 +224,7 @@ def test_disk_full_while_results_are_written(
 ) -> None:
     np.savez(tmp_path / "in.npz", x=feeds_for(mlp(4), 100)["x"])
     output = tmp_path / "disk" / "out.npz"
-    command = [lava.python, bundle / "run.py", tmp_path / "in.npz", "-o", output]
+    command: list[str | Path] = [lava.python, bundle / "run.py", tmp_path / "in.npz", "-o", output]
     status, left, said = on_a_small_disk(tmp_path / "disk", 4, *command)
     assert (status, left) == (1, "")
     assert said == f"error: {output} cannot be written: No space left on device\n"
