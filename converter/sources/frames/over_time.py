@@ -63,14 +63,13 @@ def behind(f: Follower, node: onnx.NodeProto) -> list[View]:
     if node.op_type in _SCALING and len(found) == 1:
         return _scaled(f, node, found[0])
     inputs = [f.views[name].one if name else "" for name in node.input]
-    linear = node.op_type in ("Add", "Sub") and len(found) == len(views)
-    if node.op_type in _AFFINE and f.views[node.input[0]] in found and not linear and how == "sum":
-        inputs[0] = _times_frames(f, node.input[0], found[0])
-        how = "mean"
-    elif node.op_type not in _AFFINE | _ARRANGING | {"Concat"}:
+    sums = node.op_type == "Concat" or (node.op_type in ("Add", "Sub") and len(found) == len(views))
+    if node.op_type not in _AFFINE | _ARRANGING | {"Concat"}:
         raise f.meet(node, "it is not linear, and stands behind the sum or mean over the frames")
-    elif len(found) > 1 and not linear and node.op_type != "Concat":
+    if len(found) > 1 and not sums:
         raise f.meet(node, "sums over the frames are multiplied")
+    if how == "sum" and len(found) < len(views) and node.op_type not in _ARRANGING:
+        inputs, how = _times_frames(f, node, inputs), "mean"
     names = f.same(node, inputs)
     return [Reduced(name, how, found[0].frames) for name in names]
 
@@ -105,16 +104,24 @@ def _scaled(f: Follower, node: onnx.NodeProto, view: Reduced) -> list[View]:
     return [Reduced(name, view.how, view.frames) for name in f.same(node, inputs)]
 
 
-def _times_frames(f: Follower, tensor: str, view: Reduced) -> str:
-    """The sum of x over the frames is the mean of T·x."""
+def _times_frames(f: Follower, node: onnx.NodeProto, inputs: list[str]) -> list[str]:
+    """The inputs of `node` with the mean of T·x for the sum of x over the frames.
+
+    So what the operator brings along comes once, not once a frame.
+    """
     from onnx import helper
 
-    elem, shape = f.types[tensor]
-    dtype = helper.tensor_dtype_to_np_dtype(elem)
-    name = f"{view.one}/times_frames"
-    factor = f.one.constant(np.array(f.n_frames, dtype=dtype), name)
-    node = helper.make_node("Mul", ["", ""], [name], name=name)
-    return f.one.write(node, [view.one, factor], [(elem, shape)])[0]
+    found = list(inputs)
+    for i, tensor in enumerate(node.input):
+        if not tensor or not isinstance(f.views[tensor], Reduced):
+            continue
+        elem, shape = f.types[tensor]
+        dtype = helper.tensor_dtype_to_np_dtype(elem)
+        name = f"{inputs[i]}/times_frames"
+        factor = f.one.constant(np.array(f.n_frames, dtype=dtype), name)
+        times = helper.make_node("Mul", ["", ""], [name], name=name)
+        found[i] = f.one.write(times, [inputs[i], factor], [(elem, shape)])[0]
+    return found
 
 
 RULES: dict[str, Callable[[Follower, onnx.NodeProto], list[View]]] = dict.fromkeys(

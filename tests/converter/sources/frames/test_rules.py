@@ -99,6 +99,18 @@ CASES = {
         W[:-1] + ", int64[1] a = {0}, float[5] c = {1,2,3,4,5}>",
         0,
     ),
+    "constant-minus-sum": (
+        "float[3,1,4] x",
+        "m = ReduceSum<keepdims=0>(x, a) y = Sub(c, m)",
+        "<int64[1] a = {0}, float[4] c = {1,2,3,4}>",
+        0,
+    ),
+    "sum-beside-constant": (
+        "float[3,1,4] x",
+        "m = ReduceSum<keepdims=0>(x, a) y = Concat<axis=1>(m, c)",
+        "<int64[1] a = {0}, float[1,2] c = {1,2}>",
+        0,
+    ),
     "mean-over-space-too": (
         "float[3,1,4] x",
         "y = ReduceMean<keepdims=1>(x, a)",
