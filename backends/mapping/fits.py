@@ -33,6 +33,7 @@ _FEWER_INPUTS = (
     "pool or stride before the layer, so that it has fewer inputs",
     "split its inputs over two accumulators and add their sums",
 )
+_RATE = ("code `rate` with `--rate-reset zero`, which is inexact",)
 _WAYS_OUT = {
     "neurons": ("fewer tokens or features where the operands meet",),
     "synapse_words": ("fewer weight bits (--weight-bits)", *_FEWER_INPUTS),
@@ -42,13 +43,17 @@ _WAYS_OUT = {
 }
 
 
-def reasons_of(
-    graph: Graph, mapping: Mapping, settings: RunSettings, n_frames: int
-) -> tuple[Reason, ...]:
-    """What speaks against fitting, and what rests on assumptions."""
+def reasons_of(mapping: Mapping, settings: RunSettings, n_frames: int) -> tuple[Reason, ...]:
+    """What speaks against fitting, and what rests on assumptions.
+
+    Args:
+        mapping: whose reasons are asked for.
+        settings, n_frames: of the mapping's graph.
+    """
+    graph = mapping.graph
     ranges, too_wide = _ranges(graph, settings, n_frames)
     return (
-        *_of_cores(graph, mapping),
+        *_of_cores(mapping),
         *_of_neurons(graph, mapping.chip, settings, ranges),
         *_of_formats(graph, mapping.chip, settings, n_frames, ranges),
         *too_wide,
@@ -65,7 +70,7 @@ def _ranges(
         return None, [_from_error(error)]
 
 
-def _of_cores(graph: Graph, mapping: Mapping) -> Iterator[Reason]:
+def _of_cores(mapping: Mapping) -> Iterator[Reason]:
     """Limits of a core that a node breaks however it is cut."""
     limits = mapping.chip.core_limits()
     for name in mapping.splits:
@@ -75,7 +80,7 @@ def _of_cores(graph: Graph, mapping: Mapping) -> Iterator[Reason]:
                 yield Reason(
                     what=f"a core of it needs {have} {_NAMES[kind]}, {have - limit} more than "
                     f"{mapping.chip.name} has, and it cannot be cut finer",
-                    where=(_user_name(graph.nodes[name]),),
+                    where=(_user_name(mapping.graph.nodes[name]),),
                     limit=limit,
                     have=have,
                     ways_out=_WAYS_OUT[kind],
@@ -119,7 +124,10 @@ def _of_neurons(
             yield Reason(
                 what=f"{chip.name} has no `{kind}` neurons and cannot be programmed to have them",
                 where=tuple(names),
-                ways_out=("a chip with programmable neurons (`loihi2`)",),
+                ways_out=(
+                    *(_RATE if kind == "integer-fire" else ()),
+                    "a chip with programmable neurons (`loihi2`)",
+                ),
             )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from snnc.backends.chips import Chip
 from snnc.ir.arrays import IntArray, Shape, size_of
+from snnc.ir.graph import Graph
 
 Box: TypeAlias = tuple[tuple[int, int], ...]
 """A half-open range on each axis of a node's shape."""
@@ -145,13 +146,15 @@ class Mapping:
     """A graph cut into pieces, each for a core of its own.
 
     Attributes:
-        graph_hash: of the graph.
+        graph: that was cut: the given one, in code `rate` the one whose frames are ticks.
+        graph_hash: of the given graph.
         chip: that it was cut for.
         pieces: of populations and products; inputs and host operators are the host's.
         splits: by node.
         reasons: against fitting, and what is assumed.
     """
 
+    graph: Graph
     graph_hash: str
     chip: Chip
     pieces: tuple[Piece, ...]

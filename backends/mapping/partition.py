@@ -13,6 +13,7 @@ from snnc.backends.mapping.tiles import best_split
 from snnc.ir.codes import RunSettings
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import Population, Product
+from snnc.ir.rate import as_run
 
 _ROUNDS = 12
 """Of cutting nodes finer that have too many edges to other cores."""
@@ -24,7 +25,8 @@ def map_graph(
     """Cut a graph for a chip, with the fewest cores that its limits allow.
 
     A core holds neurons of one node only, as Intel's compiler does it. A node that cannot be cut
-    to fit is cut as well as it goes, and the mapping says so.
+    to fit is cut as well as it goes, and the mapping says so. In code `rate` the neurons that fire
+    while they integrate are cut.
 
     Args:
         graph: integer form.
@@ -32,7 +34,8 @@ def map_graph(
         settings: event code and schedule; None: the defaults.
         n_frames: of a sample, for the bounds of neurons that keep state.
     """
-    settings = settings or RunSettings()
+    given = graph
+    graph, settings, n_frames = _as_run(graph, settings or RunSettings(), n_frames)
     nodes = [n for n in graph.nodes.values() if isinstance(n, Population | Product)]
     demands = {node.name: Demand(graph, node, chip) for node in nodes}
     limits = chip.core_limits()
@@ -46,9 +49,21 @@ def map_graph(
         splits[name] = replace(split, first=len(pieces))
         pieces += parts
     mapping = Mapping(
-        graph_hash=graph.content_hash(), chip=chip, pieces=tuple(pieces), splits=splits
+        graph=graph,
+        graph_hash=given.content_hash(),
+        chip=chip,
+        pieces=tuple(pieces),
+        splits=splits,
     )
-    return replace(mapping, reasons=reasons_of(graph, mapping, settings, n_frames))
+    return replace(mapping, reasons=reasons_of(mapping, settings, n_frames))
+
+
+def _as_run(graph: Graph, settings: RunSettings, n_frames: int) -> tuple[Graph, RunSettings, int]:
+    """What the chip runs. In rate each tick is a frame of spikes, that is a burst of one."""
+    if settings.rate is None:
+        return graph, settings, n_frames
+    derived, _, n_ticks = as_run(graph, settings, n_frames)
+    return derived, RunSettings("burst", "pipelined"), n_ticks
 
 
 def _cut_for_edges(

@@ -9,7 +9,7 @@ import pytest
 
 from snnc.backends.chips import Chip, load_chip
 from snnc.backends.mapping import Mapping, map_graph
-from snnc.ir.codes import RunSettings
+from snnc.ir.codes import Rate, RunSettings
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Dense, Identity, LinearMap
 from snnc.ir.neurons import NeuronModel
@@ -34,6 +34,16 @@ def layer(model: NeuronModel, n_in: int = 4, n_out: int = 3, weight: int = 1) ->
         Output(name="output", shape=(n_out,)),
     ]
     return Graph(nodes, [join("input", "fc", map_), join("fc", "output", Identity(shape=(n_out,)))])
+
+
+def two_layers() -> Graph:
+    """A layer that fires, and one that is read."""
+    fires = layer(FIRE)
+    head = Population(name="head", shape=(2,), model=Accumulator())
+    nodes = [*fires.inputs, *fires.populations, head, Output(name="output", shape=(2,))]
+    into = join("fc", "head", Dense(weight=np.array([[1, 2, 0], [0, 1, 1]])))
+    first = fires.incoming("fc")
+    return Graph(nodes, [*first, into, join("head", "output", Identity(shape=(2,)))])
 
 
 def join(source: str, target: str, map_: LinearMap, port: str = "in") -> Projection:
@@ -91,6 +101,18 @@ def test_the_chips_own_neuron_fits(chip: Chip) -> None:
 def test_neurons_that_only_look_like_the_chips_own_do_not() -> None:
     assert map_graph(layer(lif("subtract")), LOIHI1, EVERY_STEP).fits == "no"
     assert map_graph(layer(lif("subtract")), LOIHI2, EVERY_STEP).fits == "assumed"
+
+
+@pytest.mark.parametrize(("reset", "verdict"), [("zero", "assumed"), ("subtract", "no")])
+def test_rate_with_hard_reset_is_the_chips_own_neuron(reset: str, verdict: str) -> None:
+    """What is left to assume is that the output's membranes are read and cleared."""
+    graph = two_layers()
+    settings = RunSettings("rate", "sequential", Rate(ticks=8, reset=reset))  # type: ignore[arg-type]
+    mapping = map_graph(graph, LOIHI1, settings)
+    assert mapping.fits == verdict
+    assert mapping.graph_hash == graph.content_hash()
+    neurons = [r for r in mapping.reasons if "`fixed-integrate-fire`" in r.what]
+    assert [r.where for r in neurons] == ([] if reset == "zero" else [("net.fc",)])
 
 
 def test_a_membrane_that_is_only_read_is_cleared_by_the_host() -> None:
