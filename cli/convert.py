@@ -33,9 +33,7 @@ from snnc.cli.terminal import Terminal
     "--weight-bits",
     metavar="B",
     type=click.IntRange(2, 16),
-    default=8,
-    show_default=True,
-    help="Bits of the integer weights.",
+    help="Bits of the integer weights, on any chip.  [default: 8]",
 )
 @setting_options("the target's")
 @click.option(

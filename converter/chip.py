@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from snnc.converter.integer.solve import ANY_EXPONENT
 from snnc.ir.codes import RunSettings
 from snnc.ir.graph import Graph
 from snnc.ir.limits import Limits
@@ -9,6 +10,7 @@ from snnc.ir.passes.chip import ChipPass, run_chip_passes
 from snnc.ir.passes.direct_projections import DirectProjections
 from snnc.ir.passes.insert_relays import InsertRelays
 from snnc.ir.passes.split_signs import SplitSigns
+from snnc.ir.passes.split_weights import SplitWeights
 
 
 def for_chip(graph: Graph, limits: Limits, settings: RunSettings) -> tuple[Graph, tuple[str, ...]]:
@@ -19,6 +21,9 @@ def for_chip(graph: Graph, limits: Limits, settings: RunSettings) -> tuple[Graph
     passes: list[ChipPass] = []
     if limits.payload_bits == 0:
         passes += [DirectProjections(), SplitSigns(settings=settings)]
+    if limits.weight_bits is not None:
+        most = ANY_EXPONENT if limits.max_exponent is None else limits.max_exponent
+        passes.append(SplitWeights(weight_bits=limits.weight_bits, max_exponent=most))
     if limits.max_delay is not None:
         passes.append(InsertRelays(settings=settings, max_delay=limits.max_delay))
     return run_chip_passes(graph, passes)

@@ -8,7 +8,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack, get_args
 
@@ -188,9 +188,6 @@ def convert(
         limits=chip.limits,
         settings=settings,
     )
-    if weight_bits is not None and bits < weight_bits:
-        note = f"{chip.name} has weights of {bits} bits, not {weight_bits}"
-        converted = replace(converted, notes=(note, *converted.notes))
     for note in converted.notes:
         _log.info("%s", note)
     tell("convert", 3, _STAGES)
@@ -236,9 +233,8 @@ def _has_integers(source: SourceModel | GraphSource) -> bool:
 
 
 def _weight_bits(asked: int | None, chip: Target) -> int:
-    """As asked for or the target's usual width, and no wider than its limit."""
-    bits = asked or chip.weight_bits
-    return bits if chip.limits.weight_bits is None else min(bits, chip.limits.weight_bits)
+    """As asked for, or the target's usual width, no wider than a synapse of it."""
+    return asked or min(chip.weight_bits, chip.limits.weight_bits or chip.weight_bits)
 
 
 def _check_word(name: str, value: str | None, known: tuple[str | None, ...]) -> None:

@@ -32,7 +32,10 @@ WIDTHS = ("membrane_bits", "current_bits", "payload_bits", "weight_bits", "max_e
           "max_delay", "leak_bits")  # fmt: skip
 """Limits of formats, as `ir.limits.Limits` names them."""
 
-LIMITS: frozenset[str] = frozenset({*CORE_LIMITS.values(), *WIDTHS, "cores_per_chip"})
+STOCK = ("threshold_bits", "bias_bits", "bias_exponent_bits")
+"""Formats of the neurons that a chip has in hardware."""
+
+LIMITS: frozenset[str] = frozenset({*CORE_LIMITS.values(), *WIDTHS, *STOCK, "cores_per_chip"})
 """Every limit that a chip file may state."""
 
 

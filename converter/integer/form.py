@@ -56,7 +56,7 @@ def integer_form(
     Args:
         graph: the float form.
         weight_bits: two's complement width of weights, 2 … 16.
-        limits: of the target; a narrower weight width than `weight_bits` wins.
+        limits: of the target; weights wider than its synapses are for a pass to split.
         settings: the code and schedule for which widths are checked; default: graded.
 
     Raises:
@@ -70,7 +70,7 @@ def integer_form(
         raise GraphError(f"weights have {MIN_BITS} … {MAX_BITS} bits, not {weight_bits}")
     _check_outputs(graph.validate())
     most = ANY_EXPONENT if limits.max_exponent is None else limits.max_exponent
-    bits, most = min(weight_bits, limits.weight_bits or MAX_BITS), min(most, ANY_EXPONENT)
+    bits, most = weight_bits, min(most, ANY_EXPONENT)
     options = Options(
         bits=bits,
         limits=limits,

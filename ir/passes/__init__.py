@@ -6,6 +6,7 @@ from snnc.ir.passes.direct_projections import DirectProjections
 from snnc.ir.passes.insert_relays import InsertRelays
 from snnc.ir.passes.prune_unread import PruneUnread
 from snnc.ir.passes.split_signs import SplitSigns
+from snnc.ir.passes.split_weights import SplitWeights
 from snnc.ir.registry import import_submodules
 
 import_submodules(__name__, __path__)
@@ -18,5 +19,6 @@ __all__ = [
     "Pass",
     "PruneUnread",
     "SplitSigns",
+    "SplitWeights",
     "run_passes",
 ]

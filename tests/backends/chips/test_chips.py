@@ -81,19 +81,18 @@ def test_what_a_file_leaves_out_is_unknown(tmp_path: Path) -> None:
     assert chip.widths() == Limits(target="mychip")
 
 
-def test_chips_and_targets_agree() -> None:
-    """The Lava backend's constants and the files say the same, apart from the stored weights.
-
-    Loihi 1 takes weights of 9 bits with sign; the target converts to 8, as its stock processes do.
-    """
-    for target in (LOIHI1, LOIHI2):
-        widths = load_chip(target.target).widths()
-        assert widths.membrane_bits == target.membrane_bits
-        assert widths.current_bits == target.current_bits
-        assert widths.payload_bits == target.payload_bits
-        assert widths.max_delay == target.max_delay
-        assert widths.max_exponent == target.max_exponent
-        assert widths.leak_bits == target.leak_bits
+def test_formats_of_loihi() -> None:
+    """As Davies et al., nengo-loihi, lava-nc and Timcheck et al. have them."""
+    formats = {"membrane_bits": 24, "weight_bits": 8, "max_exponent": 7, "max_delay": 62}
+    assert (
+        Limits(target="loihi1", current_bits=22, payload_bits=0, leak_bits=12, **formats) == LOIHI1
+    )
+    assert (
+        Limits(target="loihi2", current_bits=24, payload_bits=24, leak_bits=12, **formats) == LOIHI2
+    )
+    for name in ("loihi1", "loihi2"):
+        stock = ("threshold_bits", "bias_bits", "bias_exponent_bits")
+        assert [load_chip(name).limit(key) for key in stock] == [17, 13, 3]
 
 
 @pytest.mark.parametrize(

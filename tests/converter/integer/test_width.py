@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from snnc.converter.chip import for_chip
 from snnc.converter.integer import check_staircases, integer_form
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import WidthExceeded
@@ -52,10 +53,13 @@ def test_currents_of_one_tick_count_too() -> None:
     check_width(form.graph, analyse(form.graph, RunSettings(code="burst")), limits)
 
 
-def test_a_target_with_narrower_weights_wins() -> None:
-    form = integer_form(deep(4).graph("z"), limits=Limits(target="t", weight_bits=5))
-    assert form.rounding.weight_bits == 5
-    assert np.abs(form.graph.projections["x->s"].map.weight).max() == 15
+def test_weights_wider_than_a_targets_are_left_to_a_pass() -> None:
+    limits = Limits(target="t", weight_bits=5)
+    form = integer_form(deep(4).graph("z"), weight_bits=8, limits=limits)
+    assert form.rounding.weight_bits == 8
+    assert np.abs(form.graph.projections["x->s"].map.weight).max() == 127
+    narrow, _ = for_chip(form.graph, limits, RunSettings())
+    assert max(np.abs(p.map.weight).max() for p in narrow.projections.values()) <= 16
 
 
 def test_exponents_stay_within_the_targets() -> None:
