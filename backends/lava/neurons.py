@@ -191,6 +191,9 @@ def loihi_lif(plan: Plan, node: Population, key: str) -> Call:
     """Loihi's own neuron, firing or read."""
     model = node.model
     assert isinstance(model, LoihiLIF | LoihiReadout)
+    stock = stock_lif(plan, node)
+    if stock is not None:
+        return stock_call(plan, node, stock, key)
     own = {
         "decay_u": repr(model.decay_u),
         "decay_v": repr(model.decay_v),

@@ -21,8 +21,8 @@ import numpy as np
 from snnc.backends.lava.limits import BIAS_BITS, LEAK_BITS, STATE_BITS, THRESHOLD_BITS
 from snnc.backends.lava.plan import Plan
 from snnc.backends.lava.text import Call, quoted
-from snnc.ir.arrays import Array, IntArray, bits
-from snnc.ir.neurons import FixedCurrentLIF, FixedIntegrateFire, NeuronModel
+from snnc.ir.arrays import Array, IntArray, along, bits
+from snnc.ir.neurons import FixedCurrentLIF, FixedIntegrateFire, LoihiLIF, NeuronModel
 from snnc.ir.nodes import Population
 
 UNIT = 6
@@ -101,6 +101,21 @@ def _current_lif(plan: Plan, node: Population) -> StockLIF | None:
     return _membrane(plan, node, model, du=ONE - 1 - kept)
 
 
+def _loihi_lif(plan: Plan, node: Population) -> StockLIF | None:
+    """The same equations; only resets within a sample are more than Lava's one interval says."""
+    model = node.model
+    assert isinstance(model, LoihiLIF)
+    if model.reset_interval or not model.decay_u or (node.bias != 0).any():
+        return None
+    bias = along(model.bias, len(node.shape), node.channel_axis)
+    return StockLIF(
+        du=model.decay_u - 1,
+        dv=model.decay_v,
+        vth=model.threshold,
+        bias=np.broadcast_to(bias, node.shape) if bias.any() else None,
+    )
+
+
 def _membrane(
     plan: Plan, node: Population, model: FixedIntegrateFire | FixedCurrentLIF, du: int
 ) -> StockLIF | None:
@@ -167,4 +182,5 @@ def _silent_before(plan: Plan, node: Population, lif: StockLIF) -> bool:
 STOCK: Mapping[type[NeuronModel], Callable[[Plan, Population], StockLIF | None]] = {
     FixedIntegrateFire: _integrate_fire,
     FixedCurrentLIF: _current_lif,
+    LoihiLIF: _loihi_lif,
 }

@@ -19,7 +19,13 @@ from snnc.ir.arrays import Array
 from snnc.ir.codes import RunSettings
 from snnc.ir.graph import Graph
 from snnc.ir.maps import Dense
-from snnc.ir.neurons import Accumulator, FixedCurrentLIF, FixedIntegrateFire, NeuronModel
+from snnc.ir.neurons import (
+    Accumulator,
+    FixedCurrentLIF,
+    FixedIntegrateFire,
+    LoihiLIF,
+    NeuronModel,
+)
 from tests.backends.lava.graphs import Drawing, feeds_for
 
 STEP_BY_STEP = RunSettings("graded", "pipelined")
@@ -54,6 +60,10 @@ CASES: dict[str, tuple[NeuronModel, Array | int, StockLIF]] = {
     "biased": (
         fire(64 * 20 + 1, fraction_bits=6, **LEAKY), np.array([9, 0, -3, 30]),
         StockLIF(du=4095, dv=196, vth=20, bias=np.array([9, 0, -3, 30])),
+    ),
+    "loihi": (
+        LoihiLIF(decay_u=1000, decay_v=300, threshold=40, bias=np.array([0, 4, -2, 1])), 0,
+        StockLIF(du=999, dv=300, vth=40, bias=np.array([0, 4, -2, 1])),
     ),
     "held": (
         fire(64 * 20 + 1, fraction_bits=6, v_min=np.array(-(2**23 - 1))), 0,
@@ -122,6 +132,8 @@ OTHERS: dict[str, tuple[NeuronModel, Any]] = {
     "bias in the current": (current(65, 3000), np.array([1, 0, 0, 0])),
     "wide bias": (fire(2**13), np.array([2**12, 0, 0, 0])),
     "no current decay": (current(65, 4096), 0),
+    "loihi resets": (LoihiLIF(decay_u=9, decay_v=9, threshold=4, reset_interval=3), 0),
+    "loihi keeps all": (LoihiLIF(decay_u=0, decay_v=9, threshold=4), 0),
 }
 
 
