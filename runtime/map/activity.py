@@ -67,7 +67,10 @@ def measure(
         result = opened.session.run(
             feeder.feeds(x, first=done, where=samples.name), record=frozenset(emitting)
         )
-        tally.add({name: result.counts[name] for name in emitting})
+        tally.add(
+            {name: result.counts[name] for name in emitting},
+            {name: result.node_counters[name].events for name in emitting},
+        )
         for name in pairs:
             pairs[name] += result.counters.get(name, Counters()).synaptic_events
         done = min(done + size, len(samples))
@@ -76,7 +79,7 @@ def measure(
     return Measured(
         activity=Activity(
             events={name: sent / frames for name, sent in tally.events.items()},
-            peak={name: sent / frames for name, sent in tally.peak.items()},
+            peak={name: sent / frames for name, sent in tally.peak().items()},
             pairs={name: n / frames for name, n in pairs.items()},
             measured=True,
         ),
@@ -87,7 +90,7 @@ def measure(
 
 
 class Tally:
-    """Events of each neuron, added up; in all and in the busiest tick of each frame.
+    """Events of each neuron, added up.
 
     Args:
         settings: that say how counts travel.
@@ -96,20 +99,34 @@ class Tally:
 
     def __init__(self, settings: RunSettings, counted: dict[str, bool]) -> None:
         self.events: dict[str, FloatArray] = {}
-        self.peak: dict[str, FloatArray] = {}
+        self._peak: dict[str, FloatArray] = {}
         self._settings, self._counted = settings, counted
 
-    def add(self, counts: dict[str, IntArray]) -> None:
-        """Take the counts (N, T, *shape) of a batch in."""
+    def add(self, counts: dict[str, IntArray], totals: dict[str, int]) -> None:
+        """Take a batch in.
+
+        Args:
+            counts: by node, shape (N, T, *shape).
+            totals: by node, the events that the engine counted. In code `rate` counts are what is
+                left of them after rounding, so that they say only how the total is shared.
+        """
         for name, count in counts.items():
             sent = count.reshape(*count.shape[:2], -1)
             if self._settings.sends_changes:
                 sent = np.diff(sent, axis=1, prepend=0)
             once = np.count_nonzero(sent, axis=(0, 1)).astype(np.float64)
-            _add(self.peak, name, once)
+            _add(self._peak, name, once)
             if self._settings.unit_spikes and self._counted[name]:
                 once = np.abs(sent).sum(axis=(0, 1)).astype(np.float64)
+            if self._settings.rate is not None:
+                once *= totals[name] / once.sum() if once.any() else 0.0
             _add(self.events, name, once)
+
+    def peak(self) -> dict[str, FloatArray]:
+        """Events in the busiest tick of a frame; in code `rate` all ticks are alike."""
+        if self._settings.rate is None:
+            return self._peak
+        return {name: sent / self._settings.rate.ticks for name, sent in self.events.items()}
 
 
 def _add(sums: dict[str, FloatArray], name: str, amounts: Array) -> None:

@@ -38,6 +38,9 @@ def map(
     engine: str | None = None,
     code: str | None = None,
     schedule: str | None = None,
+    rate_ticks: int | None = None,
+    rate_reset: str | None = None,
+    rate_pools: str | None = None,
     limit: int | None = None,
     output: str | os.PathLike[str] | None = None,
     force: bool = False,
@@ -53,6 +56,7 @@ def map(
         engine: runs the model on `data`; None: event.
         code: of the run that is mapped; None: the model's.
         schedule: likewise.
+        rate_ticks, rate_reset, rate_pools: of code `rate`: see `Rate`; None: the model's.
         limit: take the first samples only.
         output: file to write, the format by suffix: `.json` and `.csv` (every core), `.png` and
             `.html` (core maps).
@@ -70,7 +74,7 @@ def map(
         check_output(path, force=force)
     model = model if isinstance(model, Model) else load(model)
     chip = _chip(target or model.target)
-    settings = model.run_settings(code, schedule)
+    settings = model.run_settings(code, schedule, rate_ticks, rate_reset, rate_pools)
     measured, name = None, None
     if data is not None:
         feeder = Feeder(model.file)
@@ -105,8 +109,7 @@ def _placed(
         load=load,
         layout=layout,
         module_paths={name: graph.nodes[name].module_path for name in mapping.splits},
-        code=settings.code,
-        schedule=settings.schedule,
+        settings=settings,
         data=data,
         engine=None if measured is None else measured.engine,
         n_samples=None if measured is None else measured.n_samples,

@@ -14,6 +14,7 @@ from snnc.backends.mapping import Mapping
 from snnc.backends.mapping.layout import Layout
 from snnc.backends.mapping.traffic import OUTSIDE, Load
 from snnc.ir.arrays import Array, IntArray
+from snnc.ir.codes import RunSettings
 from snnc.runtime.jsonable import jsonable
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class MapResult:
         load: what each core does; means of one frame.
         layout: places and ways; None where the chip file does not say how cores lie.
         module_paths: by node, the user's name.
-        code, schedule: of the run that is mapped.
+        settings: code and schedule of the run that is mapped.
         data: name of the data that activity was measured on; None: every neuron is taken to emit
             one event a frame.
         engine, n_samples, n_frames: of that run; None without data.
@@ -41,8 +42,7 @@ class MapResult:
     load: Load
     layout: Layout | None
     module_paths: MappingOf[str, str]
-    code: str
-    schedule: str
+    settings: RunSettings
     data: str | None
     engine: str | None
     n_samples: int | None
@@ -204,8 +204,9 @@ class MapResult:
                 "target": chip.name,
                 "title": chip.title,
                 "graph_hash": self.mapping.graph_hash,
-                "code": self.code,
-                "schedule": self.schedule,
+                "code": self.settings.code,
+                "schedule": self.settings.schedule,
+                "rate": self.settings.rate,
                 "fits": self.fits,
                 "fit_reasons": [reason.to_json() for reason in self.mapping.reasons],
                 "n_cores": self.n_cores,

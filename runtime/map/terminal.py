@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 _MOST_ROWS = 40
 """Populations that are listed; the others are in the JSON object."""
 
+_MOST_NAMES = 4
+"""Layers that a reason lists."""
+
 
 def render(result: MapResult) -> list[RenderableType]:
     """Verdict, resources, populations, work and traffic, in this order."""
@@ -28,11 +31,15 @@ def render(result: MapResult) -> list[RenderableType]:
 
 def reason_tables(reasons: list[dict[str, Any]]) -> list[RenderableType]:
     """Why a model does not fit, or fits by assumption; nothing where there is no reason."""
-    rows = [
-        (r["verdict"], ", ".join(r["where"]), r["what"], "; ".join(r["ways_out"])) for r in reasons
-    ]
+    rows = [(r["verdict"], _some(r["where"]), r["what"], "; ".join(r["ways_out"])) for r in reasons]
     heads = ("fits", "where", "because", "ways out")
     return [table(heads, rows, title="Reasons")] if rows else []
+
+
+def _some(names: list[str]) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _verdict(result: MapResult) -> RenderableType:
@@ -42,7 +49,7 @@ def _verdict(result: MapResult) -> RenderableType:
             "fits": result.fits,
             "cores": result.n_cores,
             "chips": result.n_chips,
-            "settings": f"{result.code}, {result.schedule}",
+            "settings": str(result.settings),
             "activity": _activity(result),
             "written": None if result.output is None else str(result.output),
             "seconds": result.seconds,

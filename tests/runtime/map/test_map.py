@@ -123,3 +123,12 @@ def test_refusals(tmp_path: Path) -> None:
 
 def test_aliases_of_targets(tmp_path: Path) -> None:
     assert map_model(save_model(tmp_path), "loihi").mapping.chip.name == "loihi2"
+
+
+def test_rate_shares_what_the_engine_counted(tmp_path: Path) -> None:
+    model, x = save_model(tmp_path), samples()[0]
+    found = map_model(model, write_chip(tmp_path), x, code="rate", rate_ticks=8)
+    ran = snnc.run(model, x, code="rate", rate_ticks=8)
+    assert found.load.sent.sum() == pytest.approx(ran.node_counters["hidden"].events / len(x))
+    found_peak = found.load.peak_synaptic_events.sum()
+    assert found_peak == pytest.approx(found.load.synaptic_events.sum() / 8)
