@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
+from dataclasses import replace
 from typing import TypeAlias
 
-from snnc.backends.chips import Chip
+from snnc.backends.chips import Chip, NeuronSupport
 from snnc.backends.chips.chip import LIF
 from snnc.backends.lava.plan import Plan
 from snnc.backends.lava.stock import stock_lif
@@ -33,7 +34,8 @@ _FEWER_INPUTS = (
     "pool or stride before the layer, so that it has fewer inputs",
     "split its inputs over two accumulators and add their sums",
 )
-_RATE = ("code `rate` with `--rate-reset zero`, which is inexact",)
+_RATE = "code `rate` with `--rate-reset zero`, which is inexact"
+_PIPELINED = "schedule `pipelined`: with each tick a frame of its own, they are the chip's LIF"
 _WAYS_OUT = {
     "neurons": ("fewer tokens or features where the operands meet",),
     "synapse_words": ("fewer weight bits (--weight-bits)", *_FEWER_INPUTS),
@@ -94,8 +96,13 @@ def _of_neurons(
     if chip.neurons is None:
         return
     own = chip.neurons.models
-    plan = None if LIF not in own or ranges is None else _plan(graph, chip, settings, ranges)
+    every_tick = replace(settings, schedule="pipelined")
+    plan, at_best = None, None
+    if LIF in own and ranges is not None:
+        plan = _plan(graph, chip, settings, ranges)
+        at_best = _plan(graph, chip, every_tick, ranges)
     where: dict[str, list[str]] = defaultdict(list)
+    pipelined = set()
     read_only = []
     kinds = [(node, node.model.kind) for node in graph.populations]
     for node, kind in (*kinds, *((node, node.kind) for node in graph.products)):
@@ -106,6 +113,8 @@ def _of_neurons(
             read_only.append(_user_name(node))
         else:
             where[kind].append(_user_name(node))
+            if at_best is not None and _is_lif(at_best, node):
+                pipelined.add(kind)
     if read_only:
         yield Reason(
             what="its membranes are read and cleared after each frame by the chip's processors",
@@ -113,22 +122,29 @@ def _of_neurons(
             verdict="assumed",
         )
     for kind, names in where.items():
-        if chip.neurons.programmable:
-            yield Reason(
-                what=f"`{kind}` neurons need a program of their own, and the limits of programs "
-                f"of {chip.name} are not public",
-                where=tuple(names),
-                verdict="assumed",
-            )
-        else:
-            yield Reason(
-                what=f"{chip.name} has no `{kind}` neurons and cannot be programmed to have them",
-                where=tuple(names),
-                ways_out=(
-                    *(_RATE if kind == "integer-fire" else ()),
-                    "a chip with programmable neurons (`loihi2`)",
-                ),
-            )
+        yield _lacking(chip, chip.neurons, kind, tuple(names), kind in pipelined)
+
+
+def _lacking(
+    chip: Chip, neurons: NeuronSupport, kind: str, where: tuple[str, ...], pipelined: bool
+) -> Reason:
+    """A neuron model that the chip does not have; `pipelined`: not in this schedule."""
+    ways_out = [_PIPELINED] if pipelined else []
+    if neurons.programmable:
+        return Reason(
+            what=f"`{kind}` neurons need a program of their own, and the limits of programs of "
+            f"{chip.name} are not public",
+            where=where,
+            ways_out=tuple(ways_out),
+            verdict="assumed",
+        )
+    if kind == "integer-fire":
+        ways_out.append(_RATE)
+    return Reason(
+        what=f"{chip.name} has no `{kind}` neurons and cannot be programmed to have them",
+        where=where,
+        ways_out=(*ways_out, "a chip with programmable neurons (`loihi2`)"),
+    )
 
 
 def _plan(graph: Graph, chip: Chip, settings: RunSettings, ranges: Ranges) -> Plan:

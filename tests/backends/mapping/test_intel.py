@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import h5py
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import snnc
 from snnc.backends.chips import load_chip
 from snnc.backends.mapping import Box, Mapping, map_graph
 from snnc.backends.mapping.demand import Demand
 from snnc.backends.mapping.lists import significant_bits
+from snnc.ir.codes import RunSettings
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import Population
 from tests.backends.mapping.intel import (
@@ -54,10 +57,20 @@ def test_synapse_words_of_every_row(net: Net, i: int) -> None:
 
 
 @pytest.mark.data
-def test_weight_bits_are_those_of_intels_file() -> None:
-    with h5py.File(data_file("models/lava_net/oxford_network.net")) as content:
-        weights = [content["layer"][key]["weight"][()].astype(np.int64) for key in ("0", "1")]
-    assert [significant_bits(weight) for weight in weights] == [x.bits for x in OXFORD.layers]
+def test_intels_own_file_read_from_its_hdf5(tmp_path: Path) -> None:
+    """Weights of both layers as the file has them, and neurons that are the chip's own."""
+    source = data_file("models/lava_net/oxford_network.net")
+    graph = snnc.convert(source, output=tmp_path / "oxford.snnc").integer_graph
+    assert [
+        significant_bits(p.map.weight) for n in graph.populations for p in graph.incoming(n.name)
+    ] == [layer.bits for layer in OXFORD.layers]
+    for node, layer in zip(graph.populations, OXFORD.layers, strict=True):
+        piece = Demand(graph, node, CHIP).piece(corner(node.shape))
+        assert piece.use["synapse_words"] == layer.words
+    mapping = map_graph(graph, CHIP, RunSettings("graded", "pipelined"))
+    assert (mapping.fits, mapping.n_cores) == ("yes", 4)
+    (reason,) = map_graph(graph, CHIP, RunSettings("graded", "sequential")).reasons
+    assert "pipelined" in reason.ways_out[0]
 
 
 def test_axons_and_routes() -> None:
