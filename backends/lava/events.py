@@ -98,8 +98,10 @@ def silent_events(plan: Plan, node: Node, counts: IntArray) -> IntArray:
         counts: shape (N, T, *shape).
     """
     schedule = plan.schedule
+    if plan.settings.sends_changes:
+        counts = np.diff(counts, axis=1, prepend=0)
     flat = counts.reshape(-1, node.size)
-    if plan.code_of(node.name) == "graded":
+    if plan.code_of(node.name) != "burst":
         frame, neuron = np.nonzero(flat)
         return np.column_stack([frame * schedule.period, neuron, flat[frame, neuron]])
     slots = np.arange(schedule.window)[:, None]

@@ -23,7 +23,7 @@ from snnc.ir.graph import Projection
 from snnc.ir.nodes import HostOp, Input, Node, Pattern
 
 _RESERVED = (
-    "INPUTS", "PERIOD", "START", "WINDOW", "Path", "np", "w",
+    "INPUTS", "PERIOD", "SENDS_CHANGES", "START", "WINDOW", "Path", "np", "w",
     "build", "counts", "frames_per_sample", "n_ticks",
     "Conv", "Dense", "SignMode", "Sparse",
 )  # fmt: skip
@@ -74,6 +74,7 @@ def network_text(plan: Plan) -> str:
         "",
         f"WINDOW = {plan.schedule.window}  # ticks in which one frame's counts travel",
         f"PERIOD = {plan.schedule.period}  # ticks from one frame to the next",
+        f"SENDS_CHANGES = {plan.settings.sends_changes}  # events: what counts have changed by?",
         "",
         *table("START", _starts(plan), "tick at which a population emits its first frame"),
         "",

@@ -79,6 +79,7 @@ def source(plan: Plan, node: Node, key: str) -> Call:
         "window": "WINDOW",
         "period": "PERIOD",
         "code": _code(plan, node),
+        **_keeps(plan),
     }
     return Call("processes.source", "Source", arguments)
 
@@ -95,6 +96,7 @@ def pattern(plan: Plan, node: Node, key: str) -> Call:
         "window": "WINDOW",
         "period": "PERIOD",
         "code": _code(plan, node),
+        **_keeps(plan),
     }
     return Call("processes.source", "Source", arguments)
 
@@ -111,6 +113,7 @@ def product(plan: Plan, node: Node, key: str) -> Call:
         "start": f"START[{quoted(node.name)}]",
         "window": "WINDOW",
         "period": "PERIOD",
+        **_keeps(plan),
     }
     return Call("processes.product", "Product", arguments)
 
@@ -280,7 +283,13 @@ def _common(plan: Plan, node: Population, key: str, own: Mapping[str, str]) -> d
         "window": "WINDOW",
         "period": "PERIOD",
         "code": _code(plan, node),
+        **_keeps(plan),
     }
+
+
+def _keeps(plan: Plan) -> dict[str, str]:
+    """In code `delta` membranes keep what has arrived until the sample ends."""
+    return {"keeps": "frames_per_sample"} if plan.settings.sends_changes else {}
 
 
 def _code(plan: Plan, node: Node) -> str:

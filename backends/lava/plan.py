@@ -23,7 +23,7 @@ from snnc.ir.stages import crosses_host
 ConvStyle = Literal["sparse", "conv"]
 CONV_STYLES: tuple[ConvStyle, ...] = ("sparse", "conv")
 
-LAVA_CODES = frozenset({"burst", "graded"})
+LAVA_CODES = frozenset({"burst", "graded", "delta"})
 """Event codes that the processes of a bundle know."""
 
 TARGETS: Mapping[str, Limits] = {"loihi1": LOIHI1, "loihi2": LOIHI2}
@@ -58,8 +58,10 @@ class Plan:
         return [p for p in self.graph.incoming(name) if self.graph.is_event(p)]
 
     def code_of(self, name: str) -> str:
-        """How a node's output travels: values pass as graded events in every code."""
-        return "graded" if self.graph.emits(name) == "value" else self.settings.code
+        """How a node's output travels: values pass as graded events in every code but `delta`."""
+        if self.settings.sends_changes or self.graph.emits(name) == "count":
+            return self.settings.code
+        return "graded"
 
     def store(self, key: str, array: Array) -> str:
         """Keep an array for weights.npz; returns the expression that reads it."""

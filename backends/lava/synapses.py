@@ -75,7 +75,7 @@ def message_bits(plan: Plan, source: str) -> int:
     simulation of sparse synapses is twice as fast that way.
     """
     r = plan.ranges[source]
-    if plan.code_of(source) == "graded":
+    if plan.code_of(source) != "burst":
         return r.payload_bits
     if int(r.out_lo.min()) < 0:
         return 2
@@ -131,6 +131,14 @@ def _maximum(plan: Plan, p: Projection, key: str) -> Synapses:
     matrix, helpers = _matrix(plan, p, key)
     arguments = {"name": quoted(p.name), "connections": matrix}
     call = Call("processes.max_synapses", "MaxSynapses", arguments)
+    if plan.settings.sends_changes:
+        arguments |= {
+            "start": f"START[{quoted(p.source)}]",
+            "window": "WINDOW",
+            "period": "PERIOD",
+            "keeps": "frames_per_sample",
+        }
+        call = Call("processes.max_synapses", "MaxChanges", arguments)
     return Synapses("", call, *_flat_ports(plan, p), helpers)
 
 

@@ -328,7 +328,8 @@ def write_results(network, files, shapes, leading, path) -> None:
         events, frame = events[frame < n_total], frame[frame < n_total]
         counts = np.zeros((n_total, int(np.prod(shapes[name]))), dtype=np.int64)
         np.add.at(counts, (frame, events[:, 1]), events[:, 2])
-        members[f"counts/{name}"] = counts.reshape(n_samples, n_frames, *shapes[name])
+        counts = counts.reshape(n_samples, n_frames, *shapes[name])
+        members[f"counts/{name}"] = counts.cumsum(axis=1) if network.SENDS_CHANGES else counts
         members[f"events/{name}"] = events
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -1,4 +1,4 @@
-"""Synapses of a max-pool."""
+"""Synapses of a max-pool, of counts and of their changes."""
 
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
@@ -11,6 +11,8 @@ from lava.magma.core.process.variable import Var
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
+from processes.clock import FrameClock
+
 
 class MaxSynapses(AbstractProcess):
     """a_out[n] = maximum of s_in over the inputs of neuron n; a silent input counts as 0
@@ -22,8 +24,8 @@ class MaxSynapses(AbstractProcess):
         connections: sparse 0/1 matrix, shape (n_out, n_in).
     """
 
-    def __init__(self, *, connections, name: str) -> None:
-        super().__init__(name=name)
+    def __init__(self, *, connections, name: str, **parameters) -> None:
+        super().__init__(name=name, **parameters)
         n_out, n_in = connections.shape
         matrix = connections.tocsr()
         matrix.sort_indices()
@@ -35,12 +37,7 @@ class MaxSynapses(AbstractProcess):
         self.n_inputs = Var(shape=(n_out,), init=np.diff(matrix.indptr))
 
 
-@implements(proc=MaxSynapses, protocol=LoihiProtocol)
-@requires(CPU)
-@tag("fixed_pt")
-class PyMaxSynapses(PyLoihiProcessModel):
-    """`MaxSynapses` on the host."""
-
+class _PyMax(PyLoihiProcessModel):
     s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
     a_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24)
     a_buff: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)
@@ -48,10 +45,63 @@ class PyMaxSynapses(PyLoihiProcessModel):
     first: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=32)
     n_inputs: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=32)
 
+    def largest(self, counts):
+        """The maximum over each neuron's inputs; 0 where it has none."""
+        connected = self.n_inputs > 0
+        found = np.zeros(len(self.first), dtype=np.int32)
+        # neurons without inputs own no segment, so leaving them out keeps the segments whole
+        found[connected] = np.maximum.reduceat(counts[self.inputs], self.first[connected])
+        return found
+
+
+@implements(proc=MaxSynapses, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("fixed_pt")
+class PyMaxSynapses(_PyMax):
+    """`MaxSynapses` on the host."""
+
     def run_spk(self):
         self.a_out.send(self.a_buff)
-        payload = self.s_in.recv()[self.inputs]
-        connected = self.n_inputs > 0
-        self.a_buff = np.zeros(len(self.first), dtype=np.int32)
-        # neurons without inputs own no segment, so leaving them out keeps the segments whole
-        self.a_buff[connected] = np.maximum.reduceat(payload, self.first[connected])
+        self.a_buff = self.largest(self.s_in.recv())
+
+
+class MaxChanges(MaxSynapses):
+    """a_out[n] = what the maximum over the counts of n's inputs has changed by
+
+    s_in brings the changes of these counts, which are kept until the sample ends.
+
+    Args:
+        connections: as of `MaxSynapses`.
+        start, window, period, keeps: of the population that emits; see `FrameClock`.
+    """
+
+    def __init__(self, *, connections, start, window, period, keeps, name) -> None:
+        super().__init__(connections=connections, name=name, clock=(start, window, period, keeps))
+        n_out, n_in = connections.shape
+        self.kept = Var(shape=(n_in,), init=0)
+        self.maximum = Var(shape=(n_out,), init=0)
+
+
+@implements(proc=MaxChanges, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("fixed_pt")
+class PyMaxChanges(_PyMax):
+    """`MaxChanges` on the host."""
+
+    kept: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)
+    maximum: np.ndarray = LavaPyType(np.ndarray, np.int32, precision=24)
+
+    def __init__(self, proc_params):
+        super().__init__(proc_params)
+        self.clock = FrameClock(*proc_params["clock"])
+
+    def run_spk(self):
+        self.a_out.send(self.a_buff)
+        arrived = self.s_in.recv()
+        if self.clock.slot(self.time_step) == 0 and self.clock.begins(self.time_step):
+            self.kept[:] = 0
+            self.maximum[:] = 0
+        self.kept[:] += arrived
+        before = self.maximum.copy()
+        self.maximum[:] = self.largest(self.kept)
+        self.a_buff = self.maximum - before

@@ -20,11 +20,14 @@ class Product(AbstractProcess):
     Args:
         op: `matmul` or `multiply`.
         a_shape, b_shape, shape: of the operands and of the product.
-        start, window, period: see `FrameClock`.
+        start, window, period, keeps: see `FrameClock`; in code `delta` operands are kept, and
+            what the product has changed by is sent.
     """
 
-    def __init__(self, *, op, a_shape, b_shape, shape, start, window, period, name) -> None:
-        super().__init__(name=name, op=op, clock=(start, window, period))
+    def __init__(
+        self, *, op, a_shape, b_shape, shape, start, window, period, name, keeps=1
+    ) -> None:
+        super().__init__(name=name, op=op, shape=shape, clock=(start, window, period, keeps))
         self.a_in = InPort(shape=a_shape)
         self.b_in = InPort(shape=b_shape)
         self.s_out = OutPort(shape=shape)
@@ -49,6 +52,7 @@ class PyProduct(PyLoihiProcessModel):
     def __init__(self, proc_params):
         super().__init__(proc_params)
         self.clock = FrameClock(*proc_params["clock"])
+        self.changed = np.zeros(proc_params["shape"], dtype=np.int32)
         self.multiply = np.matmul if proc_params["op"] == "matmul" else np.multiply
 
     def run_spk(self):
@@ -56,7 +60,11 @@ class PyProduct(PyLoihiProcessModel):
         self.b[:] += self.b_in.recv()
         slot = self.clock.slot(self.time_step)
         if slot == 0:
-            self.count[:] = self.multiply(self.a, self.b)
-            self.a[:] = 0
-            self.b[:] = 0
-        self.s_out.send(emitted(self.count, slot, GRADED))
+            before = 0 if self.clock.begins(self.time_step) else self.count
+            count = self.multiply(self.a, self.b)
+            self.changed[:] = count - before
+            self.count[:] = count
+            if self.clock.ends(self.time_step):
+                self.a[:] = 0
+                self.b[:] = 0
+        self.s_out.send(emitted(self.changed, slot, GRADED))

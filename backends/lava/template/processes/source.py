@@ -11,7 +11,7 @@ from lava.magma.core.process.variable import Var
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
-from processes.clock import FrameClock, emitted
+from processes.clock import FrameClock, changes, emitted
 
 
 class Source(AbstractProcess):
@@ -21,13 +21,15 @@ class Source(AbstractProcess):
         counts: shape (n_frames, *shape).
         repeat: what comes after the last frame: the first again, or silence.
         window, period: see `FrameClock`.
-        code: `burst` or `graded`.
+        code: `burst`, `graded` or `delta`.
+        keeps: in `delta` the frames of a sample, which begins from 0; else 1.
     """
 
     def __init__(
-        self, *, counts: np.ndarray, window: int, period: int, code: str, name: str, repeat=False
+        self, *, counts, window, period, code, name, repeat=False, keeps=1
     ) -> None:
         super().__init__(name=name, clock=(0, window, period), code=code, repeat=repeat)
+        counts = changes(counts, keeps)
         self.counts = Var(shape=counts.shape, init=counts.astype(np.int32))
         self.s_out = OutPort(shape=counts.shape[1:])
 
