@@ -93,6 +93,22 @@ def test_state_across_frames_and_products(lava: Environment, code: str, schedule
     assert oracle_differences(LavaEngine(), odd_net(), settings, n_samples=3, n_frames=3) == []
 
 
+@pytest.mark.parametrize(
+    ("net", "schedule"),
+    [
+        (residual_conv_net, "pipelined"),
+        (odd_net, "sequential"),
+        pytest.param(odd_net, "pipelined", marks=pytest.mark.slow),
+        pytest.param(residual_conv_net, "sequential", marks=pytest.mark.slow),
+    ],
+)
+def test_delta_keeps_membranes_maxima_and_operands(
+    lava: Environment, net: Callable[[], Graph], schedule: str
+) -> None:
+    settings = RunSettings("delta", schedule)  # type: ignore[arg-type]
+    assert oracle_differences(LavaEngine(), net(), settings, n_samples=3, n_frames=3) == []
+
+
 @pytest.mark.parametrize("code", ["burst", "graded"])
 def test_parts_that_never_meet(lava: Environment, code: str) -> None:
     settings = RunSettings(code)  # type: ignore[arg-type]

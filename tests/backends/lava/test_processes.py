@@ -227,6 +227,20 @@ def test_emitted(slot: int, burst: list[int], graded: list[int]) -> None:
     count = np.array([2, -3, 0])
     assert names["emitted"](count, slot, "burst").tolist() == burst
     assert names["emitted"](count, slot, "graded").tolist() == graded
+    assert names["emitted"](count, slot, "delta").tolist() == graded
+
+
+def test_what_is_kept_of_a_sample() -> None:
+    """Samples of two frames, latched at ticks 2 and 3, 4 and 5, …"""
+    names = clock_module()
+    clock = names["FrameClock"](2, 1, 1, 2)
+    steps = range(3, 9)
+    assert [clock.opens(t) for t in steps] == [True, False] * 3
+    assert [clock.begins(t) for t in steps] == [True, False] * 3
+    assert [clock.ends(t) for t in steps] == [False, True] * 3
+    counts = np.array([[3, 1], [3, 0], [2, 2], [4, 2]])
+    assert names["changes"](counts, 2).tolist() == [[3, 1], [0, -1], [2, 2], [2, 0]]
+    assert names["changes"](counts, 1).tolist() == counts.tolist()
 
 
 def test_modules_import_safely() -> None:

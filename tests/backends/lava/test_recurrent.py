@@ -39,6 +39,8 @@ def check(graph: Graph, settings: RunSettings, n_samples: int = 3) -> None:
     ("code", "schedule", "back", "by_two"),
     [
         ("burst", SEQUENTIAL, 1, True),
+        ("delta", PIPELINED, 1, False),
+        pytest.param("delta", SEQUENTIAL, 2, True, marks=pytest.mark.slow),
         pytest.param("graded", PIPELINED, 2, False, marks=pytest.mark.slow),
         pytest.param("burst", PIPELINED, 1, False, marks=pytest.mark.slow),
         pytest.param("graded", SEQUENTIAL, 2, True, marks=pytest.mark.slow),

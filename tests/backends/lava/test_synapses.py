@@ -155,6 +155,8 @@ def test_seventeen_bits_are_refused() -> None:
         (-4, 4, "burst", "loihi2", 2),
         (0, 7, "graded", "loihi2", 4),
         (-8, 7, "graded", "loihi2", 4),
+        (0, 7, "delta", "loihi2", 4),
+        (-8, 7, "delta", "loihi2", 5),
     ],
 )
 def test_message_bits(lo: int, hi: int, code: str, target: str, bits: int) -> None:
