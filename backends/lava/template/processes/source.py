@@ -25,9 +25,7 @@ class Source(AbstractProcess):
         keeps: in `delta` the frames of a sample, which begins from 0; else 1.
     """
 
-    def __init__(
-        self, *, counts, window, period, code, name, repeat=False, keeps=1
-    ) -> None:
+    def __init__(self, *, counts, window, period, code, name, repeat=False, keeps=1) -> None:
         super().__init__(name=name, clock=(0, window, period), code=code, repeat=repeat)
         counts = changes(counts, keeps)
         self.counts = Var(shape=counts.shape, init=counts.astype(np.int32))
