@@ -13,7 +13,8 @@ from snnc.ir.errors import DataError, NotExecutable, WidthExceeded
 from snnc.ir.graph import Graph
 from snnc.ir.limits import SIM
 from snnc.ir.nodes import HostOp, Input, Pattern
-from snnc.ir.ranges import NodeRange, analyse, check_width
+from snnc.ir.ranges import NodeRange, analyse
+from snnc.ir.widths import check_width
 
 
 def check_code(engine: str, codes: Collection[str], settings: RunSettings) -> None:

@@ -19,7 +19,8 @@ from snnc.ir.graph import Graph
 from snnc.ir.limits import SIM, Limits
 from snnc.ir.passes import AssociateProducts
 from snnc.ir.passes.associate_products import triples
-from snnc.ir.ranges import analyse, check_width
+from snnc.ir.ranges import analyse
+from snnc.ir.widths import check_width
 
 ProductOrder: TypeAlias = Literal["source", "fewest"]
 """Order of products of three operands: the source's, or the one with fewer multiplications."""
@@ -79,13 +80,15 @@ def convert_source(
         return _as_it_is(source_graph, notes, limits, settings or RunSettings())
     graph = source_graph if product_order == "source" else AssociateProducts()(source_graph)
     form = integer_form(graph, weight_bits=weight_bits, limits=limits, settings=settings)
-    fitted, changes = for_chip(form.graph, limits, settings or RunSettings())
-    check_fit(fitted, settings or RunSettings(), limits)
+    settings = settings or RunSettings()
+    fitted, changes = for_chip(form.graph, limits, settings)
+    _check_target(fitted, limits, settings, widths=bool(changes))
+    lost = _coarser_steps(form.rounding, limits)
     return Converted(
         float_graph=graph,
         integer_graph=fitted,
         onnx=onnx,
-        notes=(*notes, *_orders(source_graph, graph), *_several_inputs(graph), *changes),
+        notes=(*notes, *_orders(source_graph, graph), *_several_inputs(graph), *lost, *changes),
         rounding=form.rounding.to_json(),
     )
 
@@ -94,18 +97,36 @@ def _as_it_is(
     graph: Graph, notes: tuple[str, ...], limits: Limits, settings: RunSettings
 ) -> Converted:
     """A source of integers (`.net`): its graph is the float form, too."""
-    n_frames = int(graph.metadata.get("n_frames", 1))
     weights = [p.map.weight for p in graph.projections.values()]
     stored = max(bits(int(w.min(initial=0)), int(w.max(initial=0))) for w in weights)
-    check_width(graph, analyse(graph, settings, n_frames), limits)
     fitted, changes = for_chip(graph, limits, settings)
-    check_fit(fitted, settings, limits, n_frames)
+    _check_target(fitted, limits, settings, widths=True)
     return Converted(
         float_graph=graph,
         integer_graph=fitted,
         onnx={},
         notes=(*notes, *_several_inputs(graph), *changes),
         rounding=Rounding(stored, (), ()).to_json(),
+    )
+
+
+def _check_target(graph: Graph, limits: Limits, settings: RunSettings, *, widths: bool) -> None:
+    """What no pass could mend is refused by name; `widths` where nothing else has checked them."""
+    n_frames = int(graph.metadata.get("n_frames", 1))
+    check_fit(graph, settings, limits, n_frames)
+    if widths:
+        check_width(graph, analyse(graph, settings, n_frames), limits)
+
+
+def _coarser_steps(rounding: Rounding, limits: Limits) -> tuple[str, ...]:
+    """Which layers lost resolution to the target's widths."""
+    found = {m.module_path or m.population: m.coarser for m in rounding.membranes if m.coarser > 0}
+    if not found:
+        return ()
+    listed = ", ".join(f"{name} (2^{log2})" for name, log2 in found.items())
+    return (
+        f"steps are coarser than the weights' so that nothing passes the widths of "
+        f"{limits.target}: {listed}; `snnc verify` shows what that costs",
     )
 
 

@@ -16,7 +16,6 @@ from snnc.ir.arrays import Array, IntArray, along, bits, size_of
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import GraphError, WidthExceeded
 from snnc.ir.graph import Graph, Projection
-from snnc.ir.limits import Limits
 from snnc.ir.maps import Conv, Dense, LinearMap, Sparse
 from snnc.ir.nodes import HostOp, Input, Node, Output, Population, Product
 
@@ -216,42 +215,12 @@ def _by_channel(node: Population, bound: Array, reduce: Callable[..., Array]) ->
     return np.asarray(reduce(bound, axis=axes), dtype=np.int64)
 
 
-def check_width(graph: Graph, ranges: Mapping[str, NodeRange], limits: Limits) -> None:
-    """Promise 3: no membrane, current or payload passes the target's width.
-
-    Raises:
-        WidthExceeded: with the first node that does, its bound and the ways out.
-    """
-    for name, r in ranges.items():
-        node = graph.nodes[name]
-        where = node.module_path or name
-        checked = isinstance(node, Population) and node.model.checked_bits
-        if checked:  # a run that passes this width stops, whatever could come in the worst case
-            _check(where, "state", checked, limits.membrane_bits, limits.target)
-            continue
-        _check(where, "membrane", r.membrane_bits, limits.membrane_bits, limits.target)
-        _check(
-            where, "summed current of a tick", r.current_bits, limits.current_bits, limits.target
-        )
-        if limits.payload_bits:
-            _check(where, "graded payload", r.payload_bits, limits.payload_bits, limits.target)
-
-
 def expand(node: Node, by_channel: IntArray) -> IntArray:
     """Per-channel bounds as one for each neuron, flat C order, shape (node.size,)."""
     axis = getattr(node, "channel_axis", 0)
     if by_channel.size == 1:
         return np.broadcast_to(by_channel.reshape(()), (node.size,))
     return np.broadcast_to(along(by_channel, len(node.shape), axis), node.shape).reshape(-1)
-
-
-def _check(where: str, what: str, needed: int, width: int | None, target: str) -> None:
-    if width is not None and needed > width:
-        raise WidthExceeded(
-            f"the {what} can need {needed} bits, {target} has {width}",
-            where=where,
-            hint="fewer weight bits, fewer levels, or a target with wider registers",
-        )
 
 
 def _channels(node: Population) -> int:

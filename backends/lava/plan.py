@@ -15,10 +15,11 @@ from snnc.ir.fit import check_fit
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.limits import Limits
 from snnc.ir.nodes import HostOp, Input, Node, Population, Product
-from snnc.ir.ranges import NodeRange, analyse, check_width
+from snnc.ir.ranges import NodeRange, analyse
 from snnc.ir.registry import did_you_mean
 from snnc.ir.schedule import Schedule, make_schedule
 from snnc.ir.stages import crosses_host
+from snnc.ir.widths import check_width
 
 ConvStyle = Literal["sparse", "conv"]
 CONV_STYLES: tuple[ConvStyle, ...] = ("sparse", "conv")

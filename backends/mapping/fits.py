@@ -18,8 +18,9 @@ from snnc.ir.errors import UnsupportedByTarget, WidthExceeded
 from snnc.ir.fit import check_fit
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import Node, Population
-from snnc.ir.ranges import NodeRange, analyse, check_width
+from snnc.ir.ranges import NodeRange, analyse
 from snnc.ir.schedule import make_schedule
+from snnc.ir.widths import check_width
 
 Ranges: TypeAlias = MappingOf[str, NodeRange]
 

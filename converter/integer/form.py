@@ -21,7 +21,7 @@ from snnc.ir.errors import GraphError, PassFailed
 from snnc.ir.graph import Graph
 from snnc.ir.limits import SIM, Limits
 from snnc.ir.nodes import HostOp, Population
-from snnc.ir.ranges import check_width
+from snnc.ir.widths import check_width
 
 MIN_BITS, MAX_BITS = 2, 16
 _MOST_TRIES = 24

@@ -10,8 +10,9 @@ from snnc.ir.codes import RunSettings
 from snnc.ir.errors import UnknownBackend, WidthExceeded
 from snnc.ir.graph import Graph
 from snnc.ir.limits import SIM, Limits
-from snnc.ir.ranges import analyse, check_width
+from snnc.ir.ranges import analyse
 from snnc.ir.rate import as_run
+from snnc.ir.widths import check_width
 
 
 @dataclass(frozen=True, kw_only=True)

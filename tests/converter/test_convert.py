@@ -9,6 +9,7 @@ import torch
 
 from snnc.converter.convert import convert_source
 from snnc.converter.sources import SourceOptions, load_source
+from snnc.ir.limits import Limits
 from tests.converter.lower.nets import f32, from_text, weights
 
 BODY = "c = Conv(x, w) a = Clip(c, lo, hi) r = Round(a) d = Div(r, hi) y = Conv(d, u)"
@@ -34,6 +35,16 @@ def test_host_parts_travel_along() -> None:
     (host,) = converted.integer_graph.host_ops
     assert set(converted.onnx) == {"source", host.onnx}
     assert len(converted.notes) == 1
+
+
+def test_what_a_targets_widths_cost_is_said() -> None:
+    limits = Limits(target="narrow", membrane_bits=11)
+    converted = convert_source(from_text(BODY, (2, 5, 6), CONSTANTS), limits=limits)
+    (note,) = converted.notes
+    assert "coarser than the weights' so that nothing passes the widths of narrow: " in note
+    coarser = [m["coarser"] for m in converted.rounding["membranes"]]
+    assert max(coarser) > 0
+    assert f"(2^{max(coarser)})" in note
 
 
 @pytest.mark.torch

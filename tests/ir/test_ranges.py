@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -17,7 +18,8 @@ from snnc.ir.limits import Limits
 from snnc.ir.maps import Conv, Dense, Identity, LinearMap, Sparse, SumPool
 from snnc.ir.neurons import Accumulator, FixedIntegrateFire, IntegerFire
 from snnc.ir.nodes import Input, Output, Population
-from snnc.ir.ranges import analyse, check_width
+from snnc.ir.ranges import analyse
+from snnc.ir.widths import check_width
 
 
 def one_map(linear: LinearMap, lo: int, hi: int, exponent: int = 0, bias: int = 0) -> Graph:
@@ -140,8 +142,26 @@ def test_too_wide_a_membrane_is_refused_by_name() -> None:
     graph = one_map(Dense(weight=np.full((1, 1000), 127)), 0, 255)
     ranges = analyse(graph)
     check_width(graph, ranges, Limits(target="wide", membrane_bits=26))
-    with pytest.raises(WidthExceeded, match="a: the membrane can need 26 bits, narrow has 24"):
+    with pytest.raises(WidthExceeded) as error:
         check_width(graph, ranges, Limits(target="narrow", membrane_bits=24))
+    assert str(error.value) == (
+        "a: the membrane can need 26 bits (0 … 32,385,000), narrow has 24 [SNNC401]\n"
+        "hint: 2 fewer --weight-bits, fewer levels of what it reads, or a target with wider "
+        "registers (`sim`)"
+    )
+    with pytest.raises(WidthExceeded, match="code `burst`, which brings no count at one tick"):
+        check_width(graph, ranges, Limits(target="narrow", current_bits=24))
+
+
+def test_a_membrane_that_lasts_is_bounded_by_fewer_frames() -> None:
+    kept = FixedIntegrateFire(thresholds=np.array([9]), reset_step=np.array(9), lo=0)
+    graph = one_map(Dense(weight=np.full((1, 4), -127)), 0, 255)
+    node = graph.nodes["a"]
+    assert isinstance(node, Population)
+    nodes = [replace(node, model=kept) if n is node else n for n in graph.nodes.values()]
+    ranges = analyse(graph.replace(nodes=nodes), n_frames=1000)
+    with pytest.raises(WidthExceeded, match="fewer frames in a sample"):
+        check_width(graph.replace(nodes=nodes), ranges, Limits(target="narrow", membrane_bits=24))
 
 
 def test_int64_itself_is_never_passed() -> None:

@@ -10,7 +10,8 @@ from snnc.ir.errors import WidthExceeded
 from snnc.ir.limits import Limits
 from snnc.ir.maps import Dense
 from snnc.ir.neurons import Accumulator
-from snnc.ir.ranges import analyse, check_width
+from snnc.ir.ranges import analyse
+from snnc.ir.widths import check_width
 from tests.converter.integer.nets import Net, fire, one
 
 NARROW = Limits(target="narrow", membrane_bits=20, payload_bits=20)
