@@ -26,6 +26,7 @@ from snnc.ir.arrays import Array
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import BadInputFile, DamagedFile, NewerFile, OutputExists
 from snnc.ir.graph import Graph
+from snnc.ir.rate import as_run
 
 FORMAT = "snnc-lava-bundle"
 FORMAT_VERSION = 1
@@ -87,11 +88,13 @@ def write_bundle(
     path = Path(folder)
     _check_output(path, force)
     frames = int(graph.metadata.get("n_frames", 1))
-    plan = make_plan(graph, settings or RunSettings(), target=target, conv=conv, n_frames=frames)
+    settings = settings or RunSettings()
+    played, ticking, frames = as_run(graph, settings, frames)
+    plan = make_plan(played, ticking, target=target, conv=conv, n_frames=frames)
     files = bundle_files(plan)
     if model is not None:
         files[MODEL] = Path(model).read_bytes()
-    files[MANIFEST] = _manifest(plan, files)
+    files[MANIFEST] = _manifest(plan, graph, settings, files)
     _write_folder(path, files)
     return path
 
@@ -154,15 +157,16 @@ def is_bundle(path: str | os.PathLike[str]) -> bool:
     return (Path(path) / MANIFEST).is_file() and (Path(path) / "network.py").is_file()
 
 
-def _manifest(plan: Plan, files: Mapping[str, bytes]) -> bytes:
+def _manifest(plan: Plan, graph: Graph, settings: RunSettings, files: Mapping[str, bytes]) -> bytes:
+    """What the bundle stands for, and a hash for each file."""
     manifest = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "name": plan.graph.name,
+        "name": graph.name,
         "target": plan.limits.target,
-        "settings": plan.settings.to_json(),
+        "settings": settings.to_json(),
         "conv": plan.conv,
-        "graph_hash": plan.graph.content_hash(),
+        "graph_hash": graph.content_hash(),
         "lava": LAVA_VERSION,
         "python": "3.10",
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())},

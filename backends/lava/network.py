@@ -21,6 +21,7 @@ from snnc.backends.lava.text import (
 from snnc.ir.codes import CODES
 from snnc.ir.graph import Projection
 from snnc.ir.nodes import HostOp, Input, Node, Pattern
+from snnc.ir.rate import METADATA
 
 _RESERVED = (
     "INPUTS", "PERIOD", "SENDS_CHANGES", "START", "WINDOW", "Path", "np", "w",
@@ -111,11 +112,24 @@ def _head(plan: Plan) -> list[str]:
         f"Written by snnc for {plan.limits.target}: code {code}, schedule {schedule}. One process",
         "for each population and one for each projection: lava-nc's own synapses, and neurons from",
         "the folder `processes`.",
+        *_rate_lines(plan),
         "",
         "Lava's synapses keep only even weights where signs are mixed, so weights W stand as 2 * W",
         "with a weight_exp that is 1 less: exact for -128 to 127.",
         '"""',
         "",
+    ]
+
+
+def _rate_lines(plan: Plan) -> list[str]:
+    facts = plan.graph.metadata.get(METADATA)
+    if facts is None:
+        return []
+    return [
+        "",
+        f"The frames of this network are ticks: {facts['ticks']} of them stand for one frame of "
+        "the source, in the",
+        f"inexact code `rate` (reset {facts['reset']}); README.md says how counts become spikes.",
     ]
 
 

@@ -12,6 +12,7 @@ from snnc.backends.lava.synapses import weight_width
 from snnc.backends.lava.text import comment_text
 from snnc.ir.graph import Projection
 from snnc.ir.nodes import HostOp, Input, Node, Output, Pattern, Population, Product
+from snnc.ir.rate import METADATA
 
 _TEXT = """\
 # {name} for {target}
@@ -40,7 +41,7 @@ Loihi 2's programmable neurons is assumed to run there.
     python run.py {command}results.npz
 
 {inputs}
-
+{rate}
 `results.npz` holds for each population `counts/<name>`, shape (samples, frames, *shape), and
 `events/<name>`, rows of tick, neuron and payload; neurons count in C order of their shape.
 
@@ -90,6 +91,19 @@ def requirements_text() -> str:
     return "".join(f"{line}\n" for line in REQUIREMENTS)
 
 
+_RATE = """
+The code is `rate`, which is inexact: neurons fire while they integrate, and what a spike leaves of
+a membrane is: {reset}. Each frame here is a tick, and {ticks} of them stand for one frame of the
+source. A count k of an input with D levels becomes the spikes
+
+    t = np.arange({ticks})
+    spikes = (2 * (t + 1) * k + D) // (2 * D) - (2 * t * k + D) // (2 * D)
+
+and what a population sent in {ticks} ticks stands for the count `round(sum * D / {ticks})`. The
+levels D are {levels}.
+"""
+
+
 def readme_text(plan: Plan) -> str:
     """Markdown for people who got the folder and nothing else."""
     projections = [p for node in plan.nodes for p in plan.projections_into(node.name)]
@@ -100,7 +114,7 @@ def readme_text(plan: Plan) -> str:
     return _TEXT.format(
         name=comment_text(plan.graph.name),
         target=limits.target,
-        code=plan.settings.code,
+        code="rate" if METADATA in plan.graph.metadata else plan.settings.code,
         schedule=plan.settings.schedule,
         window=plan.schedule.window,
         period=plan.schedule.period,
@@ -120,9 +134,19 @@ def readme_text(plan: Plan) -> str:
         command="inputs.npz -o " if fed else "--samples 1 --frames 1 -o ",
         inputs=_inputs(fed),
         outputs="\n".join(_output(plan, node) for node in plan.graph.outputs),
+        rate=_rate_text(plan),
         populations="\n".join(_row(plan, node) for node in plan.nodes),
         projections="\n".join(_projection_row(plan, p) for p in projections),
     )
+
+
+def _rate_text(plan: Plan) -> str:
+    """How counts become spikes and back, where the network runs in code `rate`."""
+    facts = plan.graph.metadata.get(METADATA)
+    if facts is None:
+        return ""
+    levels = {n.name: facts["levels"][n.name] for n in plan.nodes if n.name in facts["levels"]}
+    return _RATE.format(ticks=facts["ticks"], reset=facts["reset"], levels=levels)
 
 
 def _is_fed(node: Node) -> TypeGuard[Input | HostOp]:

@@ -277,6 +277,10 @@ class FixedFiring(Firing):
             down, up: magnitudes of one frame's input.
         """
         low, high = self.resets_to(axis, down.ndim)
+        if self.reset == "zero" and self.lo == 0 and not self.reset_before:
+            # what has not reached the first level is kept, anything above is reset
+            below = spread(self.thresholds[..., 0], down[None], axis).astype(object) - 1
+            highest = np.minimum(highest, np.maximum(below, high) + up - high)
         held = spread(self.v_min, down[None], axis).astype(object) - down
         if not self.forgets:
             return np.maximum(low - deepest, held), high + highest

@@ -28,6 +28,9 @@ from snnc.ir.rate.coding import read_counts, read_values
 from snnc.ir.rate.scale import Scale
 from snnc.ir.schedule import levels
 
+METADATA = "rate"
+"""Under this key the derived graph says what its spikes stand for: ticks, reset, levels by node."""
+
 TICK_SETTINGS = RunSettings("graded", "pipelined")
 """How the derived graph runs."""
 
@@ -92,7 +95,12 @@ def rate_form(graph: Graph, rate: Rate) -> RateForm:
                 units[name] = (scale.share, 2**scale.fraction)
         elif name in by_node:
             nodes[name] = _source(node)
-    derived = graph.replace(nodes=nodes.values(), projections=projections.values())
+    facts = {"ticks": rate.ticks, "reset": rate.reset, "levels": by_node}
+    derived = graph.replace(
+        nodes=nodes.values(),
+        projections=projections.values(),
+        metadata={**graph.metadata, METADATA: facts},
+    )
     bounds = {n: (int(known[n].out_lo.min()), int(known[n].out_hi.max())) for n in by_node}
     return RateForm(derived, rate.ticks, by_node, bounds, units)
 

@@ -15,31 +15,28 @@ from snnc.ir.neurons import Accumulator, FixedIntegrateFire, IntegerFire, Neuron
 from snnc.ir.nodes import Population
 from snnc.ir.ranges import NodeRange
 from snnc.ir.rate.line import fitted_line
-
-MEMBRANE_BITS = 24
-"""Of the neurons that chips have: 23 bits and sign [nengo-loihi: V_BITS; lava-nc: LIF.v]."""
-
-CURRENT_SHIFT = 6
-"""Lava's LIF adds its input to the membrane with so many fraction bits [lava-nc: LIF]."""
-
-THRESHOLD_BITS = 17
-"""Of Loihi's thresholds, without these fraction bits [lava-nc: LIF.vth, precision 17]."""
-
-MOST_EXPONENT = 7
-"""Of a synapse group [nengo-loihi: Synapse.format weight_exp]."""
+from snnc.ir.rate.stock import (
+    CURRENT_SHIFT,
+    MEMBRANE_BITS,
+    MOST_EXPONENT,
+    THRESHOLD_BITS,
+    common_threshold,
+    scaled_rows,
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Scale:
-    """One population's units: 1 of the membrane is share / 2^fraction of a frame's input.
+    """One population's units: 1 of the membrane is share / gain of a frame's input.
 
     Attributes:
         node: of the integer graph.
         rate: settings.
         share: g, the greatest common divisor of the levels of its sources.
-        fraction: f.
+        fraction: f; gain is 2^f, unless there is one threshold for all channels.
+        gain: by channel, shape (C,), where there is.
         origin: input of count 0, shape (C,); 0 where it does not fire.
-        threshold: what a spike takes, by channel or neuron; None where it does not fire.
+        threshold: what a spike takes, for all, by channel or neuron; None where it does not fire.
         signs: lowest and highest payload.
     """
 
@@ -47,6 +44,7 @@ class Scale:
     rate: Rate
     share: int
     fraction: int
+    gain: FloatArray | None
     origin: FloatArray
     threshold: IntArray | None
     signs: tuple[int, int]
@@ -67,30 +65,44 @@ class Scale:
             known: bounds of the population in the integer graph.
         """
         share = math.gcd(*(levels[p.source] for p in incoming)) or 1
-        exponents = [p.exponent + _split(levels[p.source] // share)[1] for p in incoming]
+        factors = [_split(levels[p.source] // share) for p in incoming]
         origin, step = _staircase(node, incoming, known)
         taken = None if step is None else step * levels[node.name] / share
-        reach = float(np.maximum(np.abs(known.i_lo - origin), np.abs(known.i_hi - origin)).max())
-        largest = 0.0 if taken is None else float(taken.max())
-        fraction = _fraction(reach / share, largest, rate)
-        fraction = min(fraction, max(MOST_EXPONENT - max(exponents, default=0), 0))
-        threshold = None
-        if taken is not None:
-            threshold = np.maximum(np.rint(taken * 2.0**fraction), 1).astype(np.int64)
+        reach = np.maximum(np.abs(known.i_lo - origin), np.abs(known.i_hi - origin)) / share
         lo, hi = int(np.sign(known.out_lo.min())), int(np.sign(known.out_hi.max()))
-        return cls(node, rate, share, fraction, origin, threshold, (min(lo, 0), max(hi, 0)))
+        signs = min(lo, 0), max(hi, 0)
+        gain = threshold = None
+        if rate.reset == "zero" and taken is not None and signs[0] == 0:
+            bias = (node.bias_map() - along(origin, len(node.shape), node.channel_axis)) / share
+            found = common_threshold(node, incoming, [f for f, _ in factors], taken, reach, bias)
+            if found is not None:
+                gain, threshold = found
+        fraction = 0
+        if gain is None:
+            largest = 0.0 if taken is None else float(taken.max())
+            exponents = [p.exponent + s for p, (_, s) in zip(incoming, factors, strict=True)]
+            fraction = _fraction(float(reach.max()), largest, rate)
+            fraction = min(fraction, max(MOST_EXPONENT - max(exponents, default=0), 0))
+            if taken is not None:
+                threshold = np.maximum(np.rint(taken * 2.0**fraction), 1).astype(np.int64)
+        return cls(node, rate, share, fraction, gain, origin, threshold, signs)
 
     def projection(self, p: Projection, levels: int) -> Projection:
         """The synapses, for spikes of a source with so many levels."""
         factor, shift = _split(levels // self.share)
-        map_ = p.map if factor == 1 else replace(p.map, weight=p.map.weight * factor)
-        return replace(p, map=map_, exponent=p.exponent + shift + self.fraction)
+        exponent = p.exponent + shift + self.fraction
+        if self.gain is not None:
+            return replace(p, map=scaled_rows(p.map, factor * self.gain), exponent=exponent)
+        map_ = p.map if factor == 1 else p.map.with_weight(p.map.weight * factor)
+        return replace(p, map=map_, exponent=exponent)
 
     def population(self) -> Population:
         """The neurons."""
-        node, unit = self.node, 2.0**self.fraction / self.share
-        origin = along(self.origin, len(node.shape), node.channel_axis)
-        bias = np.rint((along(node.bias, len(node.shape), node.channel_axis) - origin) * unit)
+        node = self.node
+        ndim, axis = len(node.shape), node.channel_axis
+        gain = np.array(2.0**self.fraction) if self.gain is None else self.gain
+        unit = along(gain, ndim, axis) / self.share
+        bias = np.rint((along(node.bias, ndim, axis) - along(self.origin, ndim, axis)) * unit)
         spread = np.broadcast_to(bias.astype(np.int64), node.shape)
         model: NeuronModel = Accumulator()
         if self.threshold is not None:

@@ -161,7 +161,8 @@ def test_stock_neurons_stand_for_a_reset_to_zero() -> None:
     model = rate_form(two_layers(), Rate(8, "zero")).graph.nodes["h"].model  # type: ignore[attr-defined]
     assert isinstance(model, FixedIntegrateFire)
     assert model.fraction_bits == 6
-    assert (model.thresholds - 1).tolist()[0][0] % 64 == 0
+    assert model.thresholds.shape == (1,)
+    assert (int(model.thresholds[0]) - 1) % 64 == 0
     assert (model.reset, int(model.reset_value), int(model.v_min)) == ("zero", 0, -(2**23) + 1)
 
 
