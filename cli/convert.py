@@ -33,7 +33,11 @@ from snnc.cli.terminal import Terminal
     "--weight-bits",
     metavar="B",
     type=click.IntRange(2, 16),
+<<<<<<< HEAD
     help="Bits of the integer weights, on any chip.  [default: 8]",
+=======
+    help="Bits of the integer weights.  [default: 8]",
+>>>>>>> 74a283a (netx both ways: snnc export --format netx, options of .net files, Loihi's neurons in the dense engine, docs)
 )
 @setting_options("the target's")
 @click.option(
@@ -60,14 +64,15 @@ from snnc.cli.terminal import Terminal
 def command(source: Path, as_json: bool, **options: Any) -> None:
     """Convert SOURCE, a trained integer-activation model, to spikes.
 
-    SOURCE is a .pt (from snnc.save_model), .pt2, TorchScript, .onnx or .nir file, or a
-    checkpoint of weights with --factory.
+    SOURCE is a .pt (from snnc.save_model), .pt2, TorchScript, .onnx, .nir or lava-dl's
+    .net file, or a checkpoint of weights with --factory.
 
     \b
     Examples:
       snnc convert model.pt --target loihi
       snnc convert weights.pth --factory nets:build --input-shape 1,3,32,32 --input-range 0,1
       snnc convert spiking.nir --dt 1e-4 --reset zero
+      snnc convert network.net --target loihi
     """
     from snnc.runtime.convert import DEFAULT_OUTPUT, convert
 

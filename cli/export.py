@@ -16,7 +16,7 @@ from snnc.cli.terminal import Terminal
 @click.option(
     "--format",
     "format",
-    type=click.Choice(["nir"]),
+    type=click.Choice(["nir", "netx"]),
     required=True,
     help="The file's format.",
 )
@@ -31,6 +31,7 @@ def command(model: Path, as_json: bool, **options: Any) -> None:
     \b
     Example:
       snnc export model.snnc --format nir
+      snnc export model.snnc --format netx -o model.net
     """
     from snnc.runtime.export import export
 
@@ -46,9 +47,9 @@ def command(model: Path, as_json: bool, **options: Any) -> None:
             "written": json["output"],
             "nodes": json["n_nodes"],
             "edges": json["n_edges"],
-            "time step": f"{json['dt']:g} s",
-            "reset": json["reset"],
         }
+        if json["dt"] is not None:
+            shown |= {"time step": f"{json['dt']:g} s", "reset": json["reset"]}
         return [key_values(shown), *json["notes"]]
 
     terminal.show(result, render)

@@ -112,10 +112,40 @@ _nir_options = _stack(
         help="NIR: what a spike leaves of the membrane.",
     ),
 )
+_net_options = _stack(
+    click.option(
+        "--net-timing",
+        type=click.Choice(["aligned", "lava"]),
+        help=".net: do layers take a frame each, as in Lava?  [default: aligned]",
+    ),
+    click.option(
+        "--readout",
+        type=click.Choice(["spikes", "membrane"]),
+        help=".net: what leaves the last layer.  [default: spikes]",
+    ),
+    click.option(
+        "--reset-interval",
+        metavar="T",
+        type=click.IntRange(1),
+        help=".net: frames after which all state is cleared.  [default: at a sample's start only]",
+    ),
+    click.option(
+        "--reset-offset",
+        metavar="T",
+        type=click.IntRange(0),
+        help=".net: the first frame in which it is.  [default: 0]",
+    ),
+)
 loading_options = _stack(_naming_options, _grid_options, _trust_option)
 """What loading a network without spikes needs."""
 source_options = _stack(
-    _naming_options, _levels_option, _grid_options, _frame_options, _trust_option, _nir_options
+    _naming_options,
+    _levels_option,
+    _grid_options,
+    _frame_options,
+    _trust_option,
+    _nir_options,
+    _net_options,
 )
 """The options of every command that takes SOURCE as it is."""
 

@@ -8,16 +8,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from snnc.backends.nir import build, write
+from snnc.backends import netx, nir
 from snnc.ir import file as snnc_file
 from snnc.ir.arrays import FloatArray
-from snnc.ir.errors import DataError, WrongUsage
+from snnc.ir.errors import DataError, UnsupportedByTarget, WrongUsage
 from snnc.ir.graph import structurally_equal
 from snnc.runtime.jsonable import jsonable
 from snnc.runtime.model import Model, load
 from snnc.runtime.verify.derivation import made_again
 
-FORMATS = ("nir",)
+SUFFIXES = {"nir": ".nir", "netx": ".net"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +26,11 @@ class Export:
 
     Attributes:
         output: the file.
-        format: `nir`.
-        n_nodes, n_edges: of the graph in it.
-        dt: seconds of a frame in it.
-        reset: what a spike leaves of the membrane in it, None where nothing resets.
+        format: `nir` or `netx`.
+        n_nodes, n_edges: of the graph in it; for netx layers, and those with weights.
+        dt: seconds of a frame in it, None for netx.
+        reset: what a spike leaves of the membrane in it, None where nothing resets; netx says
+            nothing of it, Loihi's neurons go to zero.
         notes: what the file does not hold exactly, one sentence each.
     """
 
@@ -37,7 +38,7 @@ class Export:
     format: str
     n_nodes: int
     n_edges: int
-    dt: float
+    dt: float | None
     reset: str | None
     notes: tuple[str, ...]
 
@@ -58,7 +59,7 @@ def export(
 
     Args:
         model: a loaded model, a `.snnc` file or a bundle folder.
-        format: `nir`.
+        format: `nir` or `netx` (lava-dl's `.net` files).
         output: the file; None: the model's stem in the current folder.
         force: overwrite what is there.
 
@@ -68,21 +69,47 @@ def export(
         OutputExists: the output is there.
         WrongUsage: an unknown format.
     """
-    if format not in FORMATS:
-        raise WrongUsage(f"--format is one of {', '.join(FORMATS)}, not `{format}`")
+    if format not in SUFFIXES:
+        raise WrongUsage(f"--format is one of {', '.join(SUFFIXES)}, not `{format}`")
     model = model if isinstance(model, Model) else load(model)
     if output is None and model.path is None:
         raise WrongUsage("a model that was not saved has no name to name the output after")
-    path = Path(output) if output is not None else Path(f"{Path(str(model.path)).stem}.{format}")
-    snnc_file.check_output(path, force=force)
-    provenance = model.manifest.get("provenance") or {}
-    made = build(
-        model.integer_graph, model.float_graph, _membrane_steps(model), dt=provenance.get("dt")
+    path = (
+        Path(output) if output is not None else Path(Path(str(model.path)).stem + SUFFIXES[format])
     )
-    write(path, made, force=force)
+    snnc_file.check_output(path, force=force)
+    return (_as_netx if format == "netx" else _as_nir)(model, path, force)
+
+
+def _as_netx(model: Model, path: Path, force: bool) -> Export:
+    timing = (model.manifest.get("provenance") or {}).get("timing")
+    made = netx.build(model.integer_graph, timing=timing)
+    netx.write(path, made, force=force)
     return Export(
         output=path,
-        format=format,
+        format="netx",
+        n_nodes=len(made.layers),
+        n_edges=made.n_edges,
+        dt=None,
+        reset=None,
+        notes=made.notes,
+    )
+
+
+def _as_nir(model: Model, path: Path, force: bool) -> Export:
+    if model.float_graph.form != "float":
+        raise UnsupportedByTarget(
+            "NIR's neurons are written from their float form, and this model has none",
+            hint="it was read from a .net file: --format netx writes one",
+        )
+    provenance = model.manifest.get("provenance") or {}
+    made = nir.build(
+        model.integer_graph, model.float_graph, _membrane_steps(model), dt=provenance.get("dt")
+    )
+    nir.write(path, made, force=force)
+    return Export(
+        output=path,
+        format="nir",
         n_nodes=len(made.nodes),
         n_edges=len(made.edges),
         dt=made.metadata["snnc_dt"],

@@ -27,6 +27,10 @@ class SourceArguments(TypedDict, total=False):
         frames: T, frames of a sample; known from the source's shape where `time_axis` is given.
         time_axis: axis of forward()'s input that holds all frames, 0 or 1; None: one a call.
         reduce: `none`, `mean` or `sum` of the outputs of a sample's frames.
+        net_timing: for `.net` files: `aligned`, or `lava`: each layer takes a frame.
+        readout: for `.net` files: what leaves the last layer, `spikes` or `membrane`.
+        reset_interval, reset_offset: for `.net` files: frames after which all state is cleared,
+            and the first one in which it is.
     """
 
     factory: str | None
@@ -41,6 +45,10 @@ class SourceArguments(TypedDict, total=False):
     frames: int | None
     time_axis: int | None
     reduce: Reduction | None
+    net_timing: str | None
+    readout: str | None
+    reset_interval: int | None
+    reset_offset: int | None
 
 
 def source_options(said: SourceArguments) -> SourceOptions:

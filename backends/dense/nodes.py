@@ -9,13 +9,15 @@ from snnc.backends.dense.builder import DType, dtype_for
 from snnc.backends.dense.compiler import Compiler, Foreign, pooled, summed
 from snnc.backends.dense.fire import add_bias, lower_fire
 from snnc.backends.dense.quantised import byte_pool
-from snnc.backends.dense.stateful import firing, trace
+from snnc.backends.dense.stateful import firing, loihi, trace
 from snnc.ir.neurons import (
     Accumulator,
     FixedCurrentLIF,
     FixedIntegrateFire,
     FixedTrace,
     IntegerFire,
+    LoihiLIF,
+    LoihiReadout,
     Max,
     NeuronModel,
     RescaledSum,
@@ -99,4 +101,6 @@ MODELS: dict[type[NeuronModel], ModelLowering] = {
     FixedIntegrateFire: firing,
     FixedCurrentLIF: firing,
     FixedTrace: trace,
+    LoihiLIF: loihi,
+    LoihiReadout: loihi,
 }

@@ -8,7 +8,15 @@ from snnc.backends.dense.builder import DType, dtype_for
 from snnc.backends.dense.compiler import Compiler, summed
 from snnc.backends.dense.fire import add_bias
 from snnc.ir.arrays import Array, IntArray, along
-from snnc.ir.neurons import FixedCurrentLIF, FixedFiring, FixedIntegrateFire, FixedTrace
+from snnc.ir.neurons import (
+    FixedCurrentLIF,
+    FixedFiring,
+    FixedIntegrateFire,
+    FixedTrace,
+    LoihiLIF,
+    LoihiReadout,
+)
+from snnc.ir.neurons.loihi_lif import ALIGN_BITS, DECAY_BITS, LARGEST
 from snnc.ir.nodes import Population
 
 
@@ -118,3 +126,47 @@ def trace(c: Compiler, node: Population, model: FixedTrace, dtype: DType) -> str
     size = frame.b.constant(1 << model.out_shift, frame.dtype)
     rest = frame.op("Mod", rounded, size)
     return frame.op("Div", frame.op("Sub", rounded, rest), size)
+
+
+def loihi(c: Compiler, node: Population, model: LoihiLIF | LoihiReadout, dtype: DType) -> str:
+    """Loihi's own neuron: its current wraps, its membrane is clipped, a spike leaves 0."""
+    frame = _Frame(c, node)
+    u, v = frame.state("u"), frame.state("v")
+    stays = _outlives_reset(frame, model)
+    before = [v_ if stays is None else frame.op("Mul", v_, stays) for v_ in (u, v)]
+    kept = [
+        frame.leaked(state, np.array((1 << DECAY_BITS) - decay), DECAY_BITS)
+        for state, decay in zip(before, (model.decay_u, model.decay_v), strict=True)
+    ]
+    current = _wrapped(frame, frame.op("Add", kept[0], frame.input(ALIGN_BITS)))
+    membrane = frame.op("Add", kept[1], current)
+    membrane = frame.op("Add", membrane, frame.constant(model.bias << ALIGN_BITS))
+    low, high = (frame.constant(np.array(end)) for end in (1 - LARGEST, LARGEST - 1))
+    membrane = frame.op("Min", frame.op("Max", membrane, low), high)
+    spikes = frame.op("Greater", membrane, frame.constant(np.array(model.threshold << ALIGN_BITS)))
+    after = frame.op("Where", spikes, frame.constant(np.array(0)), membrane)
+    frame.keep(u, current)
+    frame.keep(v, after)
+    if isinstance(model, LoihiReadout):
+        return after
+    return frame.op("Cast", spikes, to=frame.b.onnx_type(frame.dtype))
+
+
+def _outlives_reset(frame: _Frame, model: LoihiLIF | LoihiReadout) -> str | None:
+    """1, or 0 in the frames of a periodic reset; None where there is none."""
+    if not model.reset_interval:
+        return None
+    n = frame.state("frame")
+    frame.keep(n, frame.op("Add", n, frame.constant(np.array(1))))
+    interval = frame.constant(np.array(model.reset_interval))
+    phase = frame.op("Mod", n, interval, fmod=int(frame.dtype != "i8"))
+    resets = frame.op("Equal", phase, frame.constant(np.array(model.reset_offset)))
+    resets = frame.op("Cast", resets, to=frame.b.onnx_type(frame.dtype))
+    return frame.op("Sub", frame.constant(np.array(1)), resets)
+
+
+def _wrapped(frame: _Frame, u: str) -> str:
+    largest, low = frame.constant(np.array(LARGEST)), frame.constant(np.array(-LARGEST))
+    around = frame.constant(np.array(2 * LARGEST))
+    up = frame.op("Where", frame.op("LessOrEqual", u, low), frame.op("Add", u, around), u)
+    return frame.op("Where", frame.op("Greater", u, largest), frame.op("Sub", u, around), up)

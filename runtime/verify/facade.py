@@ -294,7 +294,7 @@ class _Work:
 
 def _graph_notes(model: Model, digest: str) -> list[str]:
     """What is said of a source that is a graph itself, by the hash of its file."""
-    notes = ["a NIR file holds the graph itself: there is no source to run beside it"]
+    notes = ["the source file holds the graph itself: there is no source to run beside it"]
     if (model.manifest.get("provenance") or {}).get("sha256") != digest:
         notes.append("the source file is not the one that the model was converted from")
     return notes

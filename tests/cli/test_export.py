@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from tests.cli.helpers import check_schema, snnc
+from tests.converter.netx.files import dense
+from tests.converter.netx.files import write as write_net
 from tests.converter.nir.files import chain, write
 
 
@@ -81,3 +83,35 @@ def test_another_file_is_noted(source: Path) -> None:
         file.write(b"\0")
     notes = snnc("verify", source, "net.snnc", "--data", "x.npz", "--json").json["notes"]
     assert any("not the one that the model was converted from" in note for note in notes)
+
+
+def test_net_files_both_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(2)
+    layers = [dense(rng.integers(-40, 41, shape) * 2) for shape in ((5, 6), (3, 5))]
+    net = write_net(Path("net.net"), *layers, simulation__tSample=12)
+    np.savez("x.npz", x=(rng.random((4, 12, 6)) < 0.4).astype(np.uint8))
+    assert "dense" in snnc("check", net).stdout
+    done = snnc("convert", net, "--reduce", "sum", "--json")
+    check_schema("convert", done.json)
+    assert (done.code, done.json["weight_bits"]) == (0, 7)
+    refused = snnc("convert", net, "--weight-bits", "4", "--force", "--json")
+    assert (refused.code, refused.json["error"]["code"]) == (2, "SNNC001")
+    assert snnc("convert", net, "--dt", "1", "--force").code == 2
+    verified = snnc("verify", net, "net.snnc", "--data", "x.npz", "--json")
+    check_schema("verify", verified.json)
+    assert (verified.json["source"], verified.json["n_mismatches"]) == (None, 0)
+    assert snnc("inspect", "net.snnc").code == 0
+    traced = snnc("trace", "net.snnc", "--data", "x.npz", "--sample", "0", "--json")
+    assert traced.json["by_population"]["dense0"]["n_spikes"] > 0
+    exported = snnc("export", "net.snnc", "--format", "netx", "-o", "again.net", "--json")
+    check_schema("export", exported.json)
+    assert (exported.json["n_nodes"], exported.json["dt"]) == (2, None)
+    assert snnc("export", "net.snnc", "--format", "nir", "-o", "net.nir").code == 1
+    assert snnc("convert", "again.net", "--reduce", "sum").code == 0
+    for name in ("net", "again"):
+        done = snnc("run", f"{name}.snnc", "--data", "x.npz", "-o", f"{name}.npz", "--json")
+        assert done.code == 0
+    with np.load("net.npz") as a, np.load("again.npz") as b:
+        assert np.array_equal(a["outputs_int"], b["outputs_int"])
+        assert a["outputs_int"].shape == (4, 3)
