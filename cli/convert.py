@@ -33,11 +33,7 @@ from snnc.cli.terminal import Terminal
     "--weight-bits",
     metavar="B",
     type=click.IntRange(2, 16),
-<<<<<<< HEAD
     help="Bits of the integer weights, on any chip.  [default: 8]",
-=======
-    help="Bits of the integer weights.  [default: 8]",
->>>>>>> 74a283a (netx both ways: snnc export --format netx, options of .net files, Loihi's neurons in the dense engine, docs)
 )
 @setting_options("the target's")
 @click.option(
