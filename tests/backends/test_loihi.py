@@ -51,7 +51,7 @@ def test_as_the_oracle(name: str, engine: str) -> None:
     net = graph(name)
     feeds = {"x": RNG.integers(-1, 2, (2, 40, 3))}
     for schedule in ("sequential", "pipelined"):
-        settings = RunSettings(schedule=schedule)  # type: ignore[arg-type]
+        settings = RunSettings(schedule=schedule)
         expected, found = (
             get_engine(e).prepare(net, settings, n_frames=40).run(feeds).counts["n"]
             for e in ("oracle", engine)
