@@ -11,9 +11,10 @@ from snnc.backends.conformance.frames import arriving, latch_frames, total
 from snnc.backends.conformance.maps import injection
 from snnc.backends.conformance.recipes import Recipe, make_model
 from snnc.ir.arrays import Array, IntArray, Shape, along, size_of
+from snnc.ir.errors import WidthExceeded
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Identity, LinearMap
-from snnc.ir.neurons import NEURONS, Firing, NeuronModel
+from snnc.ir.neurons import NEURONS, Accumulator, Firing, NeuronModel
 from snnc.ir.nodes import HostOp, Input, Node, Output, Pattern, Population, Product
 
 LARGEST_VALUE = 2**44
@@ -169,11 +170,20 @@ class Draft:
         return f"{kind}{len(self.nodes)}"
 
     def _model(self, recipe: Recipe, i: IntArray, axis: int, bound: int) -> NeuronModel:
-        """A model whose state stays within reach, whatever frames of `bound` bring."""
+        """A model whose state stays within reach, whatever frames of `bound` bring.
+
+        An accumulator where that is more than the registers of such neurons take.
+        """
+        limit = np.full([n if a == axis else 1 for a, n in enumerate(i.shape[1:])], bound)
         while True:
             model = recipe(i, axis, self.rng)
-            limit = np.full([n if a == axis else 1 for a, n in enumerate(i.shape[1:])], bound)
-            worst = model.bounds(-limit, limit, axis, self.n_frames)
+            checked = model.checked_bits
+            if checked is not None and bound * self.n_frames >= 1 << (checked - 2):
+                return Accumulator()
+            try:
+                worst = model.bounds(-limit, limit, axis, self.n_frames)
+            except WidthExceeded:
+                return Accumulator()
             largest = max(int(-np.min(worst.state_lo)), int(np.max(worst.state_hi)))
             if largest << model.spare_bits < LARGEST_STATE:
                 return model
