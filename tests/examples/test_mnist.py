@@ -38,3 +38,20 @@ def test_every_layer_has_four_levels(tmp_path: Path) -> None:
     conversion = snnc.convert(MODEL)
     assert set(conversion.summary.levels.values()) == {4}
     assert conversion.summary.host_mac_share == 0
+
+
+def test_a_slow_video_costs_a_third_in_delta() -> None:
+    """Digits that drift by one pixel every fourth frame; outputs and predictions are the same."""
+    images = np.load(data_file("images/mnist_t10k.npz"))["x"][:3].reshape(-1, 28, 28)
+    videos = np.stack([np.roll(images, t // 4, axis=2) for t in range(12)], axis=1)[:, :, None]
+    model = snnc.convert(MODEL).model
+    outputs, counters = {}, {}
+    for code in ("graded", "delta"):
+        with snnc.stream(model, engine="dense", code=code) as running:
+            outputs[code] = np.stack([running.step(videos[:, t]).outputs for t in range(12)])
+            counters[code] = running.counters
+    np.testing.assert_array_equal(outputs["delta"], outputs["graded"])
+    # 3 frames of 12 bring something new
+    for name in ("events", "synaptic_events", "unit_spike_operations"):
+        assert 3 * counters["delta"][name] < counters["graded"][name]
+    assert counters["delta"]["neuron_updates"] == counters["graded"]["neuron_updates"]

@@ -20,11 +20,14 @@ def model() -> Model:
     return Model(path=None, file=file, bundle=None, target="sim", settings=RunSettings())
 
 
-@pytest.mark.parametrize("schedule", ["sequential", "pipelined"])
-def test_frames_one_by_one_are_one_run(model: Model, schedule: str) -> None:
+@pytest.mark.parametrize(
+    ("code", "schedule"),
+    [("graded", "sequential"), ("graded", "pipelined"), ("delta", "sequential")],
+)
+def test_frames_one_by_one_are_one_run(model: Model, code: str, schedule: str) -> None:
     x = FEEDS["x"].astype(np.float64)
-    whole = run(model, x, engine="oracle", schedule=schedule)
-    with stream(model, engine="oracle", schedule=schedule) as running:
+    whole = run(model, x, engine="oracle", code=code, schedule=schedule)
+    with stream(model, engine="oracle", code=code, schedule=schedule) as running:
         got = np.stack([running.step(x[:, t]).outputs for t in range(T)], axis=1)
         np.testing.assert_array_equal(got, whole.outputs)
         assert running.counters == whole.counters
