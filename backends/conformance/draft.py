@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -82,11 +83,14 @@ class Draft:
         shape: Shape,
         channel_axis: int,
         recipe: Recipe | None = None,
+        on_itself: Sequence[Projection] = (),
     ) -> str:
         """A population whose model gets parameters that suit its input.
 
         Args:
             recipe: makes the model; None: the one of its kind.
+            on_itself: open projections that bring its counts of earlier frames, for models
+                without state.
         """
         name = self._name(kind)
         projections = self._aim(projections, name)
@@ -99,7 +103,8 @@ class Draft:
         bound = self.reach(projections) + int(np.abs(bias).max())
         model = self._model(recipe or partial(make_model, kind), flat, channel_axis, bound)
         node = Population(name=name, shape=shape, model=model, bias=bias, channel_axis=channel_axis)
-        self._add(node, latch_frames(model, current, channel_axis))
+        loops = self._aim([replace(p, source=name) for p in on_itself], name)
+        self._add(node, latch_frames(model, current, channel_axis, loops))
         self.bound[name] = self._bound_of(node, projections)
         return name
 

@@ -5,7 +5,7 @@ The generator calibrates with it, and the tests hold the tick-by-tick oracle aga
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -24,8 +24,10 @@ def evaluate(graph: Graph, feeds: Mapping[str, IntArray]) -> dict[str, IntArray]
     for name, node in graph.nodes.items():
         incoming = graph.incoming(name)
         if isinstance(node, Population):
-            current = arriving(node.model.combine, incoming, values, node.shape) + node.bias_map()
-            values[name] = latch_frames(node.model, current, node.channel_axis)
+            loops = [p for p in incoming if p.source == name]
+            others = [p for p in incoming if p.source != name]
+            current = arriving(node.model.combine, others, values, node.shape) + node.bias_map()
+            values[name] = latch_frames(node.model, current, node.channel_axis, loops)
         elif isinstance(node, Product):
             a, b = (
                 total([p for p in incoming if p.port == port], values, node.port_shape(port))
@@ -57,7 +59,8 @@ def total(
     current = np.zeros((n_samples, n_frames, *shape), dtype=np.int64)
     for p in projections:
         flat = values[p.source].reshape(n_samples * n_frames, -1)
-        current += p.apply(flat).reshape(current.shape)
+        brought = p.apply(flat).reshape(current.shape)
+        current[:, p.frames :] += brought[:, : max(0, n_frames - p.frames)]
     return current
 
 
@@ -75,11 +78,21 @@ def maximum(p: Projection, value: IntArray, shape: tuple[int, ...]) -> IntArray:
     return np.where(exists.any(axis=0), best, 0).reshape(n_samples, n_frames, *shape)
 
 
-def latch_frames(model: NeuronModel, current: IntArray, axis: int) -> IntArray:
-    """Run a model over frames, state kept between them; current (N, T, *shape)."""
+def latch_frames(
+    model: NeuronModel, current: IntArray, axis: int, loops: Sequence[Projection] = ()
+) -> IntArray:
+    """Run a model over frames, state kept between them; current (N, T, *shape).
+
+    Args:
+        loops: synapses of the population on itself, which bring counts of earlier frames.
+    """
     state = model.initial_state((len(current), *current.shape[2:]))
-    counts = []
+    counts: list[IntArray] = []
     for t in range(current.shape[1]):
-        k, state = model.latch(current[:, t], state, axis)
+        i = current[:, t]
+        for p in loops:
+            if t >= p.frames:
+                i = i + p.apply(counts[t - p.frames]).reshape(i.shape)
+        k, state = model.latch(i, state, axis)
         counts.append(k)
     return np.stack(counts, axis=1)

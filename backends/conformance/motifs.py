@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -105,6 +105,20 @@ def branches(source: Source) -> None:
     fire(source, [first, *others])
 
 
+def recurrent(source: Source) -> None:
+    """A staircase with synapses on itself, and sometimes one that meets an earlier frame."""
+    draft, rng = source.draft, source.rng
+    projections = [weighted(source, source.any())]
+    shape, axis = projections[0].map.out_shape, projections[0].map.channel_axis
+    if rng.random() < 0.5:
+        late = draft.pick(source.any(), shape, frames=int(rng.integers(1, 3)))
+        projections.append(late)
+    back = same_shape(source, shape, axis % len(shape))
+    loop = draft.project("", back, frames=int(rng.choice([1, 1, 2])))
+    draft.traits.add("recurrent")
+    fire(source, projections, [loop])
+
+
 def concat(source: Source) -> None:
     """Two nodes side by side, through gathers that leave the other's places empty."""
     draft = source.draft
@@ -151,6 +165,7 @@ def product(source: Source) -> None:
 MOTIFS: dict[str, Motif] = {
     "layer": layer,
     "spiking-layer": spiking_layer,
+    "recurrent": recurrent,
     "residual": residual,
     "branches": branches,
     "concat": concat,
@@ -174,7 +189,9 @@ def weighted(source: Source, name: str) -> Projection:
     return draft.project(name, map_, **options)
 
 
-def fire(source: Source, projections: list[Projection]) -> str:
+def fire(
+    source: Source, projections: list[Projection], on_itself: Sequence[Projection] = ()
+) -> str:
     """A staircase population on what arrives, reshaped now and then."""
     draft, rng = source.draft, source.rng
     map_ = projections[0].map
@@ -187,7 +204,7 @@ def fire(source: Source, projections: list[Projection]) -> str:
     def fitted(i: IntArray, axis: int, rng: np.random.Generator) -> IntegerFire:
         return staircase(i, axis, rng, rounding, n_levels)
 
-    return draft.add_population(IntegerFire.kind, projections, shape, axis, fitted)
+    return draft.add_population(IntegerFire.kind, projections, shape, axis, fitted, on_itself)
 
 
 def same_shape(source: Source, shape: Shape, axis: int) -> LinearMap:

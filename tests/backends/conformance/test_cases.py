@@ -77,7 +77,7 @@ def test_every_kind_is_drawn_often(drawn: Drawn) -> None:
     biases = ["bias-scalar", "bias-channel", "bias-map"]
     for kind in [*NODES, *MAPS, *integer_models(), *CODES, *SCHEDULES, *roundings, *biases]:
         assert traits[kind] >= 0.05 * len(n_populations), kind
-    for kind in ("tie", "frames", "slow-feed", "concat", "permutation", "branches"):
+    for kind in ("tie", "frames", "recurrent", "slow-feed", "concat", "permutation", "branches"):
         assert traits[kind] >= 0.05 * len(n_populations), kind
     assert traits["residual"] >= 0.2 * len(n_populations)
 
