@@ -14,11 +14,26 @@ from snnc.backends.conformance.recipes import ROUNDINGS, integer_models, stairca
 from snnc.ir.arrays import IntArray, Shape, size_of
 from snnc.ir.graph import Projection
 from snnc.ir.maps import MAPS, Conv, Dense, Identity, LinearMap
-from snnc.ir.neurons import Accumulator, IntegerFire, Max
+from snnc.ir.neurons import (
+    Accumulator,
+    Delta,
+    IntegerFire,
+    LoihiLIF,
+    LoihiReadout,
+    Max,
+    Sigma,
+    SigmaDelta,
+)
 from snnc.ir.nodes import Node
 
 LARGEST_SOURCE = 2**30
 """Nodes that can give larger values are read, but nothing is built on them."""
+
+OF_24_BITS = (LoihiLIF, LoihiReadout, Delta, SigmaDelta, Sigma)
+"""Neurons that are Lava's own, registers included: they stop where those overflow."""
+
+LARGEST_CURRENT = 2**17
+"""What reaches them at most, so that some frames of it, shifted by 6, stay within."""
 
 
 @dataclass
@@ -64,9 +79,12 @@ def layer(source: Source) -> None:
 
 def spiking_layer(source: Source) -> None:
     """A map into a neuron whose membrane may live across frames, or any other model."""
-    kinds = [k for k in integer_models() if k not in (Max.kind, IntegerFire.kind)]
     p = weighted(source, source.any())
     shape = p.map.out_shape
+    elsewhere = {Max.kind, IntegerFire.kind}
+    if source.draft.reach([p]) >= LARGEST_CURRENT:
+        elsewhere |= {model.kind for model in OF_24_BITS}
+    kinds = [k for k in integer_models() if k not in elsewhere]
     kind = str(source.rng.choice(kinds))
     source.draft.add_population(kind, [p], shape, p.map.channel_axis % len(shape))
 

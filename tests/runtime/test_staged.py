@@ -154,9 +154,10 @@ def test_lava_runs_stage_by_stage(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.lava
-def test_lava_computes_what_the_event_engine_does(net: Mixed, converted: Conversion) -> None:
+def test_lava_computes_what_the_event_engine_does(net: Mixed) -> None:
     need_lava()
-    result = verify(net, converted.model, X[:3], engine=["event", "lava"])
+    narrow = convert(net, torch.zeros(1, 3, 6), input_range=(0, 1), target="loihi2")
+    result = verify(net, narrow.model, X[:2], engine=["event", "lava"])
     assert result.ok
     assert result.n_mismatches == 0
 
