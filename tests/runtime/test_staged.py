@@ -152,16 +152,6 @@ def test_lava_runs_stage_by_stage(tmp_path: Path) -> None:
     assert results[0].counters == results[1].counters
 
 
-@pytest.mark.slow
-@pytest.mark.lava
-def test_lava_computes_what_the_event_engine_does(net: Mixed) -> None:
-    need_lava()
-    narrow = convert(net, torch.zeros(1, 3, 6), input_range=(0, 1), target="loihi2")
-    result = verify(net, narrow.model, X[:2], engine=["event", "lava"])
-    assert result.ok
-    assert result.n_mismatches == 0
-
-
 def test_stages_are_cut_at_the_host() -> None:
     graph = crossing().integer_graph
     found = stages(graph, analyse(graph))
