@@ -8,12 +8,13 @@ needs every event that the others need, and its synapses grow with the channels 
 
 from __future__ import annotations
 
-from itertools import product
+import numpy as np
 
 from snnc.backends.mapping.boxes import same_axes
 from snnc.backends.mapping.demand import Demand
 from snnc.backends.mapping.model import Box, Piece, Split
-from snnc.ir.arrays import Shape, size_of
+from snnc.ir.arrays import IntArray, Shape
+from snnc.ir.nodes import Population
 
 Option = tuple[int, int]
 """A tile's extent along an axis, and the extent that the chip reserves for it."""
@@ -48,29 +49,42 @@ def broken(piece: Piece, limits: dict[str, int]) -> list[str]:
 
 def candidates(demand: Demand, n_neurons: int | None) -> list[Shape]:
     """Tiles within a core's neurons, best first; the smallest one where none is within."""
-    shape = demand.node.shape
-    found = []
-    for options in product(*_options(demand)):
-        tile = tuple(extent for extent, _ in options)
-        reserved = size_of(tuple(extent for _, extent in options))
-        if n_neurons is None or max(reserved, demand.n_neurons(_first(tile))) <= n_neurons:
-            found.append(tile)
-    smallest = tuple(min(extent for extent, _ in options) for options in _options(demand))
-
+    options = _options(demand)
+    tiles = _combined([[extent for extent, _ in axis] for axis in options])
+    reserved = _combined([[extent for _, extent in axis] for axis in options]).prod(axis=1)
+    if n_neurons is not None:
+        tiles = tiles[np.maximum(reserved, _neurons(demand, tiles)) <= n_neurons]
+    if not len(tiles):
+        return [tuple(min(extent for extent, _ in axis) for axis in options)]
+    shape = np.array(demand.node.shape)
+    grid = -(-shape // tiles)
     form, channel = demand.chip.synapses, demand.channel_axis
-    by_tap = form is not None and form.kernels == "taps"
+    by_tap = form is not None and form.kernels == "taps" and channel is not None
+    channels = grid[:, channel] if by_tap else np.ones(len(grid))
+    deliveries = _deliveries(demand, grid)
+    # edges take cores as well, those of the source
     edges_of_core = demand.chip.limit("out_axons_per_core")
+    edges = deliveries / edges_of_core if edges_of_core else 0
+    surface = ((grid - 1) / shape).sum(axis=1)
+    order = np.lexsort((surface, deliveries, grid.prod(axis=1) + edges, channels))
+    return [tuple(tile) for tile in tiles[order].tolist()]
 
-    def preference(tile: Shape) -> tuple[float, float, int, float]:
-        grid = tuple(-(-n // t) for n, t in zip(shape, tile, strict=True))
-        channels = grid[channel] if by_tap and channel is not None else 1
-        deliveries = _deliveries(demand, grid)
-        # edges take cores as well, those of the source
-        edges = deliveries / edges_of_core if edges_of_core else 0
-        surface = sum((g - 1) / n for g, n in zip(grid, shape, strict=True))
-        return channels, size_of(grid) + edges, deliveries, surface
 
-    return sorted(found, key=preference) or [smallest]
+def _combined(by_axis: list[list[int]]) -> IntArray:
+    """Every combination of one extent for each axis, shape (n, axes)."""
+    grids = np.meshgrid(*(np.array(axis, dtype=np.int64) for axis in by_axis), indexing="ij")
+    return np.stack([grid.reshape(-1) for grid in grids], axis=1)
+
+
+def _neurons(demand: Demand, tiles: IntArray) -> IntArray:
+    """Neurons of each tile, as `Demand.n_neurons` counts them."""
+    node, outputs = demand.node, tiles.prod(axis=1)
+    if isinstance(node, Population):
+        return outputs
+    if node.op == "multiply":
+        return 3 * outputs
+    inner = tiles[:, :-2].prod(axis=1) * node.a_shape[-1]
+    return outputs + inner * (tiles[:, -2] + tiles[:, -1])
 
 
 def _options(demand: Demand) -> list[list[Option]]:
@@ -115,21 +129,26 @@ def _halves(n: int) -> list[Option]:
     return [(t, t) for t in halves]
 
 
-def _deliveries(demand: Demand, grid: Shape) -> int:
-    """Source positions times the cores that each has to reach, over the incoming kernels."""
-    total = 0
+def _deliveries(demand: Demand, grid: IntArray) -> IntArray:
+    """Source positions times the cores that each has to reach, over the incoming kernels.
+
+    Args:
+        demand: of the node.
+        grid: tiles along each axis, shape (n, axes).
+    """
+    total = np.zeros(len(grid), dtype=np.int64)
     for kernel in demand.kernels:
         if not same_axes(demand.node.shape, kernel.out_shape):
             continue
-        rest = iter([g for g, n in zip(grid, demand.node.shape, strict=True) if n > 1])
-        cut = [next(rest) if n > 1 else 1 for n in kernel.out_shape]
+        rest = iter([grid[:, a] for a, n in enumerate(demand.node.shape) if n > 1])
+        cut = [next(rest) if n > 1 else np.ones_like(total) for n in kernel.out_shape]
         channels = cut.pop(kernel.axis)
-        n = channels if kernel.groups == 1 else 1
+        reached = channels if kernel.groups == 1 else np.ones_like(total)
         for along, tiles in enumerate(cut):
             span = (kernel.taps[along] - 1) * kernel.dilation[along] + 1
             overlap = max(span - kernel.stride[along], 0)
-            n *= kernel.sites_in[along] + (tiles - 1) * overlap
-        total += n
+            reached = reached * (kernel.sites_in[along] + (tiles - 1) * overlap)
+        total = total + reached
     return total
 
 
