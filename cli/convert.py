@@ -78,6 +78,7 @@ def command(source: Path, as_json: bool, **options: Any) -> None:
         result = convert(source, progress=progress, **options)
 
     def render() -> list[Any]:
+        from snnc.runtime.map.terminal import reason_tables
         from snnc.runtime.tables import key_values
 
         json = result.to_json()
@@ -92,7 +93,8 @@ def command(source: Path, as_json: bool, **options: Any) -> None:
             "levels D": ", ".join(map(str, sorted(set(json["levels"].values())))),
             "host operators": ", ".join(json["host_ops"]) or None,
             "host share of MACs": f"{json['host_mac_share']:.1%}" if json["host_ops"] else None,
+            "fits": json["fits"],
         }
-        return [key_values(shown)]
+        return [key_values(shown), *reason_tables(json["fit_reasons"] or [])]
 
     terminal.show(result, render)

@@ -50,6 +50,7 @@ def command(model: Path, as_json: bool) -> None:
                     "settings": f"{json['code']}, {json['schedule']}",
                     "neurons": json["n_neurons"],
                     "synapses": json["n_synapses"],
+                    "fits": json["fits"],
                     "hash": json["graph_hash"],
                     "written by": json["written_by"],
                 }

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack, get_args
 
 import snnc
 from snnc.backends.base import Target
+from snnc.backends.chips import chip_names, load_chip
+from snnc.backends.mapping import map_graph
 from snnc.backends.registry import get_target
 from snnc.converter.convert import Converted, ProductOrder, convert_source
 from snnc.converter.sources import GraphSource, SourceModel, SourceOptions, open_source
 from snnc.ir import file as snnc_file
+from snnc.ir.codes import RunSettings
 from snnc.ir.errors import OutputExists, WrongUsage
 from snnc.ir.file import SnncFile
 from snnc.ir.graph import Graph
@@ -86,8 +89,13 @@ class Conversion:
 
     @property
     def fits(self) -> str | None:
-        """Does it fit the chip? Unknown until it is mapped."""
-        return None
+        """Does it fit the chip: `yes`, `no` or `assumed`; None for targets without a chip file."""
+        return self.model.fits
+
+    @property
+    def fit_reasons(self) -> list[dict[str, Any]] | None:
+        """Why it does not fit, or fits by assumption."""
+        return self.model.fit_reasons
 
     def to_json(self) -> dict[str, Any]:
         """The object of `snnc convert --json`."""
@@ -101,6 +109,7 @@ class Conversion:
                 "rate": self.file.settings.rate,
                 **self.summary.to_json(),
                 "fits": self.fits,
+                "fit_reasons": self.fit_reasons,
                 "notes": self.notes,
                 "graph_hash": self.integer_graph.content_hash(),
                 "seconds": self.seconds,
@@ -196,7 +205,8 @@ def convert(
         integer_graph=converted.integer_graph,
         onnx=converted.onnx,
         settings=settings,
-        manifest=_manifest(converted, loaded.provenance, chip, converted.rounding["weight_bits"]),
+        manifest=_manifest(converted, loaded.provenance, chip, converted.rounding["weight_bits"])
+        | _fit(converted.integer_graph, chip, settings),
     )
     _write(file, paths, chip, lava_conv or "sparse", force=force)
     tell("convert", _STAGES, _STAGES)
@@ -256,6 +266,17 @@ def _manifest(
         }
     )
     return manifest
+
+
+def _fit(graph: Graph, target: Target, settings: RunSettings) -> dict[str, Any]:
+    """Does a graph fit its chip, and why not; nothing for targets without a chip file."""
+    if target.name not in chip_names():
+        return {}
+    mapping = map_graph(graph, load_chip(target.name), settings)
+    return {
+        "fits": mapping.fits,
+        "fit_reasons": [reason.to_json() for reason in mapping.reasons],
+    }
 
 
 @dataclass(frozen=True)

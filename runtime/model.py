@@ -49,6 +49,16 @@ class Model:
         return dict(self.file.manifest)
 
     @property
+    def fits(self) -> str | None:
+        """Did it fit the chip that it was converted for? None where that is unknown."""
+        return self.file.manifest.get("fits")
+
+    @property
+    def fit_reasons(self) -> list[dict[str, Any]] | None:
+        """Why it did not, or did by assumption."""
+        return self.file.manifest.get("fit_reasons")
+
+    @property
     def default_engine(self) -> str:
         """The engine of a run that names none."""
         return "lava" if self.bundle else "event"
@@ -101,6 +111,8 @@ class Model:
             "rate": None if self.settings.rate is None else self.settings.rate.to_json(),
             "name": self.integer_graph.name,
             "graph_hash": self.graph_hash,
+            "fits": self.fits,
+            "fit_reasons": self.fit_reasons,
             "written_by": self.manifest.get("written_by"),
             "provenance": self.manifest.get("provenance"),
             **summarise(self.file).to_json(),

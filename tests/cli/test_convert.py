@@ -74,6 +74,13 @@ def test_a_bundle_stands_beside_the_file(folder: Path) -> None:
     shown = snnc("inspect", "a.loihi2", "--json").json
     assert shown["bundle"] == "a.loihi2"
     assert shown["graph_hash"] == done.json["graph_hash"]
+    check_schema("convert", done.json)
+    check_schema("inspect", shown)
+    assert shown["fits"] == done.json["fits"] == "assumed"
+    assert shown["fit_reasons"] == done.json["fit_reasons"]
+    mapped = snnc("map", "a.snnc", "--json").json
+    assert (mapped["target"], mapped["fits"]) == ("loihi2", "assumed")
+    assert mapped["fit_reasons"] == done.json["fit_reasons"]
     (folder / "a.loihi2" / "network.py").write_text("pass")
     assert snnc("inspect", "a.loihi2", "--json").json["error"]["code"] == "SNNC201"
 
