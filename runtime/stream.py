@@ -150,7 +150,7 @@ class Stream:
     def _check_frames(self) -> None:
         kept = [p for p in self._graph.populations if p.model.has_state]
         lasting = [p for p in kept if not getattr(p.model, "forgets", False)]
-        if lasting and self.n_frames >= self._most:
+        if lasting and self._first >= self._most:
             raise WidthExceeded(
                 f"its membrane was bounded for {self._most} frames",
                 where=lasting[0].module_path or lasting[0].name,

@@ -42,6 +42,8 @@ def test_memory_does_not_grow_and_frames_are_bounded(model: Model) -> None:
         running.step(FEEDS["x"][:, t])
     with pytest.raises(WidthExceeded, match="bounded for 3 frames"):
         running.step(FEEDS["x"][:, 0])
+    running.reset()
+    running.step(FEEDS["x"][:, 0])
 
 
 def test_other_shapes_are_refused(model: Model) -> None:
