@@ -98,6 +98,7 @@ def operators() -> str:
 
 
 def backends() -> str:
+    from snnc.backends.rate import codes_of
     from snnc.backends.registry import backend_names, get_backend
 
     found = [get_backend(name) for name in backend_names()]
@@ -106,7 +107,7 @@ def backends() -> str:
         (
             (
                 f"`{b.name}`",
-                ", ".join(sorted(b.engine.codes)) if b.engine else "none",
+                ", ".join(sorted(codes_of(b.engine))) if b.engine else "none",
                 ", ".join(f"`{t.name}`" for t in b.targets) or "none",
             )
             for b in found

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from snnc.ir.arrays import bits
 from snnc.ir.errors import WidthExceeded
 from snnc.ir.graph import Graph
 from snnc.ir.limits import Limits
+from snnc.ir.neurons.firing import FixedFiring
 from snnc.ir.nodes import Node, Population
 from snnc.ir.ranges import NodeRange
 
@@ -40,6 +41,21 @@ def check_width(graph: Graph, ranges: Mapping[str, NodeRange], limits: Limits) -
             continue
         for each in _carried(node, r, limits):
             _check(where, each, limits.target)
+
+
+def saturated(
+    graph: Graph, ranges: Mapping[str, NodeRange], limits: Limits
+) -> Mapping[str, NodeRange]:
+    """Bounds with membranes that are held where the chip's register ends: it saturates there."""
+    if limits.membrane_bits is None:
+        return ranges
+    end = 1 - 2 ** (limits.membrane_bits - 1)
+    found = dict(ranges)
+    for node in graph.populations:
+        model, r = node.model, ranges[node.name]
+        if isinstance(model, FixedFiring) and bool((model.v_min == end).all()):
+            found[node.name] = replace(r, membrane_lo=max(r.membrane_lo, end))
+    return found
 
 
 def _carried(node: Node, r: NodeRange, limits: Limits) -> Iterator[Carried]:

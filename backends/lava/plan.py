@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from snnc.backends.feeds import check_code
@@ -14,13 +14,12 @@ from snnc.ir.errors import NotExecutable, UnknownBackend, UnsupportedByTarget
 from snnc.ir.fit import check_fit
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.limits import Limits
-from snnc.ir.neurons.firing import FixedFiring
 from snnc.ir.nodes import HostOp, Input, Node, Population, Product
 from snnc.ir.ranges import NodeRange, analyse
 from snnc.ir.registry import did_you_mean
 from snnc.ir.schedule import Schedule, make_schedule
 from snnc.ir.stages import crosses_host
-from snnc.ir.widths import check_width
+from snnc.ir.widths import check_width, saturated
 
 ConvStyle = Literal["sparse", "conv"]
 CONV_STYLES: tuple[ConvStyle, ...] = ("sparse", "conv")
@@ -105,21 +104,6 @@ def make_plan(
     schedule = make_schedule(graph, settings, limits.max_delay)
     nodes = tuple(node for node in graph.nodes.values() if _takes_part(graph, node))
     return Plan(graph, settings, limits, conv, schedule, ranges, nodes)
-
-
-def saturated(
-    graph: Graph, ranges: Mapping[str, NodeRange], limits: Limits
-) -> Mapping[str, NodeRange]:
-    """Bounds with membranes that are held where the chip's register ends: it saturates there."""
-    if limits.membrane_bits is None:
-        return ranges
-    end = 1 - 2 ** (limits.membrane_bits - 1)
-    found = dict(ranges)
-    for node in graph.populations:
-        model, r = node.model, ranges[node.name]
-        if isinstance(model, FixedFiring) and bool((model.v_min == end).all()):
-            found[node.name] = replace(r, membrane_lo=max(r.membrane_lo, end))
-    return found
 
 
 def _refuse_host_crossings(graph: Graph, target: str) -> None:

@@ -12,7 +12,7 @@ from snnc.ir.graph import Graph
 from snnc.ir.limits import SIM, Limits
 from snnc.ir.ranges import analyse
 from snnc.ir.rate import as_run
-from snnc.ir.widths import check_width
+from snnc.ir.widths import check_width, saturated
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ def check_overflow(graph: Graph, target: str, settings: RunSettings, n_frames: i
     bits: dict[str, int] = {}
     try:
         graph, settings, n_frames = as_run(graph, settings, n_frames)
-        ranges = analyse(graph, settings, n_frames)
+        ranges = saturated(graph, analyse(graph, settings, n_frames), limits)
         bits = {name: r.membrane_bits for name, r in ranges.items()}
         check_width(graph, ranges, limits)
     except WidthExceeded as error:
