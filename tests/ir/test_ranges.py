@@ -106,6 +106,20 @@ def test_one_tick_of_a_burst_brings_unit_spikes_only() -> None:
     assert (graded.tick_lo, graded.tick_hi) == (-200, 300)
 
 
+def test_a_change_can_need_a_bit_more_and_membranes_do_not() -> None:
+    """Counts 20 … 100: first from 0 to 100, then from 100 to 20."""
+    graph = one_map(Dense(weight=np.array([[3, -2]])), 20, 100)
+    delta, graded = analyse(graph, RunSettings("delta")), analyse(graph)
+    assert (delta["x"].sent_lo, delta["x"].sent_hi) == (-80, 100)
+    assert (graded["x"].payload_bits, delta["x"].payload_bits) == (8, 8)
+    assert (delta["a"].tick_lo, delta["a"].tick_hi) == (-440, 460)
+    assert (delta["a"].membrane_lo, delta["a"].membrane_hi) == (-200, 300)
+    assert (graded["a"].membrane_lo, graded["a"].membrane_hi) == (-200, 300)
+    signed = one_map(Dense(weight=np.array([[3, -2]])), -8, 7)
+    bits = [analyse(signed, RunSettings(code))["x"].payload_bits for code in ("graded", "delta")]
+    assert bits == [4, 5]
+
+
 def test_channels_may_stand_on_a_middle_axis() -> None:
     model = IntegerFire(lo=0, thresholds=np.array([[1, 2], [3, 4], [100, 200]]))
     shape = (2, 3, 2)

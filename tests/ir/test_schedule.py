@@ -39,6 +39,7 @@ def residual_graph() -> Graph:
     [
         (RunSettings("graded", "sequential"), 1, 3, (0, 1, 2), 0),
         (RunSettings("graded", "pipelined"), 1, 1, (0, 1, 2), 1),
+        (RunSettings("delta", "pipelined"), 1, 1, (0, 1, 2), 1),
         (RunSettings("burst", "sequential"), 3, 9, (0, 3, 6), 0),
         (RunSettings("burst", "pipelined"), 3, 3, (0, 3, 6), 3),
     ],
