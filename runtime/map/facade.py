@@ -16,7 +16,9 @@ from snnc.ir.arrays import Array
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import UnknownHardware
 from snnc.ir.file import check_output
-from snnc.ir.schedule import make_schedule
+from snnc.ir.graph import Graph
+from snnc.ir.rate import TICK_SETTINGS
+from snnc.ir.schedule import Schedule, make_schedule
 from snnc.runtime.data import DataSet, load_data
 from snnc.runtime.feeds import Feeder
 from snnc.runtime.map.activity import Measured, measure
@@ -83,14 +85,13 @@ def map(
         name = samples.name
     n_frames = 1 if measured is None else measured.n_frames
     mapping = map_graph(model.integer_graph, chip, settings, n_frames=n_frames)
-    found = _placed(model, mapping, settings, measured, name, path, start, tell)
+    found = _placed(mapping, settings, measured, name, path, start, tell)
     if path is not None:
         write_map(found, path, force=force)
     return found
 
 
 def _placed(
-    model: Model,
     mapping: Mapping,
     settings: RunSettings,
     measured: Measured | None,
@@ -99,10 +100,10 @@ def _placed(
     start: float,
     tell: Progress,
 ) -> MapResult:
-    graph = model.integer_graph
+    graph = mapping.graph
     cuts = {name: Cut.of(split) for name, split in mapping.splits.items()}
     activity = uniform(graph) if measured is None else measured.activity
-    load = find_load(graph, cuts, activity, make_schedule(graph, settings), tell)
+    load = find_load(graph, cuts, activity, _schedule(graph, settings), tell)
     layout = lay_out(mapping, load, tell)
     return MapResult(
         mapping=mapping,
@@ -117,6 +118,11 @@ def _placed(
         seconds=time.perf_counter() - start,
         output=output,
     )
+
+
+def _schedule(graph: Graph, settings: RunSettings) -> Schedule:
+    """Of the graph that was cut: in code rate each of its ticks is a frame of single spikes."""
+    return make_schedule(graph, settings if settings.rate is None else TICK_SETTINGS)
 
 
 def _chip(target: str | os.PathLike[str]) -> Chip:
