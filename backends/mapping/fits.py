@@ -14,7 +14,7 @@ from snnc.backends.lava.plan import Plan
 from snnc.backends.lava.stock import stock_lif
 from snnc.backends.mapping.model import Mapping, Reason
 from snnc.ir.codes import RunSettings
-from snnc.ir.errors import UnsupportedByTarget, WidthExceeded
+from snnc.ir.errors import NotExecutable, SnncError, UnsupportedByTarget, WidthExceeded
 from snnc.ir.fit import check_fit
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import Node, Population
@@ -98,10 +98,10 @@ def _of_neurons(
         return
     own = chip.neurons.models
     every_tick = replace(settings, schedule="pipelined")
-    plan, at_best = None, None
-    if LIF in own and ranges is not None:
-        plan = _plan(graph, chip, settings, ranges)
-        at_best = _plan(graph, chip, every_tick, ranges)
+    plan, at_best = (
+        _plan(graph, chip, chosen, ranges) if LIF in own and ranges is not None else None
+        for chosen in (settings, every_tick)
+    )
     where: dict[str, list[str]] = defaultdict(list)
     pipelined = set()
     read_only = []
@@ -148,14 +148,18 @@ def _lacking(
     )
 
 
-def _plan(graph: Graph, chip: Chip, settings: RunSettings, ranges: Ranges) -> Plan:
-    """What the test for Lava's LIF looks at."""
+def _plan(graph: Graph, chip: Chip, settings: RunSettings, ranges: Ranges) -> Plan | None:
+    """What the test for Lava's LIF looks at, None where a loop forbids the schedule."""
+    try:
+        schedule = make_schedule(graph, settings)
+    except NotExecutable:
+        return None
     return Plan(
         graph=graph,
         settings=settings,
         limits=chip.widths(),
         conv="sparse",
-        schedule=make_schedule(graph, settings),
+        schedule=schedule,
         ranges=ranges,
         nodes=(),
     )
@@ -169,13 +173,13 @@ def _of_formats(
     graph: Graph, chip: Chip, settings: RunSettings, n_frames: int, ranges: Ranges | None
 ) -> Iterator[Reason]:
     """Events, delays and widths that the chip does not have; the first of each kind."""
+    if ranges is None:
+        return
     widths = chip.widths()
     try:
         check_fit(graph, settings, widths, n_frames)
-    except UnsupportedByTarget as error:
+    except (NotExecutable, UnsupportedByTarget) as error:
         yield _from_error(error)
-    if ranges is None:
-        return
     try:
         check_width(graph, ranges, widths)
     except WidthExceeded as error:
@@ -197,7 +201,7 @@ def _of_unknowns(chip: Chip) -> Iterator[Reason]:
         )
 
 
-def _from_error(error: UnsupportedByTarget | WidthExceeded) -> Reason:
+def _from_error(error: SnncError) -> Reason:
     return Reason(
         what=error.what,
         where=(error.where,) if error.where else (),

@@ -47,7 +47,9 @@ def two_layers() -> Graph:
 
 
 def join(source: str, target: str, map_: LinearMap, port: str = "in") -> Projection:
-    return Projection(name=f"{source}-{port}", source=source, target=target, map=map_, port=port)
+    return Projection(
+        name=f"{source}-{target}-{port}", source=source, target=target, map=map_, port=port
+    )
 
 
 def test_a_layer_with_more_inputs_than_axons_is_refused_by_name() -> None:
@@ -101,6 +103,20 @@ def test_the_chips_own_neuron_fits(chip: Chip) -> None:
 def test_neurons_that_only_look_like_the_chips_own_do_not() -> None:
     assert map_graph(layer(lif("subtract")), LOIHI1, EVERY_STEP).fits == "no"
     assert map_graph(layer(lif("subtract")), LOIHI2, EVERY_STEP).fits == "assumed"
+
+
+def test_a_loop_that_no_pipeline_has_time_for() -> None:
+    """Assumed frame by frame; as a pipeline it cannot run at all, and the mapping says why."""
+    neurons = [Population(name=name, shape=(3,), model=lif("zero")) for name in ("there", "back")]
+    nodes = [Input(name="input", shape=(3,), hi=1), *neurons, Output(name="output", shape=(3,))]
+    same = Identity(shape=(3,))
+    returns = replace(join("back", "there", same), frames=1)
+    loop = [join("input", "there", same), join("there", "back", same), returns]
+    graph = Graph(nodes, [*loop, join("back", "output", same)])
+    assert map_graph(graph, LOIHI2, RunSettings("burst", "sequential")).fits == "assumed"
+    (reason,) = [r for r in map_graph(graph, LOIHI2, EVERY_STEP).reasons if r.verdict == "no"]
+    assert "loop" in reason.what
+    assert "sequential" in reason.ways_out[0]
 
 
 @pytest.mark.parametrize(("reset", "verdict"), [("zero", "assumed"), ("subtract", "no")])
