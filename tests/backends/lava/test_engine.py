@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import signal
@@ -26,6 +27,7 @@ from snnc.ir.errors import ChildFailed, DataError, MissingExtra, NotExecutable, 
 from snnc.ir.graph import Graph
 from snnc.ir.neurons import IntegerFire
 from snnc.ir.nodes import Population
+from tests.backends.lava.conftest import leaked_memory, shared_memory
 from tests.backends.lava.graphs import feeds_for, mlp, odd_net, residual_conv_net, two_nets
 from tests.ir.graphs import skip_over
 
@@ -175,11 +177,12 @@ def latch_that(session: LavaSession, act: str) -> LavaSession:
 @pytest.fixture
 def left_behind() -> Callable[[], list[str]]:
     """What this test has left running or in shared memory."""
-    before = set(os.listdir("/dev/shm"))
+    before = shared_memory()
 
     def look() -> list[str]:
-        memory = sorted(set(os.listdir("/dev/shm")) - before)
-        return lava_processes() + [name for name in memory if name.startswith("psm_")]
+        with contextlib.suppress(AssertionError):  # given back a moment after the last process
+            wait_until(lambda: not leaked_memory(before), 5)
+        return lava_processes() + sorted(leaked_memory(before))
 
     return look
 

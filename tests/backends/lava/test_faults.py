@@ -23,6 +23,7 @@ from snnc.backends.lava.engine import LavaEngine
 from snnc.backends.lava.environment import Environment
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import ChildFailed, MissingExtra
+from tests.backends.lava.conftest import leaked_memory, shared_memory
 from tests.backends.lava.graphs import feeds_for, mlp
 from tests.needs import missing
 
@@ -117,11 +118,7 @@ def run(lava: Environment, bundle: Path, tmp_path: Path) -> Iterator[Callable[..
             one.process.wait()
             one.errors.close()
         assert not one.output.with_name(f".out.npz.{one.process.pid}").exists()
-    wait_until(lambda: shared_memory() - before == set())
-
-
-def shared_memory() -> set[str]:
-    return {name for name in os.listdir("/dev/shm") if name.startswith("psm_")}
+    wait_until(lambda: not leaked_memory(before))
 
 
 @pytest.mark.parametrize("which", [0, 3, -1])
