@@ -100,7 +100,7 @@ class RateSession:
                 for name, array in counts.items()
                 if name in asked
             },
-            counters=_counters(parts, self.form.ticks),
+            counters=self._counters(parts, n_samples * n_frames),
             node_counters=self._node_counters(parts, counts, n_ticks * n_samples),
             n_samples=n_samples,
             n_ticks=n_ticks,
@@ -151,6 +151,25 @@ class RateSession:
             total = total + p.apply(counts[p.source]).reshape(-1, *node.shape)
         return total
 
+    def _counters(self, parts: list[EngineResult], n_frames: int) -> dict[str, Counters]:
+        """Operations of the form's projections; those of the non-spiking network are the graph's.
+
+        Args:
+            n_frames: of all samples.
+        """
+        found = {}
+        for name in parts[0].counters:
+            total = sum((part.counters[name] for part in parts), Counters())
+            found[name] = replace(total, dense_macs=0)
+        for p in self.graph.projections.values():
+            if self.graph.is_event(p):
+                target = self.graph.nodes[p.target]
+                is_max = isinstance(target, Population) and target.model.combine == "max"
+                fan_out = 0 if is_max else int(p.fan_out(self.graph.nodes[p.source].size).sum())
+                dense = Counters(dense_macs=fan_out * n_frames)
+                found[p.name] = found.get(p.name, Counters()) + dense
+        return found
+
     def _node_counters(
         self, parts: list[EngineResult], counts: dict[str, IntArray], n_ticks: int
     ) -> dict[str, NodeCounters]:
@@ -186,12 +205,3 @@ class TracingRateSession(RateSession):
             for frame in range(n_frames)
         ]
         return joined_trace(self.form, self.schedule, traced)
-
-
-def _counters(parts: list[EngineResult], ticks: int) -> dict[str, Counters]:
-    """Operations; the non-spiking network computes each frame once."""
-    found = {}
-    for name in parts[0].counters:
-        total = sum((part.counters[name] for part in parts), Counters())
-        found[name] = replace(total, dense_macs=total.dense_macs // ticks)
-    return found

@@ -80,6 +80,8 @@ def _operations(
     )
     for name, counters in items.items():
         projection = graph.projections.get(name) if synaptic else None
+        if projection is None and name not in graph.nodes:
+            continue  # of the non-spiking network alone
         emitter, layer = (projection.source, projection.target) if projection else (name, name)
         counter = figure.counter
         if hardware.payload == "unit" and passes_sums(graph, emitter):

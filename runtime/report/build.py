@@ -9,6 +9,7 @@ from snnc.backends.base import Counters
 from snnc.ir.errors import NotExecutable
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import Node, Output, Population
+from snnc.ir.rate import rate_form
 from snnc.runtime.energy import EnergyEstimate, Hardware, ann_baselines, estimate, papers_formula
 from snnc.runtime.energy.estimate import passes_sums
 from snnc.runtime.model import Model
@@ -51,6 +52,8 @@ def build_report(
             f"engine `{run.engine}` counts no synaptic operations", hint="use the event engine"
         )
     graph, result = model.integer_graph, run.engine_result()
+    if run.rate is not None:  # spikes took the direct projections that it runs on
+        graph = rate_form(graph, run.rate).graph
     energy = tuple(estimate(graph, result, chip, code=run.code) for chip in hardware)
     on_host, on_chip = host_macs(graph), chip_macs(graph)
     return Report(
@@ -65,8 +68,8 @@ def build_report(
         },
         layers=tuple(_layers(graph, run, energy)),
         energy=energy,
-        papers=papers_formula(graph, result, run.host_macs),
-        baseline=ann_baselines(graph, result, run.host_macs),
+        papers=papers_formula(model.integer_graph, result, run.host_macs),
+        baseline=ann_baselines(model.integer_graph, result, run.host_macs),
         provenance={key: model.manifest[key] for key in _PROVENANCE if key in model.manifest},
         verification=verification,
         trace=trace,
