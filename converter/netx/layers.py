@@ -80,6 +80,8 @@ class Layer:
         value = self.fields.get(name)
         if not isinstance(value, np.ndarray) or value.dtype.kind not in "biuf":
             raise DamagedFile(f"it needs the number(s) `{name}`", where=self.where)
+        if not value.size:
+            raise DamagedFile(f"`{name}` is empty", where=self.where)
         values = value.astype(np.float64)
         if not np.isfinite(values).all() or (np.abs(values) >= _MOST).any():
             raise DamagedFile(f"`{name}` holds NaN, infinite or huge values", where=self.where)

@@ -237,6 +237,7 @@ CASES: list[tuple[Any, str]] = [
     ),
     ([dense(even(3, 6), delay=np.array(-1))], "a delay is negative"),
     ([dense(np.full((3, 6), np.nan))], "NaN"),
+    ([dense(np.zeros((3, 0)))], "`weight` is empty"),
     (
         [{"type": "input", "shape": np.array([1, 2, 3])}, dense(even(3, 6))],
         "without a `flatten` between them",
