@@ -18,6 +18,7 @@ from snnc.ir.errors import NotExecutable, WidthExceeded
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import Pattern
 from snnc.ir.rate import as_run
+from snnc.ir.schedule import make_schedule
 from snnc.ir.validate import validate_graph
 
 
@@ -49,6 +50,8 @@ class Case:
 
 
 EXACT_CODES = tuple(code for code in CODES if code != "rate")
+EXACT_MOTIFS = [*sorted(MOTIFS), "spiking-layer"]
+"""Twice the one that all models but two come from."""
 RATE_MOTIFS = ["layer", "layer", "residual", "branches", "concat", "max-pool"]
 """Without what has no rate."""
 
@@ -68,6 +71,15 @@ def _has_rate(graph: Graph, settings: RunSettings) -> bool:
     try:
         check_graph(*as_run(graph, settings, 1))
     except (NotExecutable, WidthExceeded):
+        return False
+    return True
+
+
+def _has_schedule(graph: Graph, settings: RunSettings) -> bool:
+    """Is every loop closed within the frames that it has? In a pipeline a long one is not."""
+    try:
+        make_schedule(graph, settings)
+    except NotExecutable:
         return False
     return True
 
@@ -92,11 +104,13 @@ def cases(draw: st.DrawFn, code: str | None = None, schedule: str | None = None)
     )
     source = Source(draft, most=15 if settings.code == "burst" else 255)
     _add_sources(draw, source, ["count"] if settings.rate else ["count", "value"])
-    motifs = sorted(MOTIFS) if settings.rate is None else RATE_MOTIFS
+    motifs = EXACT_MOTIFS if settings.rate is None else RATE_MOTIFS
     for motif in draw(st.lists(st.sampled_from(motifs), min_size=2, max_size=6)):
         MOTIFS[motif](source)
     graph = draft.finish(_read(draft), "random")
     validate_graph(graph)
+    if settings.rate is None and not _has_schedule(graph, settings):
+        reject()
     if settings.rate is not None and not _has_rate(graph, settings):
         reject()
     fed = [node.name for node in graph.sources if not isinstance(node, Pattern)]

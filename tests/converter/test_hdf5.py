@@ -111,7 +111,7 @@ def test_a_file_that_breaks_off_or_is_scrambled(tmp_path: Path) -> None:
 
 def test_other_hdf5_files_are_named(tmp_path: Path) -> None:
     path = tmp_path / "x.net"
-    path.write_bytes(made(tmp_path, lambda file: file.create_group("layer")))
+    path.write_bytes(made(tmp_path, lambda file: file.create_group("model_weights")))
     with pytest.raises(CannotLoad, match="holds no NIR graph"):
         read(path)
     path.write_bytes(
