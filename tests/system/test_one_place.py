@@ -148,7 +148,7 @@ backend = Backend(
     targets=(
         Target(
             name="toychip",
-            limits=Limits(target="toychip", membrane_bits=12, weight_bits=6, payload_bits=0),
+            limits=Limits(target="toychip", membrane_bits=14, weight_bits=6, payload_bits=0),
             settings=RunSettings(code="burst"),
             description="A chip that nobody makes",
         ),
