@@ -24,6 +24,7 @@ from snnc.backends.lava.text import Call, quoted
 from snnc.ir.arrays import Array, IntArray, along, bits
 from snnc.ir.neurons import FixedCurrentLIF, FixedIntegrateFire, LoihiLIF, NeuronModel
 from snnc.ir.nodes import Population
+from snnc.ir.rate import METADATA
 
 UNIT = 6
 """What arrives, and the threshold, stand so many bits above the membrane's lowest."""
@@ -166,13 +167,19 @@ def _representable(lif: StockLIF) -> bool:
 def _silent_before(plan: Plan, node: Population, lif: StockLIF) -> bool:
     """Is it silent until its first frame, though its bias already acts?
 
-    It starts as low as a membrane can be; the first frame's reset ends that.
+    It starts as low as a membrane can be, and the first frame's reset ends that. But resets come
+    once a sample: of samples shorter than the way to it, earlier ones fall before its first frame.
+    Only code `rate` fixes how long a sample is; else one may fall before the first tick.
     """
     if lif.bias is None:
         return True
+    start = plan.schedule.start[node.name]
+    frames = plan.graph.metadata.get(METADATA, {}).get("ticks")
     bias = np.unique(lif.bias) << UNIT
-    v = np.full(len(bias), -LARGEST, dtype=np.int64)
-    for _ in range(plan.schedule.start[node.name]):
+    v = np.full(len(bias), 0 if frames is None else -LARGEST, dtype=np.int64)
+    for tick in range(start):
+        if frames is not None and tick % frames == start % frames:
+            v = np.zeros(len(bias), dtype=np.int64)
         v = np.sign(v) * ((np.abs(v) * (ONE - lif.dv)) >> LEAK_BITS) + bias
         if (v > lif.vth << UNIT).any():
             return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
@@ -16,7 +17,9 @@ from snnc.backends.oracle import OracleEngine
 from snnc.backends.rate import open_session
 from snnc.ir.codes import Rate, RateReset, RunSettings
 from snnc.ir.errors import NotExecutable, UnsupportedByTarget, WidthExceeded
-from tests.backends.lava.graphs import feeds_for, mlp, residual_conv_net
+from snnc.ir.maps import Dense
+from snnc.ir.neurons import IntegerFire
+from tests.backends.lava.graphs import Drawing, feeds_for, mlp, residual_conv_net
 
 REFUSALS = (NotExecutable, UnsupportedByTarget, WidthExceeded)
 QUIET = list(HealthCheck)
@@ -62,6 +65,25 @@ def test_a_bundle_gives_the_oracles_counts(
     wanted = open_session(OracleEngine(), graph, at(12, reset)).run(feeds)
     assert differences(wanted, found) == []
     assert wanted.counts["hidden.1"].any()
+
+
+@pytest.mark.parametrize(("ticks", "process"), [(2, "IntegrateAndFire"), (16, "LIFReset")])
+def test_stock_neurons_are_not_reset_before_their_first_tick(
+    tmp_path: Path, ticks: int, process: str
+) -> None:
+    """Windows shorter than the way to a population would let its bias fire too early."""
+    draw = Drawing(5)
+    draw.input("x", (4,), 0, 4)
+    last = "x"
+    for depth in range(4):
+        name, fire = f"h{depth}", IntegerFire(lo=0, thresholds=np.array([[8, 16, 24, 32]]))
+        draw.population(name, (4,), fire, bias=np.array(30 if depth == 3 else 0))
+        draw.project(last, name, Dense(weight=np.eye(4, dtype=np.int64) * 8))
+        last = name
+    bundle = write_bundle(
+        draw.finish("deep", last), tmp_path / "net", settings=at(ticks, "zero"), target="loihi2"
+    )
+    assert f"h3 = {process}(" in (bundle / "network.py").read_text()
 
 
 def check(case: Case) -> None:
