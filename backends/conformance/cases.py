@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -76,9 +76,13 @@ def _has_rate(graph: Graph, settings: RunSettings) -> bool:
 
 
 def _has_schedule(graph: Graph, settings: RunSettings) -> bool:
-    """Is every loop closed within the frames that it has? In a pipeline a long one is not."""
+    """Is every loop closed within the frames that it has, in its code and in `delta`?
+
+    In a pipeline a long one is not.
+    """
     try:
-        make_schedule(graph, settings)
+        for each in (settings, replace(settings, code="delta")):
+            make_schedule(graph, each)
     except NotExecutable:
         return False
     return True
