@@ -81,10 +81,11 @@ def spiking_layer(source: Source) -> None:
     """A map into a neuron whose membrane may live across frames, or any other model."""
     p = weighted(source, source.any())
     shape = p.map.out_shape
-    elsewhere = {Max.kind, IntegerFire.kind}
-    if source.draft.reach([p]) >= LARGEST_CURRENT:
-        elsewhere |= {model.kind for model in OF_24_BITS}
-    kinds = [k for k in integer_models() if k not in elsewhere]
+    near = [model.kind for model in OF_24_BITS]
+    kinds = [k for k in integer_models() if k not in (Max.kind, IntegerFire.kind, *near)]
+    # fewer currents suit them, so that those that do are theirs
+    if source.draft.reach([p]) < LARGEST_CURRENT and source.rng.random() < 0.6:
+        kinds = near
     kind = str(source.rng.choice(kinds))
     source.draft.add_population(kind, [p], shape, p.map.channel_axis % len(shape))
 

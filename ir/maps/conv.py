@@ -98,7 +98,8 @@ class Conv(LinearMap):
         per_group = c_out // self.groups
         source_at = np.arange(self.in_size).reshape(self.in_shape)
         target_at = np.arange(self.out_size).reshape(self.out_shape)
-        sources, targets, weights = [], [], []
+        none = np.zeros(0, dtype=np.int64)  # every tap may lie in the padding
+        sources, targets, weights = [none], [none], [none.astype(self.weight.dtype)]
         for tap, ins, outs in self._taps():
             for g in range(self.groups):
                 src = source_at[g * c_group : (g + 1) * c_group][(slice(None), *ins)]

@@ -129,7 +129,9 @@ class SumPool(LinearMap):
         source_at = np.arange(self.in_size).reshape(self.in_shape)
         target_at = np.arange(self.out_size).reshape(self.out_shape)
         weight_at = np.broadcast_to(along(self.weight, len(self.in_shape), 0), self.in_shape)
-        parts = [
+        none = np.zeros(0, dtype=np.int64)  # every tap may lie in the padding
+        parts = [(none, none, none.astype(self.weight.dtype))]
+        parts += [
             (
                 source_at[(..., *ins)].ravel(),
                 target_at[(..., *outs)].ravel(),

@@ -172,3 +172,17 @@ def test_integer_products_are_exact_beyond_float64(big: int) -> None:
 def test_wrong_shapes_are_refused(make: Any, message: str) -> None:
     with pytest.raises(GraphError, match=message):
         make()
+
+
+@pytest.mark.parametrize("kind", [Conv, SumPool])
+def test_windows_that_see_padding_alone_have_no_synapses(kind: type[Conv] | type[SumPool]) -> None:
+    """One pixel behind a row and a column of padding, stepped over by the stride."""
+    windows: dict[str, Any] = {"in_shape": (1, 1, 1), "stride": (2, 2), "padding": ((1, 0), (1, 0))}
+    linear: LinearMap
+    if kind is Conv:
+        linear = Conv(weight=np.full((1, 1, 1, 1), 3), dilation=(1, 1), groups=1, **windows)
+    else:
+        linear = SumPool(weight=np.array(3), kernel=(1, 1), **windows)
+    assert linear.out_size == 1
+    indptr, targets, weights = linear.to_csr()
+    assert (indptr.tolist(), targets.size, weights.size) == ([0, 0], 0, 0)
