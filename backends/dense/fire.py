@@ -168,6 +168,8 @@ def _clip(b: Builder, x: str, lo: float, hi: float) -> str:
 def _wide_fire(b: Builder, i: str, dtype: DType, stairs: Stairs) -> str:
     """Bring i next to the steps, where float32 holds it, if they lie close enough together."""
     theta = np.clip(stairs.thresholds, stairs.i_lo[:, None], stairs.i_hi[:, None])
+    if not theta.size:  # one level: any i is as near as another
+        theta = stairs.i_lo[:, None]
     low = np.maximum(theta.min(axis=1) - 1, stairs.i_lo)
     high = np.minimum(theta.max(axis=1) + 1, stairs.i_hi)
     if (high - low).max() >= EXACT["f4"]:

@@ -306,3 +306,13 @@ def test_an_unknown_model_runs_its_own_kernel() -> None:
     check(graph, {"x": rng.integers(0, 10, (5, 4, 4))}, n_frames=4, batch=2)
     session = DenseEngine().prepare(graph, RunSettings(), n_frames=4)
     assert session.kernels == {"onnxruntime", "numpy"}
+
+
+@pytest.mark.parametrize("weight", [3, 2**26])
+def test_a_staircase_of_one_level(weight: int) -> None:
+    """Of a pair of signs one may have nothing to say; float32 holds the first sums only."""
+    fire = IntegerFire(lo=0, thresholds=np.zeros((1, 0), dtype=np.int64))
+    graph = network(Dense(weight=np.full((2, 3), weight)), fire)
+    feeds = {"x": np.arange(6, dtype=np.int64).reshape(2, 1, 3)}
+    counts = DenseEngine().prepare(graph, RunSettings("burst")).run(feeds).counts
+    assert np.array_equal(counts["p"], np.zeros((2, 1, 2)))
