@@ -16,8 +16,8 @@ from snnc.ir.arrays import Array, IntArray, along, bits, size_of
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import GraphError, WidthExceeded
 from snnc.ir.graph import Graph, Projection
-from snnc.ir.maps import Conv, Dense, LinearMap, Sparse
 from snnc.ir.nodes import HostOp, Input, Node, Output, Population, Product
+from snnc.ir.row_sums import row_sums
 
 _WIDEST = 2.0**62
 """Bounds beyond this are refused at once: int64 arithmetic would wrap."""
@@ -294,72 +294,18 @@ def _sum_bounds(
         out, sent: by source neuron: of counts or values, of payloads.
     """
     at_lo, at_hi = _arranged(p, *out)
-    full = _row_sums(p.map, at_lo, at_hi)
+    full = row_sums(p.map, at_lo, at_hi)
     present = np.minimum(at_lo, 0), np.maximum(at_hi, 0)
-    partial = _row_sums(p.map, *present)
+    partial = row_sums(p.map, *present)
     tick, sent_at = partial, _arranged(p, *sent)
     if not np.array_equal(sent_at, present):
-        tick = _row_sums(p.map, *sent_at)
+        tick = row_sums(p.map, *sent_at)
     rows = [
         _spread(bound, n_channels, reduce, _same_channels(graph, p))
         for pair in (full, partial, tick)
         for bound, reduce in zip(pair, (np.min, np.max), strict=True)
     ]
     return np.stack(rows) * 2.0**p.exponent
-
-
-def _row_sums(map_: LinearMap, lo: Array, hi: Array) -> tuple[Array, Array]:
-    """Bounds of the map's outputs by output channel, for inputs between `lo` and `hi`."""
-    if isinstance(map_, Dense):
-        return _dense_sums(map_, lo, hi)
-    if isinstance(map_, Sparse):
-        return _sparse_sums(map_, lo, hi)
-    return _window_sums(map_, lo, hi)
-
-
-def _dense_sums(map_: Dense, lo: Array, hi: Array) -> tuple[Array, Array]:
-    low = lo.reshape(-1, map_.in_shape[-1]).min(axis=0)
-    high = hi.reshape(-1, map_.in_shape[-1]).max(axis=0)
-    up, down = np.maximum(map_.weight, 0.0), np.minimum(map_.weight, 0.0)
-    return up @ low + down @ high, up @ high + down @ low
-
-
-def _window_sums(map_: LinearMap, lo: Array, hi: Array) -> tuple[Array, Array]:
-    """Convolutions, pools and identities: bounds by input channel, then row sums."""
-    axis = map_.channel_axis
-    shape = map_.in_shape
-    axes = tuple(a for a in range(len(shape)) if a != axis)
-    low, high = lo.reshape(shape).min(axis=axes), hi.reshape(shape).max(axis=axes)
-    if getattr(map_, "padding", None) and any(max(pair) for pair in map_.padding):  # type: ignore[attr-defined]
-        low, high = np.minimum(low, 0), np.maximum(high, 0)
-    taps = float(np.prod(getattr(map_, "kernel", ())))
-    if not isinstance(map_, Conv):
-        weight = np.broadcast_to(map_.weight, (map_.n_channels,)) * taps
-        pair = weight * low, weight * high
-        return np.minimum(*pair), np.maximum(*pair)
-    return _conv_sums(map_, low, high)
-
-
-def _conv_sums(map_: Conv, low: Array, high: Array) -> tuple[Array, Array]:
-    c_out, c_group = map_.weight.shape[:2]
-    flat = map_.weight.reshape(map_.groups, c_out // map_.groups, c_group, -1)
-    up = np.maximum(flat, 0).sum(axis=-1, dtype=np.float64)
-    down = np.minimum(flat, 0).sum(axis=-1, dtype=np.float64)
-    low, high = (b.reshape(map_.groups, c_group, 1) for b in (low, high))
-    smallest, largest = up @ low + down @ high, up @ high + down @ low
-    return smallest.reshape(-1), largest.reshape(-1)
-
-
-def _sparse_sums(map_: Sparse, lo: Array, hi: Array) -> tuple[Array, Array]:
-    source = np.repeat(np.arange(map_.in_size), np.diff(map_.indptr))
-    pair = map_.weight * lo[source], map_.weight * hi[source]
-    axes = tuple(a for a in range(len(map_.out_shape)) if a != map_.channel_axis)
-
-    def reduce(values: Array, by: np.ufunc) -> Array:
-        sums = np.bincount(map_.targets, weights=values, minlength=map_.out_size)
-        return np.asarray(by.reduce(sums.reshape(map_.out_shape), axis=axes))
-
-    return reduce(np.minimum(*pair), np.minimum), reduce(np.maximum(*pair), np.maximum)
 
 
 def _same_channels(graph: Graph, p: Projection) -> bool:
