@@ -12,10 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from snnc.converter.hdf5 import MAGIC, read_tree
+from snnc.converter.hdf5 import MAGIC
 from snnc.converter.sources.archive import open_archive
 from snnc.converter.sources.declare import declare_inputs
-from snnc.converter.sources.graphs import GraphSource
 from snnc.converter.sources.grids import InputGrid
 from snnc.converter.sources.model import EagerModel, SourceModel, SourceOptions
 from snnc.ir.arrays import Array, Shape
@@ -79,7 +78,7 @@ def load_source(
     options = options or SourceOptions()
     if isinstance(source, str | os.PathLike):
         path = Path(source)
-        data = _read(path)
+        data = read_file(path)
         if data.startswith(MAGIC):
             raise CannotLoad(
                 "this is an HDF5 file (NIR, lava-dl), a graph and not a trained model",
@@ -92,49 +91,18 @@ def load_source(
     return _finish(loaded, options, loaded.name or "model", {"file": None, "sha256": None})
 
 
-def graph_file_hash(source: str | os.PathLike[str]) -> str | None:
-    """sha256 of a file that holds a graph already (NIR, `.net`); None for any other."""
-    path = Path(source)
-    try:
-        with path.open("rb") as file:
-            is_graph = file.read(len(MAGIC)) == MAGIC
-    except OSError:
-        return None
-    return hashlib.sha256(_read(path)).hexdigest() if is_graph else None
-
-
-def open_source(
-    source: str | os.PathLike[str] | torch.nn.Module,
-    options: SourceOptions | None = None,
-    example_inputs: Any = None,
-) -> SourceModel | GraphSource:
-    """Load a SOURCE as `load_source` does; a file that holds a graph gives that graph.
-
-    Raises:
-        SnncError: as `load_source`, for a NIR file as `read_nir`, for a `.net` file as `read_net`.
-    """
-    if not isinstance(source, str | os.PathLike) or graph_file_hash(source) is None:
-        return load_source(source, options, example_inputs)
-    from snnc.converter.netx import is_net, read_net
-    from snnc.converter.nir import read_nir
-
-    path, options = Path(source), options or SourceOptions()
-    data = _read(path)
-    facts = {"file": path.name, "sha256": hashlib.sha256(data).hexdigest()}
-    tree = read_tree(data, str(path))
-    if is_net(tree):
-        return read_net(tree, path, options, facts)
-    refuse_net_options(options, path.name)
-    return read_nir(tree, path, options, facts)
-
-
 def refuse_net_options(options: SourceOptions, where: str) -> None:
     """Raise `WrongUsage` where options are given that only `.net` files have a use for."""
     for name in options.for_net_files:
         raise WrongUsage(f"--{name.replace('_', '-')} is for lava-dl's .net files", where=where)
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """The bytes of a SOURCE file.
+
+    Raises:
+        BadInputFile: it cannot be read, or is larger than `MAX_BYTES`.
+    """
     try:
         if path.stat().st_size > MAX_BYTES:
             raise BadInputFile(f"the file is larger than {MAX_BYTES // 2**30} GiB", where=str(path))

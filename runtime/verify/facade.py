@@ -12,7 +12,7 @@ import numpy as np
 
 from snnc.backends.base import EngineResult
 from snnc.converter.sources import SourceModel, SourceOptions, load_source
-from snnc.converter.sources.load import graph_file_hash
+from snnc.converter.sources.files import graph_file_hash
 from snnc.ir.arrays import Array, FloatArray, Shape
 from snnc.ir.codes import RunSettings
 from snnc.runtime.data import DataSet, load_data
