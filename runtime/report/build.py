@@ -13,7 +13,7 @@ from snnc.ir.rate import rate_form
 from snnc.runtime.energy import EnergyEstimate, Hardware, ann_baselines, estimate, papers_formula
 from snnc.runtime.energy.estimate import passes_sums
 from snnc.runtime.model import Model
-from snnc.runtime.report.model import Layer, Report
+from snnc.runtime.report.model import Layer, Link, Report
 from snnc.runtime.run import RunResult
 from snnc.runtime.summary import chip_macs, host_macs, host_regions
 from snnc.runtime.trace import TraceResult
@@ -67,12 +67,14 @@ def build_report(
             "host_ops": {node.name: list(node.operators) for node in graph.host_ops},
         },
         layers=tuple(_layers(graph, run, energy)),
+        links=tuple(_links(graph, run.projection_counters)),
         energy=energy,
         papers=papers_formula(model.integer_graph, result, run.host_macs),
         baseline=ann_baselines(model.integer_graph, result, run.host_macs),
         provenance={key: model.manifest[key] for key in _PROVENANCE if key in model.manifest},
         verification=verification,
         trace=trace,
+        graph=graph,
     )
 
 
@@ -93,6 +95,19 @@ def _layers(graph: Graph, run: RunResult, energy: Iterable[EnergyEstimate]) -> I
             activity=activity,
             synapses=_synapses(graph, run.projection_counters, name),
             picojoule={e.hardware.name: e.by_layer.get(name, 0.0) for e in energy if e.by_layer},
+        )
+
+
+def _links(graph: Graph, counters: Mapping[str, Counters]) -> Iterable[Link]:
+    for projection in graph.projections.values():
+        counted = counters.get(projection.name)
+        yield Link(
+            name=projection.name,
+            source=projection.source,
+            target=projection.target,
+            map=projection.map.kind,
+            n_synapses=projection.map.n_synapses if graph.is_event(projection) else None,
+            counters=counted,
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from snnc.backends.base import Counters, NodeCounters
+from snnc.ir.graph import Graph
 from snnc.runtime.energy import AnnBaseline, EnergyEstimate
 from snnc.runtime.energy.papers import PapersEstimate
 from snnc.runtime.jsonable import jsonable
@@ -55,6 +56,36 @@ class Layer:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """One projection.
+
+    Attributes:
+        name, source, target: of the projection.
+        map: kind of its linear map.
+        n_synapses: existing ones; None where it only hands a result on.
+        counters: summed over the run; None where it carries no events.
+    """
+
+    name: str
+    source: str
+    target: str
+    map: str
+    n_synapses: int | None
+    counters: Counters | None
+
+    def to_json(self) -> dict[str, Any]:
+        """One flat object; null for each counter where no events are carried."""
+        counters = self.counters
+        return {
+            "source": self.source,
+            "target": self.target,
+            "map": self.map,
+            "n_synapses": self.n_synapses,
+            **(dict.fromkeys(Counters().to_json()) if counters is None else counters.to_json()),
+        }
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Report:
     """What a run cost.
@@ -68,12 +99,14 @@ class Report:
             pools), which travel as one graded event in every code.
         host: host operators: host_macs of the run, host_mac_share, host_ops by name.
         layers: in topological order.
+        links: every projection, as the graph lists them.
         energy: one estimate for each hardware.
         papers: by the papers' formula.
         baseline: the float and the integer ANN.
         provenance: where the model came from and what wrote it.
         verification: the JSON object of `snnc verify`, None if none was given.
         trace: events of one sample, None if none was taken.
+        graph: that was run and counted.
     """
 
     name: str
@@ -82,12 +115,14 @@ class Report:
     sums: Counters
     host: Mapping[str, Any]
     layers: tuple[Layer, ...]
+    links: tuple[Link, ...]
     energy: tuple[EnergyEstimate, ...]
     papers: PapersEstimate
     baseline: tuple[AnnBaseline, ...]
     provenance: Mapping[str, Any]
     verification: Mapping[str, Any] | None
     trace: TraceResult | None
+    graph: Graph
 
     @property
     def n_samples(self) -> int:
@@ -104,6 +139,7 @@ class Report:
                 "sums": self.sums.to_json(),
                 **self.host,
                 "by_population": {layer.name: layer.to_json() for layer in self.layers},
+                "by_projection": {link.name: link.to_json() for link in self.links},
                 "energy": {e.hardware.name: e.to_json() for e in self.energy},
                 "papers": self.papers.to_json(),
                 "baseline": {b.name: b.to_json() for b in self.baseline},

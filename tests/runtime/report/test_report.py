@@ -234,3 +234,18 @@ def test_what_cannot_be_written_is_refused_before_the_run(data: DataSet, tmp_pat
     with pytest.raises(UnknownHardware):
         report(model_of(network()), data, hardware=["loihi9"])
     assert sorted(p.name for p in tmp_path.iterdir()) == ["r.json"]
+
+
+def test_projections_add_up_to_the_populations_that_they_reach(burst: Report) -> None:
+    value = burst.to_json()
+    links = value["by_projection"]
+    assert {(row["source"], row["target"]) for row in links.values()} == {
+        ("x", "stem"), ("stem", "act1"), ("stem", "stream"), ("act1", "stream"),
+        ("stream", "act2"), ("act2", "pool"), ("pool", "head"), ("head", "out"),
+    }  # fmt: skip
+    for name, row in value["by_population"].items():
+        into = [link for link in links.values() if link["target"] == name]
+        for key in ("synaptic_events", "unit_spike_operations", "effective_acs", "dense_macs"):
+            assert row[key] == sum(link[key] for link in into)
+    assert links["head>out"]["synaptic_events"] is None
+    assert links["act1>stream"]["n_synapses"] == 100 * 2 * 2  # tap-position pairs x channels
