@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from snnc.backends.event.jit import kernel
-from snnc.backends.event.lists import close_list
+from snnc.backends.event.lists import close_list, copy_run
 from snnc.backends.event.tables import Lists, Program, State
 from snnc.ir.arrays import IntArray
 
@@ -37,10 +37,11 @@ def start_here(state: State, program: Program | None = None) -> None:
 @kernel
 def start_sample(state: State) -> None:
     """Bring what is kept within a sample to where the sample begins."""
-    state.acc32[:] = state.start.acc32
-    state.acc64[:] = state.start.acc64
-    state.before[:] = state.start.before
-    state.held[:] = state.start.held
+    start = state.start
+    copy_run(state.acc32, 0, start.acc32, 0, len(start.acc32))
+    copy_run(state.acc64, 0, start.acc64, 0, len(start.acc64))
+    copy_run(state.before, 0, start.before, 0, len(start.before))
+    copy_run(state.held, 0, start.held, 0, len(start.held))
 
 
 @kernel

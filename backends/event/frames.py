@@ -19,6 +19,7 @@ from snnc.backends.event.latch import latch
 from snnc.backends.event.lists import (
     add_counts,
     copy_list,
+    copy_run,
     count_node,
     count_synapses,
     read_feed,
@@ -64,7 +65,7 @@ def run_frames(
     n_nodes = len(program.nodes)
     while at < last:
         if first_node == 0 and at % n_frames == 0:
-            state.state[:] = state.initial
+            copy_run(state.state, 0, state.initial, 0, len(state.state))
             if program.changes == 1:
                 start_sample(state)
         for i in range(first_node, n_nodes):

@@ -11,6 +11,10 @@ the names of its files, so that processes with other sources do not write to the
 Each compiled function holds the code of all that it calls, optimised once more. So there are
 few levels: entries, which Python calls; kernels, which only compiled code calls; and what lies
 between is inlined into its callers instead of compiled on its own.
+
+Kernels are compiled without reference counts, which at every inlined call would be counted up
+and down, atomically, for each array in its arguments: half of a run's time. So none of them can
+allocate; one that tries does not compile.
 """
 
 from __future__ import annotations
@@ -43,11 +47,12 @@ def kernel(function: F) -> F:
 
 def inlined(function: F) -> F:
     """Paste a function into each of its callers."""
-    made: F = _njit(inline="always")(function)
+    made: F = _njit(inline="always", _nrt=False)(function)
     return made
 
 
 def _compile(function: F, **options: bool) -> F:
+    options |= {"_nrt": False}
     try:
         compiled: Any = _njit(cache=True, error_model="numpy", **options)(function)
     except RuntimeError:  # numba found no folder that it can write

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from snnc.backends.event.jit import inlined, kernel
-from snnc.backends.event.lists import add_event, close_list
+from snnc.backends.event.lists import add_event, close_list, copy_run
 from snnc.backends.event.simd import fire_block, lowest_bit
 from snnc.backends.event.tables import (
     CURRENT_LEAK,
@@ -51,7 +51,7 @@ def _latch(
         _fire(node, room, state.lists, acc, rest, theta, state.scratch)
     else:
         _latch_plainly(program, state, node, room, acc, theta)
-        _return_to(node, acc, rest)
+        copy_run(acc, node.acc, rest, node.acc, node.acc_size)
 
 
 @inlined
@@ -71,11 +71,6 @@ def _latch_plainly(
         _multiply(node, room, state.lists, acc, state.scratch, counters)
     else:
         _pass_on(node, room, state.lists, acc)
-
-
-@kernel
-def _return_to(node: Any, acc: Array, rest: Array) -> None:
-    acc[node.acc : node.acc + node.acc_size] = rest[node.acc : node.acc + node.acc_size]
 
 
 @kernel

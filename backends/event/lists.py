@@ -30,6 +30,13 @@ def read_feed(node: Any, room: Any, lists: Lists, order: Array, feed: IntArray, 
     close_list(room, lists, n)
 
 
+@kernel
+def copy_run(to: Array, at: int, source: Array, first: int, size: int) -> None:
+    """to[at + j] = source[first + j]; a slice assignment would allocate, in case both overlap."""
+    for j in range(size):
+        to[at + j] = source[first + j]
+
+
 @inlined
 def add_event(room: Any, lists: Lists, n: int, neuron: int, payload: Any) -> int:
     """Note a payload as the list's event `n`, unless it is 0; how many there are then."""
