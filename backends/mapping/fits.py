@@ -14,7 +14,7 @@ from snnc.backends.lava.plan import Plan
 from snnc.backends.lava.stock import stock_lif
 from snnc.backends.mapping.model import Mapping, Reason
 from snnc.ir.codes import RunSettings
-from snnc.ir.errors import NotExecutable, SnncError, UnsupportedByTarget, WidthExceeded
+from snnc.ir.errors import NotExecutable, UnsupportedByTarget, WidthExceeded
 from snnc.ir.fit import check_fit
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import Node, Population
@@ -70,7 +70,7 @@ def _ranges(
     try:
         return analyse(graph, settings, n_frames), []
     except WidthExceeded as error:
-        return None, [_from_error(error)]
+        return None, [Reason.of(error)]
 
 
 def _of_cores(mapping: Mapping) -> Iterator[Reason]:
@@ -179,11 +179,11 @@ def _of_formats(
     try:
         check_fit(graph, settings, widths, n_frames)
     except (NotExecutable, UnsupportedByTarget) as error:
-        yield _from_error(error)
+        yield Reason.of(error)
     try:
         check_width(graph, ranges, widths)
     except WidthExceeded as error:
-        yield _from_error(error)
+        yield Reason.of(error)
 
 
 def _of_unknowns(chip: Chip) -> Iterator[Reason]:
@@ -199,14 +199,6 @@ def _of_unknowns(chip: Chip) -> Iterator[Reason]:
         yield Reason(
             what=f"the chip file does not say {', '.join(unknown)}", where=(), verdict="assumed"
         )
-
-
-def _from_error(error: SnncError) -> Reason:
-    return Reason(
-        what=error.what,
-        where=(error.where,) if error.where else (),
-        ways_out=(error.hint,) if error.hint else (),
-    )
 
 
 def _user_name(node: Node) -> str:

@@ -6,12 +6,13 @@ import math
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 
 from snnc.backends.chips import Chip
 from snnc.ir.arrays import IntArray, Shape, size_of
+from snnc.ir.errors import SnncError
 from snnc.ir.graph import Graph
 
 Box: TypeAlias = tuple[tuple[int, int], ...]
@@ -129,6 +130,15 @@ class Reason:
     ways_out: tuple[str, ...] = ()
     verdict: Verdict = "no"
 
+    @classmethod
+    def of(cls, error: SnncError) -> Self:
+        """What a named error says."""
+        return cls(
+            what=error.what,
+            where=(error.where,) if error.where else (),
+            ways_out=(error.hint,) if error.hint else (),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """All attributes by name."""
         return {
@@ -147,7 +157,6 @@ class Mapping:
 
     Attributes:
         graph: that was cut: the given one, in code `rate` the one whose frames are ticks.
-        graph_hash: of the given graph.
         chip: that it was cut for.
         pieces: of populations and products; inputs and host operators are the host's.
         splits: by node.
@@ -155,7 +164,6 @@ class Mapping:
     """
 
     graph: Graph
-    graph_hash: str
     chip: Chip
     pieces: tuple[Piece, ...]
     splits: MappingOf[str, Split]

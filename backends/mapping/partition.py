@@ -34,7 +34,6 @@ def map_graph(
         settings: event code and schedule; None: the defaults.
         n_frames: of a sample, for the bounds of neurons that keep state.
     """
-    given = graph
     graph, settings, n_frames = _as_run(graph, settings or RunSettings(), n_frames)
     nodes = [n for n in graph.nodes.values() if isinstance(n, Population | Product)]
     demands = {node.name: Demand(graph, node, chip) for node in nodes}
@@ -50,7 +49,6 @@ def map_graph(
         pieces += parts
     mapping = Mapping(
         graph=graph,
-        graph_hash=given.content_hash(),
         chip=chip,
         pieces=tuple(pieces),
         splits=splits,

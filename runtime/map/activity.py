@@ -37,7 +37,6 @@ class Measured:
 def measure(
     model: Model,
     samples: DataSet,
-    settings: RunSettings,
     *,
     engine: str,
     progress: Progress,
@@ -45,16 +44,15 @@ def measure(
     """Run a model and count each neuron's events.
 
     Args:
-        model: to run.
+        model: to run, in its own settings.
         samples: to run it on.
-        settings: code and schedule.
         engine: that runs it.
         progress: is told after each batch.
 
     Raises:
         SnncError: by its subclass, as of `snnc.run`.
     """
-    feeder = Feeder(model.file)
+    feeder, settings = Feeder(model.file), model.settings
     n_frames = feeder.n_frames(samples.samples, samples.name)
     opened = open_engine(model, engine, settings, n_frames)
     graph = model.integer_graph

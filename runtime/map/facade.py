@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping as MappingOf
+from dataclasses import replace
 from pathlib import Path
 
 from snnc.backends.chips import Chip, load_chip
@@ -22,6 +23,7 @@ from snnc.ir.schedule import Schedule, make_schedule
 from snnc.runtime.data import DataSet, load_data
 from snnc.runtime.feeds import Feeder
 from snnc.runtime.map.activity import Measured, measure
+from snnc.runtime.map.deploy import Deployed, deploy
 from snnc.runtime.map.files import SUFFIXES, write_map
 from snnc.runtime.map.result import MapResult
 from snnc.runtime.model import Model, load
@@ -76,16 +78,22 @@ def map(
         check_output(path, force=force)
     model = model if isinstance(model, Model) else load(model)
     chip = _chip(target or model.target)
+    model = model if chip.name == model.target else model.unbundled()
     settings = model.run_settings(code, schedule, rate_ticks, rate_reset, rate_pools)
+    deployed = deploy(model, chip, settings, code_chosen=code is not None)
     measured, name = None, None
     if data is not None:
         feeder = Feeder(model.file)
         samples = load_data(data, feeder.shape, feeder.names).limit(limit)
-        measured = measure(model, samples, settings, engine=engine or _ENGINE, progress=tell)
+        measured = measure(deployed.model, samples, engine=engine or _ENGINE, progress=tell)
         name = samples.name
     n_frames = 1 if measured is None else measured.n_frames
-    mapping = map_graph(model.integer_graph, chip, settings, n_frames=n_frames)
-    found = _placed(mapping, settings, measured, name, path, start, tell)
+    mapping = map_graph(
+        deployed.model.integer_graph, chip, deployed.model.settings, n_frames=n_frames
+    )
+    if deployed.refused is not None:
+        mapping = replace(mapping, reasons=(deployed.refused, *mapping.reasons))
+    found = _placed(mapping, deployed, measured, name, path, start, tell)
     if path is not None:
         write_map(found, path, force=force)
     return found
@@ -93,14 +101,14 @@ def map(
 
 def _placed(
     mapping: Mapping,
-    settings: RunSettings,
+    deployed: Deployed,
     measured: Measured | None,
     data: str | None,
     output: Path | None,
     start: float,
     tell: Progress,
 ) -> MapResult:
-    graph = mapping.graph
+    graph, settings = mapping.graph, deployed.model.settings
     cuts = {name: Cut.of(split) for name, split in mapping.splits.items()}
     activity = uniform(graph) if measured is None else measured.activity
     load = find_load(graph, cuts, activity, _schedule(graph, settings), tell)
@@ -110,6 +118,8 @@ def _placed(
         load=load,
         layout=layout,
         module_paths={name: graph.nodes[name].module_path for name in mapping.splits},
+        graph_hash=deployed.graph_hash,
+        changes=deployed.changes,
         settings=settings,
         data=data,
         engine=None if measured is None else measured.engine,

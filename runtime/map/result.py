@@ -16,6 +16,7 @@ from snnc.backends.mapping.traffic import OUTSIDE, Load
 from snnc.ir.arrays import Array, IntArray
 from snnc.ir.codes import RunSettings
 from snnc.runtime.jsonable import jsonable
+from snnc.runtime.map.deploy import Change
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -30,6 +31,8 @@ class MapResult:
         load: what each core does; means of one frame.
         layout: places and ways; None where the chip file does not say how cores lie.
         module_paths: by node, the user's name.
+        graph_hash: of the graph that the model's file holds.
+        changes: what was changed in it for the chip, before it was mapped.
         settings: code and schedule of the run that is mapped.
         data: name of the data that activity was measured on; None: every neuron is taken to emit
             one event a frame.
@@ -42,6 +45,8 @@ class MapResult:
     load: Load
     layout: Layout | None
     module_paths: MappingOf[str, str]
+    graph_hash: str
+    changes: tuple[Change, ...]
     settings: RunSettings
     data: str | None
     engine: str | None
@@ -203,7 +208,8 @@ class MapResult:
             {
                 "target": chip.name,
                 "title": chip.title,
-                "graph_hash": self.mapping.graph_hash,
+                "graph_hash": self.graph_hash,
+                "changes": [change.to_json() for change in self.changes],
                 "code": self.settings.code,
                 "schedule": self.settings.schedule,
                 "rate": self.settings.rate,

@@ -21,6 +21,7 @@ def render(result: MapResult) -> list[RenderableType]:
     """Verdict, resources, populations, work and traffic, in this order."""
     return [
         _verdict(result),
+        *_changes(result),
         *reason_tables([reason.to_json() for reason in result.mapping.reasons]),
         _resources(result),
         *_populations(result),
@@ -55,6 +56,12 @@ def _verdict(result: MapResult) -> RenderableType:
             "seconds": result.seconds,
         }
     )
+
+
+def _changes(result: MapResult) -> list[RenderableType]:
+    rows = [(change.name, change.note) for change in result.changes]
+    title = f"Changed for {result.mapping.chip.name}, as a conversion for it would"
+    return [table(("what", "how"), rows, title=title)] if rows else []
 
 
 def _activity(result: MapResult) -> str:
