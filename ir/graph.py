@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, Self, TypeAlias, TypeVar
 
-import networkx as nx
 import numpy as np
 
 from snnc.ir.arrays import Array, FloatArray, IntArray, readonly
@@ -15,10 +14,12 @@ from snnc.ir.errors import GraphError
 from snnc.ir.maps import LinearMap
 from snnc.ir.neurons import Emission
 from snnc.ir.nodes import HostOp, Input, Node, Output, Pattern, Population, Product
+from snnc.ir.order import find_cycle, topological
 
 Form: TypeAlias = Literal["float", "integer"]
 
 _Named = TypeVar("_Named", Node, "Projection")
+_Ends: TypeAlias = "dict[str, dict[str, list[Projection]]]"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -124,37 +125,45 @@ class Graph:
         self.projections: Mapping[str, Projection] = MappingProxyType(
             _by_name(projections, "projection")
         )
-        self._network = self._connect(given)
+        self._incoming, self._outgoing = self._connect(given)
         self.nodes: Mapping[str, Node] = MappingProxyType(
-            {name: given[name] for name in _topological(self._within_frame(), given)}
+            {name: given[name] for name in self._topological(given)}
         )
 
-    def _connect(self, nodes: Mapping[str, Node]) -> nx.MultiDiGraph[str]:
-        network: nx.MultiDiGraph[str] = nx.MultiDiGraph()
-        network.add_nodes_from(nodes)
+    def _connect(self, nodes: Mapping[str, Node]) -> tuple[_Ends, _Ends]:
+        """Projections by target and source, then by source and target, then as given."""
+        incoming: _Ends = {name: {} for name in nodes}
+        outgoing: _Ends = {name: {} for name in nodes}
         for p in self.projections.values():
             for end in (p.source, p.target):
                 if end not in nodes:
                     raise GraphError(f"there is no node `{end}`", where=f"projection {p.name}")
-            network.add_edge(p.source, p.target, key=p.name)
-        return network
+            incoming[p.target].setdefault(p.source, []).append(p)
+            outgoing[p.source].setdefault(p.target, []).append(p)
+        return incoming, outgoing
 
-    def _within_frame(self) -> nx.MultiDiGraph[str]:
-        """The network without what comes from earlier frames."""
-        later = [(p.source, p.target, p.name) for p in self.projections.values() if p.frames]
-        if not later:
-            return self._network
-        network = self._network.copy()
-        network.remove_edges_from(later)
-        return network
+    def _topological(self, nodes: Mapping[str, Node]) -> list[str]:
+        """Node names so that projections within one frame point forward."""
+        within = [(p.source, p.target) for p in self.projections.values() if not p.frames]
+        order = topological(nodes, within)
+        if left := nodes.keys() - set(order):
+            before: dict[str, list[str]] = {}
+            for source, target in within:
+                if source in left and target in left:
+                    before.setdefault(target, []).append(source)
+            raise GraphError(
+                f"projections form a cycle within one frame: {' -> '.join(find_cycle(before))}",
+                hint="a recurrent projection brings what an earlier frame emitted: frames=1",
+            )
+        return order
 
     def incoming(self, name: str) -> list[Projection]:
         """Projections into a node, in the order of their names' first appearance."""
-        return [self.projections[key] for _, _, key in self._network.in_edges(name, keys=True)]
+        return [p for parallel in self._incoming[name].values() for p in parallel]
 
     def outgoing(self, name: str) -> list[Projection]:
         """Projections out of a node."""
-        return [self.projections[key] for _, _, key in self._network.out_edges(name, keys=True)]
+        return [p for parallel in self._outgoing[name].values() for p in parallel]
 
     @property
     def inputs(self) -> list[Input]:
@@ -264,15 +273,3 @@ def _by_name(items: Iterable[_Named], what: str) -> dict[str, _Named]:
             raise GraphError(f"two {what}s have this name", where=item.name)
         named[item.name] = item
     return named
-
-
-def _topological(network: nx.MultiDiGraph[str], given: Mapping[str, Node]) -> list[str]:
-    rank = {name: i for i, name in enumerate(given)}
-    try:
-        return list(nx.lexicographical_topological_sort(network, key=rank.__getitem__))
-    except nx.NetworkXUnfeasible:
-        cycle = " -> ".join(source for source, *_ in nx.find_cycle(network))
-        raise GraphError(
-            f"projections form a cycle within one frame: {cycle}",
-            hint="a recurrent projection brings what an earlier frame emitted: frames=1",
-        ) from None

@@ -22,7 +22,6 @@ from snnc.runtime.listing import lava_environment
 PACKAGES = (
     "snnc",
     "numpy",
-    "networkx",
     "safetensors",
     "numba",
     "onnx",

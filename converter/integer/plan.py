@@ -81,6 +81,10 @@ class Plan:
         self.exponent: dict[str, int] = {}
         self.coarser: dict[str, int] = {}
         self.wires: dict[str, Wire] = {}
+        self._into: dict[str, list[tuple[int, Projection]]] = {}
+        for number, p in enumerate(graph.projections.values()):
+            if site := target_site(graph, p):
+                self._into.setdefault(site, []).append((number, p))
         for group in self._streams.order:
             self._solve_group(group)
 
@@ -126,11 +130,11 @@ class Plan:
         return np.where(np.isfinite(low), low, 1.0)
 
     def _solve_group(self, group: list[str]) -> None:
-        members = set(group)
+        reaching = self._reaching(group)
         wires = [
             Wire(*effective_rows(p, self.source_step(p.source)))
-            for p in self._graph.projections.values()
-            if target_site(self._graph, p) in members and p.name not in self._streams.tied
+            for p in reaching
+            if p.name not in self._streams.tied
         ]
         by_site = {site: self._site_roots(site) for site in group}
         roots = np.unique(np.concatenate([root for root, _ in by_site.values()]))
@@ -150,14 +154,21 @@ class Plan:
         for site, (root, ratio) in local.items():
             self.step[site] = step[root] * ratio
             self.coarser[site] = int(coarser[root].max())
-        for i, wire in enumerate(wires):
-            mine = items.root[items.projection == i]
-            # a coarser step first takes the place of a power of two
-            spared = int(coarser[mine].min()) if len(mine) else 0
-            self._keep(wire, max(int(solution.exponent[i]) - spared, 0) + finer)
-        for p in self._graph.projections.values():
-            if p.name in self._streams.tied and p.target in members:
+        # a coarser step first takes the place of a power of two
+        most = np.iinfo(np.int64).max
+        spared = np.full(len(wires), most)
+        np.minimum.at(spared, items.projection, coarser[items.root])
+        exponents = np.maximum(solution.exponent - np.where(spared == most, 0, spared), 0) + finer
+        for wire, exponent in zip(wires, exponents, strict=True):
+            self._keep(wire, int(exponent))
+        for p in reaching:
+            if p.name in self._streams.tied:
                 self._keep(Wire(*effective_rows(p, self.source_step(p.source))), 0)
+
+    def _reaching(self, group: list[str]) -> list[Projection]:
+        """Projections into some sites, in the graph's order."""
+        numbered = [each for site in group for each in self._into.get(site, ())]
+        return [p for _, p in sorted(numbered, key=lambda each: each[0])]
 
     def _widened(
         self,

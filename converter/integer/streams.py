@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import networkx as nx
 import numpy as np
 
 from snnc.converter.integer.sites import (
@@ -26,46 +25,11 @@ from snnc.converter.integer.sites import (
     sites,
     target_site,
 )
+from snnc.converter.integer.ties import Groups, Ties
 from snnc.ir.arrays import FloatArray, IntArray
+from snnc.ir.errors import GraphError
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.nodes import Population, Product
-
-_SAME_RATIO = 1e-9
-
-
-class Ties:
-    """Union-find with ratios: value(element) = ratio(element) * value(root of element)."""
-
-    def __init__(self, size: int) -> None:
-        self.parent = np.arange(size)
-        self.ratio = np.ones(size)
-
-    def find(self, element: int) -> tuple[int, float]:
-        """Root of an element and the element's ratio to it."""
-        path, at, ratio = [], element, 1.0
-        while self.parent[at] != at:
-            path.append(at)
-            at = int(self.parent[at])
-        for each in reversed(path):
-            ratio *= float(self.ratio[each])
-            self.parent[each], self.ratio[each] = at, ratio
-        return at, ratio
-
-    def tie(self, a: int, b: int, ratio: float) -> bool:
-        """Make value(b) = ratio * value(a); False where that contradicts what is tied already."""
-        root_a, ratio_a = self.find(a)
-        root_b, ratio_b = self.find(b)
-        if root_a == root_b:
-            return abs(ratio_b - ratio * ratio_a) <= _SAME_RATIO * ratio_b
-        self.parent[root_b] = root_a
-        self.ratio[root_b] = ratio * ratio_a / ratio_b
-        return True
-
-    def copy(self) -> Ties:
-        """An independent copy."""
-        other = Ties(0)
-        other.parent, other.ratio = self.parent.copy(), self.ratio.copy()
-        return other
 
 
 class Streams:
@@ -87,7 +51,11 @@ class Streams:
         apart: set[str] = set()
         while not self._attempt(apart):
             pass
-        self.order = self._order()
+        self.order = self._groups.in_order()
+        if self._groups.circular:
+            raise GraphError(
+                "the steps of its accumulators depend on each other in a circle", where=graph.name
+            )
 
     def elements(self, site: str, channels: IntArray) -> IntArray:
         """Element numbers of some channels of a site."""
@@ -101,24 +69,26 @@ class Streams:
 
     def _attempt(self, apart: set[str]) -> bool:
         """Tie all that can be tied; False (with one more target kept apart) to start again."""
-        self._ties, self._groups = Ties(self._size), {name: name for name in self._first}
+        self._ties, self._groups = Ties(self._size), Groups(list(self._first))
         self.tied: set[str] = set()
-        self._weighted: list[Projection] = []
         candidates: list[Projection] = []
         for p in self._graph.projections.values():
             site = target_site(self._graph, p)
             if site is None:
                 continue
             self._tie_rows(p, site)
-            (candidates if self._may_tie(p, apart) else self._weighted).append(p)
+            if self._may_tie(p, apart):
+                candidates.append(p)
+            else:
+                self._depend(p)
         self._tie_outputs()
         rank = {name: i for i, name in enumerate(self._graph.nodes)}
         candidates.sort(key=lambda p: (not _is_skip(p), rank[p.target]))
         for p in candidates:
             if self._try(p):
                 continue
-            self._weighted.append(p)
-            if not self._is_solvable():
+            self._depend(p)
+            if self._groups.circular:
                 apart.add(p.target)
                 return False
         return True
@@ -152,11 +122,11 @@ class Streams:
 
     def _try(self, p: Projection) -> bool:
         """Tie source and target of a projection; undone where it cannot hold."""
-        ties, groups = self._ties.copy(), dict(self._groups)
-        if self._tie_projection(p) and self._is_solvable():
+        self._ties.keep()
+        if self._tie_projection(p) and self._groups.merge(p.source, p.target):
             self.tied.add(p.name)
             return True
-        self._ties, self._groups = ties, groups
+        self._ties.undo()
         return False
 
     def _tie_projection(self, p: Projection) -> bool:
@@ -172,41 +142,19 @@ class Streams:
         for a, b, w in zip(source_elements, target_elements, weight, strict=True):
             if w and not self._ties.tie(int(a), int(b), float(w)):
                 return False
-        self._merge_groups(p.source, p.target)
         return True
 
-    def _merge_groups(self, a: str, b: str) -> None:
-        old, new = self._groups[b], self._groups[a]
-        for name, group in self._groups.items():
-            if group == old:
-                self._groups[name] = new
-
-    def _is_solvable(self) -> bool:
-        return nx.is_directed_acyclic_graph(self._dependencies())
-
-    def _dependencies(self) -> nx.DiGraph:
-        """Which group's steps are needed before which."""
-        network = nx.DiGraph()
-        network.add_nodes_from(self._groups.values())
-        for p in self._weighted:
-            site = target_site(self._graph, p)
-            source = origin(self._graph, p.source)
-            if site is None:
-                continue
-            if isinstance(source, Product):
-                for port in source.ports:
-                    network.add_edge(self._groups[f"{source.name}#{port}"], self._groups[site])
-            elif emits_free(self._graph, p.source):
-                network.add_edge(self._groups[p.source], self._groups[site])
-        return network
-
-    def _order(self) -> list[list[str]]:
-        members: dict[str, list[str]] = {}
-        for name, group in self._groups.items():
-            members.setdefault(group, []).append(name)
-        rank = {group: i for i, group in enumerate(members)}
-        order = nx.lexicographical_topological_sort(self._dependencies(), key=rank.__getitem__)
-        return [members[group] for group in order]
+    def _depend(self, p: Projection) -> None:
+        """A projection with weights of its own: its source's steps are found first."""
+        site = target_site(self._graph, p)
+        source = origin(self._graph, p.source)
+        if site is None:
+            return
+        if isinstance(source, Product):
+            for port in source.ports:
+                self._groups.add(f"{source.name}#{port}", site)
+        elif emits_free(self._graph, p.source):
+            self._groups.add(p.source, site)
 
 
 def _is_skip(p: Projection) -> bool:

@@ -69,7 +69,7 @@ def test_commands_alone_load_nothing_heavy() -> None:
         "import sys, importlib\n"
         "from snnc.cli.main import COMMANDS\n"
         "for name in COMMANDS: importlib.import_module(f'snnc.cli.{name}')\n"
-        "heavy = {'torch', 'onnx', 'onnxruntime', 'numba', 'numpy', 'rich', 'networkx'}\n"
+        "heavy = {'torch', 'onnx', 'onnxruntime', 'numba', 'numpy', 'rich'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
