@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from snnc.converter.integer.streams import Streams, Ties
+from snnc.converter.integer.streams import Streams
+from snnc.converter.integer.ties import Ties
 from snnc.ir.maps import Dense
 from snnc.ir.neurons import Accumulator
 from tests.converter.integer.nets import Net, fire, one
