@@ -28,7 +28,7 @@ def last_counts(state: SessionState) -> dict[str, IntArray]:
 
 
 @dataclass(frozen=True)
-class _Sums:
+class Sums:
     """Integers that add up over samples and frames."""
 
     def __add__(self, other: Self) -> Self:
@@ -40,7 +40,7 @@ class _Sums:
 
 
 @dataclass(frozen=True)
-class Counters(_Sums):
+class Counters(Sums):
     """Synaptic operations of one projection (or product), summed over samples and frames.
 
     Attributes:
@@ -60,7 +60,7 @@ class Counters(_Sums):
 
 
 @dataclass(frozen=True)
-class NodeCounters(_Sums):
+class NodeCounters(Sums):
     """What one node did, summed over samples and frames.
 
     Attributes:

@@ -26,6 +26,10 @@ from snnc.cli.terminal import Terminal
 @click.option(
     "--hardware", metavar="NAME|FILE", multiple=True, help="Chip to estimate for; repeats."
 )
+@click.option(
+    "--include", metavar="PART", multiple=True, help="Part of the energy to add up; repeats."
+)
+@click.option("--exclude", metavar="PART", multiple=True, help="Part to leave out of the sum.")
 @engine_option
 @setting_options()
 @limit_option
@@ -40,6 +44,9 @@ from snnc.cli.terminal import Terminal
 @json_option
 def command(model: Path, data: str, as_json: bool, **options: Any) -> None:
     """Report what MODEL costs on DATA: events, operations, energy, by layer.
+
+    Parts of an energy are synapses, neurons, spikes, hops, memory and static; each one is shown,
+    and the hardware file, --include and --exclude say which the total adds up.
 
     \b
     Example:

@@ -10,7 +10,7 @@ from typing import Any
 from snnc.backends import registry
 from snnc.ir.errors import UnknownBackend
 from snnc.ir.registry import did_you_mean
-from snnc.runtime.energy import Hardware, list_hardware
+from snnc.runtime.energy import Hardware, list_hardware, load_hardware
 from snnc.runtime.jsonable import jsonable
 
 _log = logging.getLogger(__name__)
@@ -107,9 +107,16 @@ def targets() -> TargetList:
     return TargetList(tuple(rows))
 
 
-def hardware() -> HardwareList:
-    """Every chip whose figures ship with snnc."""
-    return HardwareList(tuple(list_hardware()))
+def hardware(name: str | None = None) -> HardwareList:
+    """Chips with energy figures.
+
+    Args:
+        name: of a shipped file, or the path of an own one; None: all that ship with snnc.
+
+    Raises:
+        UnknownHardware: there is no such file, or it is malformed.
+    """
+    return HardwareList(tuple(list_hardware()) if name is None else (load_hardware(name),))
 
 
 def set_up(name: str, *, python: str | None = None, wheels: str | None = None) -> SetUp:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from snnc.backends.chips.chip import (
     KERNELS,
@@ -17,6 +18,7 @@ from snnc.backends.chips.chip import (
     NeuronSupport,
     SynapseFormat,
 )
+from snnc.backends.chips.place import Place
 from snnc.backends.chips.toml import (
     check_choice,
     check_keys,
@@ -27,13 +29,16 @@ from snnc.backends.chips.toml import (
     table,
     text,
 )
-from snnc.ir.errors import UnknownHardware
 from snnc.ir.neurons import NEURONS
 
 __all__ = ["chip_names", "load_chip", "parse_chip"]
 
+_T = TypeVar("_T")
+
 _TEXTS = ("title", "process", "payload", "note")
 _TABLES = ("limits", "mesh", "synapses", "neurons", "energy")
+_OTHERS = ("total", "systems")
+"""Keys that `runtime.energy` reads."""
 
 
 def load_chip(name: str | os.PathLike[str]) -> Chip:
@@ -48,87 +53,98 @@ def load_chip(name: str | os.PathLike[str]) -> Chip:
     return parse_chip(*read_chip(name))
 
 
-def parse_chip(content: dict[str, Any], name: str, where: str) -> Chip:
+def parse_chip(content: dict[str, Any], name: str, place: Place) -> Chip:
     """A chip from a file's content; its energy figures are for `runtime.energy`.
 
     Raises:
         UnknownHardware: a key is missing, unknown or of a wrong type.
     """
-    check_keys(content, {*_TEXTS, *_TABLES}, set(_TEXTS), where)
-    texts = {key: text(content, key, where) for key in _TEXTS}
-    check_choice(texts["payload"], PAYLOADS, "payload", where)
-    tables = {key: table(content, key, where) for key in _TABLES}
-    at = {key: f"{where}, [{key}]" for key in _TABLES}
+    texts = place.attempt(lambda: _texts(content, place), dict.fromkeys(_TEXTS, "?"))
+
+    def part(key: str, read: Callable[[dict[str, Any], Place], _T]) -> _T | None:
+        def both() -> _T | None:
+            own = table(content, key, place)
+            return read(own, place.inside(key)) if own else None
+
+        return place.attempt(both, None)
+
     return Chip(
         name=name,
         title=texts["title"],
         process=texts["process"],
         payload="unit" if texts["payload"] == "unit" else "graded",
         note=texts["note"].strip().replace("\n", " "),
-        limits=_limits(tables["limits"], at["limits"]),
-        mesh=_mesh(tables["mesh"], at["mesh"]) if tables["mesh"] else None,
-        synapses=_synapses(tables["synapses"], at["synapses"]) if tables["synapses"] else None,
-        neurons=_neurons(tables["neurons"], at["neurons"]) if tables["neurons"] else None,
+        limits=part("limits", _limits) or {},
+        mesh=part("mesh", _mesh),
+        synapses=part("synapses", _synapses),
+        neurons=part("neurons", _neurons),
     )
 
 
-def _limits(content: dict[str, Any], where: str) -> dict[str, Limit]:
+def _texts(content: dict[str, Any], place: Place) -> dict[str, str]:
+    check_keys(content, {*_TEXTS, *_TABLES, *_OTHERS}, set(_TEXTS), place)
+    texts = {key: text(content, key, place) for key in _TEXTS}
+    check_choice(texts["payload"], PAYLOADS, "payload", place, "payload")
+    return texts
+
+
+def _limits(content: dict[str, Any], place: Place) -> dict[str, Limit]:
     """Each limit is an integer, with the table's `source`, or `{ value, source }`."""
-    check_keys(content, {*LIMITS, "source"}, set(), where)
+    check_keys(content, {*LIMITS, "source"}, set(), place)
     limits = {}
     for key, given in content.items():
         if key == "source":
-            text(content, key, where)
+            text(content, key, place)
             continue
         own = given if isinstance(given, dict) else {"value": given}
-        check_keys(own, {"value", "source"}, {"value"}, f"{where}, {key}")
+        check_keys(own, {"value", "source"}, {"value"}, place.inside(key))
         if "source" not in own and "source" not in content:
-            raise UnknownHardware(f"`{key}` lacks `source`", where=where)
-        source = text(own if "source" in own else content, "source", where)
-        limits[key] = Limit(value=integer(own["value"], key, where), source=source)
+            raise place.error(f"`{key}` lacks `source`", key)
+        source = text(own if "source" in own else content, "source", place)
+        limits[key] = Limit(value=integer(own["value"], key, place), source=source)
     return limits
 
 
-def _mesh(content: dict[str, Any], where: str) -> Mesh:
+def _mesh(content: dict[str, Any], place: Place) -> Mesh:
     sizes = ("columns", "rows", "cores_per_router")
-    check_keys(content, {*sizes, "source"}, {*sizes, "source"}, where)
-    columns, rows, cores = (integer(content[key], key, where, least=1) for key in sizes)
+    check_keys(content, {*sizes, "source"}, {*sizes, "source"}, place)
+    columns, rows, cores = (integer(content[key], key, place, least=1) for key in sizes)
     return Mesh(
-        columns=columns, rows=rows, cores_per_router=cores, source=text(content, "source", where)
+        columns=columns, rows=rows, cores_per_router=cores, source=text(content, "source", place)
     )
 
 
-def _synapses(content: dict[str, Any], where: str) -> SynapseFormat:
+def _synapses(content: dict[str, Any], place: Place) -> SynapseFormat:
     keys = {"word_bits", "header_bits", "weight_widths", "index_widths", "dense_lists", "kernels",
             "source"}  # fmt: skip
-    check_keys(content, {*keys, "block_synapses"}, keys, where)
-    check_choice(text(content, "dense_lists", where), LISTS, "dense_lists", where)
-    check_choice(text(content, "kernels", where), KERNELS, "kernels", where)
+    check_keys(content, {*keys, "block_synapses"}, keys, place)
+    for key, known in (("dense_lists", LISTS), ("kernels", KERNELS)):
+        check_choice(text(content, key, place), known, key, place, key)
     block = content.get("block_synapses")
     return SynapseFormat(
-        word_bits=integer(content["word_bits"], "word_bits", where, least=1),
-        header_bits=integer(content["header_bits"], "header_bits", where),
-        weight_widths=integers(content, "weight_widths", where),
-        index_widths=integers(content, "index_widths", where),
+        word_bits=integer(content["word_bits"], "word_bits", place, least=1),
+        header_bits=integer(content["header_bits"], "header_bits", place),
+        weight_widths=integers(content, "weight_widths", place),
+        index_widths=integers(content, "index_widths", place),
         dense_lists=content["dense_lists"],
         kernels=content["kernels"],
-        source=text(content, "source", where),
-        block_synapses=None if block is None else integer(block, "block_synapses", where, least=1),
+        source=text(content, "source", place),
+        block_synapses=None if block is None else integer(block, "block_synapses", place, least=1),
     )
 
 
-def _neurons(content: dict[str, Any], where: str) -> NeuronSupport:
+def _neurons(content: dict[str, Any], place: Place) -> NeuronSupport:
     keys = {"models", "programmable", "source"}
-    check_keys(content, keys, keys, where)
+    check_keys(content, keys, keys, place)
     models = content["models"]
     if not isinstance(models, list) or not all(isinstance(kind, str) for kind in models):
-        raise UnknownHardware("`models` must be a list of texts", where=where)
+        raise place.error("`models` must be a list of texts", "models")
     for kind in models:
-        check_choice(kind, (LIF, *NEURONS), "neuron model", where)
+        check_choice(kind, (LIF, *NEURONS), "neuron model", place, "models")
     if not isinstance(content["programmable"], bool):
-        raise UnknownHardware("`programmable` must be true or false", where=where)
+        raise place.error("`programmable` must be true or false", "programmable")
     return NeuronSupport(
         models=tuple(models),
         programmable=content["programmable"],
-        source=text(content, "source", where),
+        source=text(content, "source", place),
     )

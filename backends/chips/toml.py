@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from importlib import resources
@@ -9,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from snnc.backends.chips.place import Place, line_index
 from snnc.ir.errors import UnknownHardware
 from snnc.ir.registry import did_you_mean
 
@@ -22,20 +24,24 @@ def chip_names() -> list[str]:
     return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
 
 
-def read_chip(name: str | os.PathLike[str]) -> tuple[dict[str, Any], str, str]:
+def read_chip(
+    name: str | os.PathLike[str], *, found: list[UnknownHardware] | None = None
+) -> tuple[dict[str, Any], str, Place]:
     """Content of a chip file, its stem, and its place for messages.
 
     Args:
         name: of a shipped file ("loihi1"), or the path of a user's TOML file.
+        found: takes all errors that reading its tables meets; None: the first one is raised.
 
     Raises:
         UnknownHardware: there is no such file, or it is no TOML.
     """
     text, stem, where = _read(name)
     try:
-        return tomllib.loads(text), stem, where
+        content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UnknownHardware(f"not valid TOML: {error}", where=where) from None
+    return content, stem, Place(where, lines=line_index(text), found=found)
 
 
 def _read(name: str | os.PathLike[str]) -> tuple[str, str, str]:
@@ -59,53 +65,65 @@ def _read(name: str | os.PathLike[str]) -> tuple[str, str, str]:
     return text, path.stem, str(path)
 
 
-def check_keys(content: dict[str, Any], known: set[str], required: set[str], where: str) -> None:
-    """Refuse unknown and missing keys."""
-    for key in sorted(set(content) - known):
-        raise UnknownHardware(f"unknown key `{key}`{did_you_mean(key, sorted(known))}", where=where)
-    for key in sorted(required - set(content)):
-        raise UnknownHardware(f"lacks the key `{key}`", where=where)
+def check_keys(content: dict[str, Any], known: set[str], required: set[str], place: Place) -> None:
+    """Refuse unknown and missing keys; where all errors are wanted, each one is noted."""
+    errors = [
+        place.error(f"unknown key `{key}`{did_you_mean(key, sorted(known))}", key)
+        for key in sorted(set(content) - known)
+    ]
+    errors += [place.error(f"lacks the key `{key}`") for key in sorted(required - set(content))]
+    if place.found is not None:
+        place.found.extend(errors[1:])
+    if errors:
+        raise errors[0]
 
 
-def check_choice(value: str, known: tuple[str, ...], what: str, where: str) -> None:
+def check_choice(value: str, known: tuple[str, ...], what: str, place: Place, key: str) -> None:
     """Refuse a value that is none of `known`."""
     if value not in known:
-        raise UnknownHardware(
-            f"unknown {what} `{value}`{did_you_mean(value, list(known))}", where=where
-        )
+        raise place.error(f"unknown {what} `{value}`{did_you_mean(value, list(known))}", key)
 
 
-def text(content: dict[str, Any], key: str, where: str) -> str:
+def text(content: dict[str, Any], key: str, place: Place) -> str:
     """A text that says something."""
     value = content[key]
     if not isinstance(value, str) or not value.strip():
-        raise UnknownHardware(f"`{key}` must be a text that is not empty", where=where)
+        raise place.error(f"`{key}` must be a text that is not empty", key)
     return value
 
 
-def table(content: dict[str, Any], key: str, where: str) -> dict[str, Any]:
+def table(content: dict[str, Any], key: str, place: Place) -> dict[str, Any]:
     """A table, empty where the file has none."""
     value = content.get(key, {})
     if not isinstance(value, dict):
-        raise UnknownHardware(f"`{key}` must be a table", where=where)
+        raise place.error(f"`{key}` must be a table", key)
     return value
 
 
-def integer(value: Any, key: str, where: str, *, least: int = 0) -> int:
+def integer(value: Any, key: str, place: Place, *, least: int = 0) -> int:
     """An integer that is not below `least`."""
     if type(value) is not int:
-        raise UnknownHardware(f"`{key}` must be an integer", where=where)
+        raise place.error(f"`{key}` must be an integer", key)
     if value < least:
-        raise UnknownHardware(f"`{key}` must be >= {least}", where=where)
+        raise place.error(f"`{key}` must be >= {least}", key)
     return value
 
 
-def integers(content: dict[str, Any], key: str, where: str) -> tuple[int, ...]:
+def integers(content: dict[str, Any], key: str, place: Place) -> tuple[int, ...]:
     """A list of ascending integers >= 0, not empty."""
     value = content[key]
     if not isinstance(value, list) or not value:
-        raise UnknownHardware(f"`{key}` must be a list of integers", where=where)
-    numbers = tuple(integer(item, key, where) for item in value)
+        raise place.error(f"`{key}` must be a list of integers", key)
+    numbers = tuple(integer(item, key, place) for item in value)
     if any(b <= a for a, b in pairwise(numbers)):
-        raise UnknownHardware(f"`{key}` must rise", where=where)
+        raise place.error(f"`{key}` must rise", key)
     return numbers
+
+
+def number(content: dict[str, Any], key: str, place: Place) -> float:
+    """A finite number that is not below 0."""
+    value = content[key]
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or value < 0:
+        raise place.error(f"`{key}` must be a number >= 0", key)
+    return float(value)

@@ -14,8 +14,8 @@ from typing import Any
 from snnc.backends.base import EngineResult
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import HostOp, Input
-from snnc.runtime.energy.ann import WEIGHTED_MAPS
 from snnc.runtime.energy.loader import load_hardware
+from snnc.runtime.energy.memory import WEIGHTED_MAPS
 
 
 @dataclass(frozen=True, kw_only=True)

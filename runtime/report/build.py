@@ -9,9 +9,19 @@ from snnc.backends.base import Counters
 from snnc.ir.errors import NotExecutable
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import Node, Output, Population
-from snnc.ir.rate import rate_form
-from snnc.runtime.energy import EnergyEstimate, Hardware, ann_baselines, estimate, papers_formula
-from snnc.runtime.energy.estimate import passes_sums
+from snnc.ir.rate import as_run
+from snnc.runtime.energy import (
+    Counted,
+    EnergyEstimate,
+    Hardware,
+    Part,
+    ann_baselines,
+    estimate,
+    papers_formula,
+)
+from snnc.runtime.energy.counted import passes_sums
+from snnc.runtime.energy.figures import PARTS
+from snnc.runtime.energy.memory import memory_counters, stored_widths
 from snnc.runtime.model import Model
 from snnc.runtime.report.model import Layer, Link, Report
 from snnc.runtime.run import RunResult
@@ -30,6 +40,7 @@ def build_report(
     run: RunResult,
     *,
     hardware: Sequence[Hardware],
+    parts: Mapping[Part, bool] | None = None,
     data: str | None = None,
     trace: TraceResult | None = None,
     verification: Mapping[str, Any] | None = None,
@@ -40,6 +51,7 @@ def build_report(
         model: that was run.
         run: its result, with counters of projections.
         hardware: chips to estimate for.
+        parts: that the totals add up or leave out, whatever the hardware files say.
         data: name of the data, for the reader.
         trace: of one sample, for the raster.
         verification: the JSON object of `snnc verify`.
@@ -51,10 +63,13 @@ def build_report(
         raise NotExecutable(
             f"engine `{run.engine}` counts no synaptic operations", hint="use the event engine"
         )
-    graph, result = model.integer_graph, run.engine_result()
-    if run.rate is not None:  # spikes took the direct projections that it runs on
-        graph = rate_form(graph, run.rate).graph
-    energy = tuple(estimate(graph, result, chip, code=run.code) for chip in hardware)
+    rate = {} if run.rate is None else run.rate.options()
+    result, settings = run.engine_result(), model.run_settings(run.code, run.schedule, **rate)
+    # in code `rate` spikes took the direct projections of the graph that it runs on
+    graph, played, n_frames = as_run(model.integer_graph, settings, run.n_frames)
+    memory = memory_counters(graph, result, stored_widths(graph, played, n_frames))
+    counted = Counted(graph=graph, result=result, code=run.code, memory=memory)
+    energy = tuple(estimate(counted, chip, parts=parts_of(chip, parts)) for chip in hardware)
     on_host, on_chip = host_macs(graph), chip_macs(graph)
     return Report(
         name=graph.name,
@@ -70,12 +85,20 @@ def build_report(
         links=tuple(_links(graph, run.projection_counters)),
         energy=energy,
         papers=papers_formula(model.integer_graph, result, run.host_macs),
-        baseline=ann_baselines(model.integer_graph, result, run.host_macs),
+        baseline=ann_baselines(
+            model.integer_graph, result, run.host_macs, stored_widths(model.integer_graph), None
+        ),
         provenance={key: model.manifest[key] for key in _PROVENANCE if key in model.manifest},
         verification=verification,
         trace=trace,
         graph=graph,
     )
+
+
+def parts_of(chip: Hardware, chosen: Mapping[Part, bool] | None) -> tuple[Part, ...]:
+    """Parts that a chip's total adds up: its file's, but for those that were chosen otherwise."""
+    chosen = chosen or {}
+    return tuple(part for part in PARTS if chosen.get(part, part in chip.total))
 
 
 def _layers(graph: Graph, run: RunResult, energy: Iterable[EnergyEstimate]) -> Iterable[Layer]:

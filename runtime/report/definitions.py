@@ -34,12 +34,27 @@ DEFINITIONS: dict[str, str] = {
         "energy of one sample: each counter x the published figure of the hardware, summed; what "
         "a figure covers stands beside it"
     ),
+    "parts": (
+        "what an energy is made of, each shown by itself: synapses, neurons, spikes, hops between "
+        "cores, memory traffic, static power; `in_total` says which of them `picojoule` adds up"
+    ),
+    "picojoule_low": "the same with the lowest figures that publications print",
+    "picojoule_high": "the same with the highest figures that publications print",
+    "memory": (
+        "bits moved where nothing is kept at hand: for each synapse that an event reaches the "
+        "weight is read and the membrane behind it read and written, each latch reads and clears "
+        "its membrane; in the non-spiking network a weight and an activation are read for each "
+        "multiply-accumulate and each result is written once. Widths are those that the integers "
+        "need in the worst case, 32 bits in floating point"
+    ),
+    "static": "static power of the chips for all ticks of a sample, as long as the figure says",
     "papers": (
         "the formula of the papers: 4.6 pJ x MACs of the first layer + 0.9 pJ x sum over the "
         "other layers of mean count x MACs; the mean count already holds D"
     ),
     "baseline": (
         "the same network without spikes: all multiply-accumulates at 45 nm, in 32-bit floating "
-        "point and in 8-bit integers with 32-bit sums; arithmetic only"
+        "point and in 8-bit integers with 32-bit sums, the latter also where operations with a "
+        "zero operand are skipped; `picojoule` is arithmetic only, other parts stand beside it"
     ),
 }

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from snnc.ir.arrays import Array
-from snnc.ir.errors import BadInputFile
+from snnc.ir.errors import BadInputFile, WrongUsage
 from snnc.ir.file import check_output
+from snnc.ir.registry import did_you_mean
 from snnc.runtime.data import DataSet, load_data
-from snnc.runtime.energy import load_hardware
+from snnc.runtime.energy import Part, load_hardware
+from snnc.runtime.energy.figures import PARTS
 from snnc.runtime.feeds import Feeder
 from snnc.runtime.model import Model, load
 from snnc.runtime.npz import check_suffix
@@ -31,6 +33,8 @@ def report(
     data: DataSet | Array | Mapping[str, Array] | str | os.PathLike[str],
     *,
     hardware: Sequence[str | os.PathLike[str]] = (),
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
     engine: str | None = None,
     code: str | None = None,
     schedule: str | None = None,
@@ -50,6 +54,9 @@ def report(
         data: samples (and labels): `.npz`, `.npy`, a name, an array, or one for each input.
         hardware: names of shipped hardware files or paths of own ones; none: 45nm,
             45nm-int8 and loihi1.
+        include, exclude: parts of the energy (`synapses`, `neurons`, `spikes`, `hops`, `memory`,
+            `static`) that totals add up or leave out; the others are as the hardware file says.
+            What is left out is shown beside the total.
         engine, code, schedule, limit: as of `snnc.run`.
         rate_ticks, rate_reset, rate_pools: likewise.
         output: files to write, the format by suffix: `.json`, `.csv`, `.html`, `.txt`. An HTML
@@ -63,6 +70,7 @@ def report(
         UnknownHardware: a hardware file is missing or malformed.
         SnncError: by its subclass, as of `snnc.run` and `write_report`.
     """
+    parts = _parts(include, exclude)
     chips = [load_hardware(name) for name in hardware or DEFAULT_HARDWARE]
     verified = _read_verification(verification)
     _check_outputs(output, force)
@@ -86,6 +94,7 @@ def report(
         model,
         result,
         hardware=chips,
+        parts=parts,
         data=samples.name,
         trace=trace(
             model,
@@ -102,6 +111,19 @@ def report(
     for path in output:
         write_report(found, path, force=force)
     return found
+
+
+def _parts(include: Sequence[str], exclude: Sequence[str]) -> dict[Part, bool]:
+    """By part whether totals add it up; parts that were not named are absent."""
+    for part in (*include, *exclude):
+        if part not in PARTS:
+            raise WrongUsage(
+                f"unknown part `{part}` of an energy{did_you_mean(part, list(PARTS))}",
+                hint=f"one of {', '.join(PARTS)}",
+            )
+    if both := set(include) & set(exclude):
+        raise WrongUsage(f"`{min(both)}` cannot be included and excluded at once")
+    return {part: part in include for part in PARTS if part in (*include, *exclude)}
 
 
 def _check_outputs(output: Sequence[str | os.PathLike[str]], force: bool) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from snnc.runtime.report.definitions import DEFINITIONS
 from snnc.runtime.report.fidelity import summary_rows
 from snnc.runtime.report.model import Report
-from snnc.runtime.report.units import energy_text
+from snnc.runtime.report.units import energy_text, range_text
 from snnc.runtime.tables import host_table, key_values, table
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ ARITHMETIC = ("45nm", "45nm-int8", "45nm-int32")
 
 def render(report: Report) -> list[RenderableType]:
     """Facts, operations, energy, layers, fidelity, definitions, in this order."""
-    parts = [_facts(report), _operations(report), _energy(report), _layers(report)]
+    parts = [_facts(report), _operations(report), _energy(report), _parts(report), _layers(report)]
     parts += host_table(report.host["host_regions"])
     if report.verification is not None:
         parts.append(key_values(dict(summary_rows(report.verification)), title="Fidelity"))
@@ -70,14 +70,30 @@ def energy_rows(report: Report) -> list[tuple[str, str, str]]:
         share = f"{picojoule / reference:.1%}" if reference and comparable else ""
         return what, energy_text(picojoule), share
 
-    return [
-        *(row(f"{b.title}, 45 nm", b.picojoule, True) for b in report.baseline),
-        *(
-            row(f"spiking, {e.hardware.title}", e.picojoule, e.hardware.name in ARITHMETIC)
-            for e in report.energy
-        ),
-        row("spiking, formula of the papers, 45 nm", report.papers.picojoule, True),
+    rows = [row(f"{b.title}, 45 nm", b.picojoule, True) for b in report.baseline]
+    for e in report.energy:
+        what, text, share = row(
+            f"spiking, {e.hardware.title}", e.picojoule, e.hardware.name in ARITHMETIC
+        )
+        span = "" if e.total is None else range_text(e.total.low, e.total.high)
+        rows.append((what, text + span, share))
+    return [*rows, row("spiking, formula of the papers, 45 nm", report.papers.picojoule, True)]
+
+
+def _parts(report: Report) -> RenderableType:
+    rows = [
+        (
+            e.hardware.name,
+            part,
+            "not counted"
+            if energy is None
+            else energy_text(energy.picojoule) + range_text(energy.low, energy.high),
+            part in e.in_total,
+        )
+        for e in report.energy
+        for part, energy in e.by_part.items()
     ]
+    return table(("hardware", "part", "energy a sample", "in total"), rows, title="Parts")
 
 
 def _layers(report: Report) -> RenderableType:
@@ -110,6 +126,7 @@ def _notes(report: Report) -> list[RenderableType]:
 
     lines = [f"{names}: {text}" for names, text in assumptions(report)]
     used = [
-        f"{name}: {DEFINITIONS[name]}" for name in (*_COUNTERS, "sums", "neuron_updates", "papers")
+        f"{name}: {DEFINITIONS[name]}"
+        for name in (*_COUNTERS, "sums", "neuron_updates", "parts", "memory", "papers")
     ]
     return [Text("\n".join(lines + used), style="dim")]

@@ -11,3 +11,8 @@ def energy_text(picojoule: float) -> str:
         if abs(picojoule) >= factor:
             return f"{picojoule / factor:.3g} {unit}"
     return f"{picojoule:.3g} pJ"
+
+
+def range_text(low: float, high: float) -> str:
+    """What stands behind an energy where publications differ: " (10 nJ to 12 nJ)"."""
+    return f" ({energy_text(low)} to {energy_text(high)})" if low < high else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import snnc.runtime.doctor as doctor
@@ -63,3 +65,36 @@ def test_hardware() -> None:
     check_schema("hardware", done.json)
     assert {chip["name"] for chip in done.json["hardware"]} >= {"45nm", "loihi1", "loihi2"}
     assert "Loihi" in snnc("hardware").stdout
+
+
+def test_hardware_show() -> None:
+    done = snnc("hardware", "show", "loihi1", "--json")
+    assert done.code == 0
+    check_schema("hardware", done.json)
+    (chip,) = done.json["hardware"]
+    assert {"hop_east_west", "static"} < {figure["key"] for figure in chip["figures"]}
+    text = " ".join(snnc("hardware", "show", "loihi1").stdout.split())
+    assert "81 pJ, published 52 to 81 pJ" in text
+    assert "PilotNet" in snnc("hardware", "show", "loihi2").stdout
+    wrong = snnc("hardware", "show", "loihi9", "--json")
+    assert wrong.code == 1
+    assert wrong.json["error"]["code"] == "SNNC701"
+
+
+def test_hardware_check(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('title = "Mine"\nprocess = "1 nm"\npayload = "bits"\nnote = "none"\n')
+    done = snnc("hardware", "check", path, "--json")
+    assert done.code == 1
+    check_schema("hardware-check", done.json)
+    (error,) = done.json["errors"]
+    assert error["where"] == f"{path}, line 3"
+    shown = snnc("hardware", "check", path)
+    assert shown.code == 1
+    assert "line 3" in "".join(shown.stdout.split("\n")).replace("  ", " ")
+    path.write_text(path.read_text().replace("bits", "unit"))
+    done = snnc("hardware", "check", path, "--json")
+    assert done.code == 0
+    check_schema("hardware-check", done.json)
+    assert done.json["ok"] is True
+    assert snnc("hardware", "check", path).code == 0

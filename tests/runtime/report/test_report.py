@@ -93,7 +93,14 @@ def test_totals_are_the_sums_over_layers(burst: Report) -> None:
         assert value["counters"][key] == sum(row[key] for row in value["by_population"].values())
     for energy in value["energy"].values():
         assert energy["picojoule"] == pytest.approx(sum(energy["by_layer"].values()))
-        assert energy["picojoule"] == pytest.approx(sum(energy["by_figure"].values()))
+        added = {f["key"] for f in energy["hardware"]["figures"] if f["in_total"]}
+        figures = {key: each for key, each in energy["by_figure"].items() if key in added}
+        assert energy["picojoule"] == pytest.approx(sum(figures.values()))
+        for key, each in energy["by_figure"].items():
+            rows = energy["by_layer_figure"].values()
+            assert each == pytest.approx(sum(row.get(key, 0.0) for row in rows))
+        parts = [p["picojoule"] for p in energy["parts"].values() if p["in_total"]]
+        assert energy["picojoule"] == pytest.approx(sum(part or 0.0 for part in parts))
 
 
 def test_counts_of_the_input_are_those_of_the_data(burst: Report, data: DataSet) -> None:
