@@ -201,6 +201,22 @@ time_limit_option = click.option(
     type=click.FloatRange(0, min_open=True),
     help="Stop with an error after S seconds.",
 )
+on_bad_option = click.option(
+    "--on-bad-sample",
+    type=click.Choice(["stop", "skip"]),
+    default="stop",
+    help="At a sample that cannot be used.  [default: stop]",
+)
+jobs_option = click.option(
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(1),
+    default=1,
+    help="Worker processes; results are the same for any number.  [default: 1]",
+)
+resume_option = click.option(
+    "--resume", is_flag=True, help="Go on with a run that was stopped, from its complete shards."
+)
 no_host_option = click.option(
     "--no-host", is_flag=True, help="Refuse operators that the host would have to compute."
 )

@@ -11,10 +11,13 @@ from snnc.cli.options import (
     data_option,
     engine_option,
     force_option,
+    jobs_option,
     json_option,
     limit_option,
     model_argument,
+    on_bad_option,
     output_option,
+    resume_option,
     setting_options,
     time_limit_option,
 )
@@ -28,7 +31,10 @@ from snnc.cli.terminal import Terminal
 @setting_options()
 @limit_option
 @click.option("--counts", is_flag=True, help="Keep every population's counts in the output.")
-@output_option("OUT.npz", "Write outputs and predictions.")
+@on_bad_option
+@jobs_option
+@output_option("OUT.npz", "Write outputs and predictions, kept shard by shard on the way.")
+@resume_option
 @time_limit_option
 @force_option
 @json_option
@@ -38,6 +44,7 @@ def command(model: Path, data: str, as_json: bool, **options: Any) -> None:
     \b
     Example:
       snnc run model.snnc --data test.npz --engine dense -o out.npz
+      snnc run model.snnc --data test.npz --engine dense -o out.npz --jobs 8 --resume
     """
     from snnc.runtime.run import run
 
@@ -53,6 +60,8 @@ def command(model: Path, data: str, as_json: bool, **options: Any) -> None:
         shown = {
             "engine": f"{json['engine']}, {json['code']}, {json['schedule']}",
             "samples": json["n_samples"],
+            **({"skipped": json["n_skipped"]} if json["n_skipped"] else {}),
+            **({"done before": json["n_resumed"]} if json["n_resumed"] else {}),
             "accuracy": None if accuracy is None else f"{accuracy:.2%}",
             "seconds": number(json["seconds"]),
             "written": json["output"],

@@ -83,13 +83,29 @@ class PlainProgress:
 
     def __init__(self) -> None:
         self._last = time.monotonic()
+        self._began: dict[str, tuple[float, int]] = {}
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         now = time.monotonic()
+        since, first = self._began.setdefault(stage, (now, done))
         if done < total and now - self._last < PLAIN_INTERVAL:
             return
         self._last = now
-        say(f"{stage}: {done}/{total}")
+        say(f"{stage}: {done}/{total}{_pace(now - since, done - first, total - done)}")
+
+
+def _pace(seconds: float, done: int, left: int) -> str:
+    """How many a second, and how long the rest will take."""
+    if not done or seconds <= 0:
+        return ""
+    rate = done / seconds
+    return f", {rate:.3g}/s" + (f", {_duration(left / rate)} left" if left else "")
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"
 
 
 @contextlib.contextmanager
@@ -98,15 +114,22 @@ def _bar() -> Iterator[Progress]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    rate = TextColumn("{task.fields[rate]}")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate)
     console = Console(file=sys.stderr)
     with Bar(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
         tasks: dict[str, Any] = {}
+        began: dict[str, tuple[float, int]] = {}
 
         def progress(stage: str, done: int, total: int) -> None:
+            now = time.monotonic()
             if stage not in tasks:
-                tasks[stage] = bar.add_task(stage, total=total)
-            bar.update(tasks[stage], completed=done, total=total)
+                # what an earlier run had done says nothing of the pace of this one
+                tasks[stage] = bar.add_task(stage, total=total, completed=done, rate="")
+                began[stage] = (now, done)
+            since, first = began[stage]
+            rate = _pace(now - since, done - first, 0).removeprefix(", ")
+            bar.update(tasks[stage], completed=done, total=total, rate=rate)
 
         yield progress
 

@@ -7,6 +7,7 @@ are stable: scripts may depend on them. Each class also inherits the nearest bui
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 
@@ -89,6 +90,18 @@ class BadInputFile(SnncError, OSError):
     """An input file is missing or cannot be read."""
 
     code = "SNNC204"
+
+
+class OtherRun(SnncError, ValueError):
+    """A run cannot go on, as its model, data or settings are not those that it began with."""
+
+    code = "SNNC205"
+
+
+class DiskFull(SnncError, OSError):
+    """There is no space left to write to."""
+
+    code = "SNNC206"
 
 
 class UnsupportedOperator(SnncError, NotImplementedError):
@@ -253,3 +266,16 @@ class UnknownHardware(SnncError, LookupError):
     """No hardware file of that name exists, or a hardware file is malformed."""
 
     code = "SNNC701"
+
+
+def error_from_json(value: Mapping[str, str | None]) -> SnncError:
+    """The error that another process described by `SnncError.to_json`."""
+    classes = {kind.code: kind for kind in _tree(SnncError)}
+    kind = classes.get(str(value["code"]), SnncError)
+    return kind(str(value["what"]), where=value["where"], hint=value["hint"])
+
+
+def _tree(kind: type[SnncError]) -> Iterator[type[SnncError]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from _tree(below)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import os
 import zipfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from snnc.ir.errors import BadInputFile, DataError, MissingExtra
 NAMED = ("digits", "digits-train", "digits-test")
 """Data sets by name: scikit-learn's digits, whole or split 80/20 by class with random_state 0."""
 
+_HASHED_AT_ONCE = 1000
 _REAL_KINDS = "buif"
 _ARRAY_MAGIC = b"\x93NUMPY"
 
@@ -31,12 +33,16 @@ class DataSet:
         x: shape (N, …), what the source's forward takes, samples first; may be memory-mapped.
         y: class labels, shape (N,).
         inputs: of a model with several inputs: every one by its name, shape (N, …); x is the first.
+        spec: what `load_data` finds the same samples by; None for those that are only in memory.
+        whole: samples that `spec` stands for, where these are only the first of them.
     """
 
     name: str
     x: Array
     y: IntArray | None = None
     inputs: Mapping[str, Array] = field(default_factory=dict)
+    spec: str | None = None
+    whole: int | None = None
 
     def __post_init__(self) -> None:
         if self.x.ndim < 2:
@@ -64,13 +70,31 @@ class DataSet:
         """The first `n` samples; all of them where `n` is None."""
         if n is None or n >= len(self):
             return self
-        return self.take(slice(0, n))
+        first = self.take(slice(0, n))
+        return replace(first, spec=self.spec, whole=self.whole or len(self))
 
     def take(self, samples: slice) -> DataSet:
         """Some samples."""
         y = None if self.y is None else self.y[samples]
         inputs = {name: array[samples] for name, array in self.inputs.items()}
-        return replace(self, x=self.x[samples], y=y, inputs=inputs)
+        return replace(self, x=self.x[samples], y=y, inputs=inputs, spec=None, whole=None)
+
+    def read(self, samples: slice) -> Array | Mapping[str, Array]:
+        """Some of `samples`, in memory."""
+        if self.inputs:
+            return {name: np.asarray(array[samples]) for name, array in self.inputs.items()}
+        return np.asarray(self.x[samples])
+
+    def fingerprint(self) -> str:
+        """Hash of all samples and labels: equal data sets have equal ones."""
+        found = hashlib.sha256()
+        labels = {} if self.y is None else {"labels": self.y}
+        for name, array in {**(self.inputs or {"x": self.x}), **labels}.items():
+            found.update(f"{name} {array.dtype} {array.shape}".encode())
+            for first in range(0, len(array), _HASHED_AT_ONCE):
+                part = array[first : first + _HASHED_AT_ONCE]
+                found.update(np.ascontiguousarray(part).view(np.uint8).data)
+        return found.hexdigest()
 
     @property
     def samples(self) -> Array | Mapping[str, Array]:
@@ -80,11 +104,7 @@ class DataSet:
     def batches(self, size: int) -> Iterator[Array | Mapping[str, Array]]:
         """Pieces of `samples` with at most `size` samples."""
         for first in range(0, len(self), size):
-            part = slice(first, first + size)
-            if self.inputs:
-                yield {name: np.asarray(array[part]) for name, array in self.inputs.items()}
-            else:
-                yield np.asarray(self.x[part])
+            yield self.read(slice(first, first + size))
 
 
 def load_data(
@@ -114,7 +134,7 @@ def load_data(
         return _of_arrays(spec, "data", names, tuple(spec))
     name = os.fspath(spec)
     if name in NAMED:
-        return _digits(name, shape)
+        return replace(_digits(name, shape), spec=name)
     path = Path(name)
     if path.exists() and not path.is_file():
         raise BadInputFile("this is no file", where=name, hint="give an .npz or .npy file")
@@ -122,7 +142,7 @@ def load_data(
         near = difflib.get_close_matches(name, NAMED, n=1)
         hint = f"did you mean `{near[0]}`?" if near else f"data sets by name: {', '.join(NAMED)}"
         raise BadInputFile("no such file or data set", where=name, hint=hint)
-    return _from_file(path, names)
+    return replace(_from_file(path, names), spec=str(path.absolute()))
 
 
 def _from_file(path: Path, names: Sequence[str]) -> DataSet:

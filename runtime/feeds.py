@@ -36,6 +36,14 @@ class InputLoss:
     n_clipped: int = 0
     largest: float = 0.0
 
+    def __add__(self, other: InputLoss) -> InputLoss:
+        return InputLoss(
+            n_values=self.n_values + other.n_values,
+            n_rounded=self.n_rounded + other.n_rounded,
+            n_clipped=self.n_clipped + other.n_clipped,
+            largest=max(self.largest, other.largest),
+        )
+
     def to_json(self) -> dict[str, int | float]:
         """Plain values by name."""
         return dict(vars(self))

@@ -10,12 +10,12 @@ from snnc.backends.base import Counters
 from snnc.backends.mapping.traffic import Activity
 from snnc.ir.arrays import Array, FloatArray, IntArray
 from snnc.ir.codes import RunSettings
+from snnc.runtime.batches import batch_size
 from snnc.runtime.data import DataSet
 from snnc.runtime.engines import open_engine
 from snnc.runtime.feeds import Feeder
 from snnc.runtime.model import Model
 from snnc.runtime.progress import Progress
-from snnc.runtime.run import batch_size
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

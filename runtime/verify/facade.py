@@ -15,13 +15,13 @@ from snnc.converter.sources import SourceModel, SourceOptions, load_source
 from snnc.converter.sources.files import graph_file_hash
 from snnc.ir.arrays import Array, FloatArray, Shape
 from snnc.ir.codes import RunSettings
+from snnc.runtime.batches import batch_size
 from snnc.runtime.data import DataSet, load_data
 from snnc.runtime.feeds import Feeder, Samples
 from snnc.runtime.host import host_parts
 from snnc.runtime.model import Model, load
 from snnc.runtime.progress import Progress, silent
 from snnc.runtime.reals import real_values, step_map
-from snnc.runtime.run import batch_size
 from snnc.runtime.source_options import SourceArguments, source_options
 from snnc.runtime.verify.derivation import check_derivation
 from snnc.runtime.verify.difference import Tally

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,7 @@ def test_json_alone_on_stdout_of_a_process(model: Path, data: Path) -> None:
     done = snnc_process("run", model, "--data", data, "--engine", "oracle", "--json")
     assert done.code == 0
     assert done.json["n_samples"] == 20
-    assert done.stderr == "run: 20/20\n"
+    assert re.fullmatch(r"run: 20/20, [\d.e+]+/s\n", done.stderr)
 
 
 def test_trace(model: Path, data: Path, tmp_path: Path) -> None:

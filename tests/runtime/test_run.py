@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import snnc.runtime.run as runner
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import NotExecutable, OutputExists, TimeLimit
 from snnc.ir.file import save
@@ -16,8 +15,10 @@ from snnc.ir.graph import Projection
 from snnc.ir.maps import Identity
 from snnc.ir.neurons import IntegerFire
 from snnc.ir.nodes import Population
+from snnc.runtime import batches
 from snnc.runtime.model import load
-from snnc.runtime.run import batch_size, run
+from snnc.runtime.run import run
+from snnc.runtime.scale import worker
 from tests.runtime.models import N_OUT, STEP, make_file, reference, samples, save_model
 
 
@@ -43,10 +44,10 @@ def test_outputs(model: Path, engine: str, code: str) -> None:
 def test_batches_change_nothing(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     x, _ = samples()
     whole = run(model, x, engine="oracle", counts=True)
-    monkeypatch.setattr(runner, "_LARGEST_BATCH", 7)
+    monkeypatch.setattr(batches, "_LARGEST_BATCH", 7)
     told: list[tuple[str, int, int]] = []
     parts = run(model, x, engine="oracle", counts=True, progress=lambda *where: told.append(where))
-    assert told == [("run", 7, 20), ("run", 14, 20), ("run", 20, 20)]
+    assert told == [("run", 0, 20), ("run", 7, 20), ("run", 14, 20), ("run", 20, 20)]
     assert parts.outputs_int is not None
     np.testing.assert_array_equal(parts.outputs_int, whole.outputs_int)
     assert parts.counters == whole.counters
@@ -102,7 +103,7 @@ def test_an_existing_output_is_found_before_the_work(
 ) -> None:
     out = tmp_path / "o.npz"
     out.touch()
-    monkeypatch.setattr(runner, "open_engine", None)
+    monkeypatch.setattr(worker, "open_engine", None)
     with pytest.raises(OutputExists):
         run(model, samples()[0], engine="oracle", output=out)
 
@@ -119,6 +120,6 @@ def test_settings_come_from_the_file(tmp_path: Path) -> None:
 
 
 def test_batch_size() -> None:
-    assert batch_size(10, 1) == 250
-    assert batch_size(10**9, 1) == 1
-    assert 1 < batch_size(10**5, 1) < 250
+    assert batches.batch_size(10, 1) == 250
+    assert batches.batch_size(10**9, 1) == 1
+    assert 1 < batches.batch_size(10**5, 1) < 250

@@ -1,0 +1,1 @@
+"""Runs in shards: kept on disk one by one, resumed, and spread over processes and machines."""
