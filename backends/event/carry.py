@@ -16,7 +16,14 @@ from snnc.ir.arrays import Array, IntArray
 from snnc.ir.neurons import State as ModelState
 from snnc.ir.nodes import Population
 
-_OFFSETS = {"v": "state", "c": "current"}
+_OFFSETS = {
+    "v": "state",
+    "c": "current",
+    "u": "current",
+    "frame": "clock",
+    "s": "state",
+    "sent": "current",
+}
 """Column of the node table that says where a state of a neuron model lies."""
 
 

@@ -60,10 +60,10 @@ def run_frames(
 
     Returns:
         where it paused: the frame and the node, which has integrated and has no compiled latch;
-        or (last, 0) at the end.
+        or (frame, 0) at the end, and after a frame in which a width was passed (`exceeded`).
     """
     n_nodes = len(program.nodes)
-    while at < last:
+    while at < last and state.exceeded[0] == 0:
         if first_node == 0 and at % n_frames == 0:
             copy_run(state.state, 0, state.initial, 0, len(state.state))
             if program.changes == 1:

@@ -8,18 +8,24 @@ import numpy as np
 
 from snnc.backends.event.jit import inlined, kernel
 from snnc.backends.event.lists import add_event, close_list, copy_run
+from snnc.backends.event.loihi import integrate_loihi, leak, tell_changes
 from snnc.backends.event.simd import fire_block, lowest_bit
 from snnc.backends.event.tables import (
     CURRENT_LEAK,
+    DELTA,
     FIRE,
     INTEGRATE,
     LANES,
     LEAK,
+    LOIHI_LIF,
+    LOIHI_READOUT,
     LOOKUP,
     PRODUCT,
     REPLACE,
     RESET_STEP,
     RESET_VALUE,
+    SIGMA,
+    SIGMA_DELTA,
     SUBTRACT,
     TRACE,
     V_MIN,
@@ -66,6 +72,11 @@ def _latch_plainly(
         _look_up(node, room, state.lists, acc, theta)
     elif node.kind == TRACE:
         _trace(node, room, state.lists, acc, program.theta64, state.state)
+    elif node.kind == LOIHI_LIF or node.kind == LOIHI_READOUT:
+        integrate_loihi(node, room, state.lists, acc, program.theta64, state.state)
+    elif node.kind == DELTA or node.kind == SIGMA_DELTA or node.kind == SIGMA:
+        kept, exceeded = state.state, state.exceeded
+        tell_changes(node, room, state.lists, acc, program.theta64, kept, exceeded)
     elif node.kind == PRODUCT:
         counters = state.counters[node.counter]
         _multiply(node, room, state.lists, acc, state.scratch, counters)
@@ -163,12 +174,6 @@ def _look_up(node: Any, room: Any, lists: Lists, acc: Array, theta: Array) -> No
 
 
 @inlined
-def _leak(v: int, multiplier: int, shift: int) -> int:
-    kept = (abs(v) * multiplier) >> shift
-    return -kept if v < 0 else kept
-
-
-@inlined
 def _reset(node: Any, v: int, k: int, theta: IntArray, own: int) -> int:
     """What firing `k` leaves of a membrane."""
     if node.reset == SUBTRACT:
@@ -199,20 +204,20 @@ def _integrate(
             j = pixel * node.channels + c
             at = node.theta + pixel * node.theta_step + c
             own = at + node.levels * node.theta_pitch
-            leak = theta[own + LEAK * node.theta_pitch]
+            share = theta[own + LEAK * node.theta_pitch]
             i = np.int64(acc[node.acc + j]) << node.fraction
             if node.current >= 0:
-                share = theta[own + CURRENT_LEAK * node.theta_pitch]
-                i += _leak(state[node.current + j], share, node.current_shift)
+                kept = theta[own + CURRENT_LEAK * node.theta_pitch]
+                i += leak(state[node.current + j], kept, node.current_shift)
                 state[node.current + j] = i
             v = state[node.state + j]
             if node.reset_before == 0:
-                v = _leak(v, leak, node.leak_shift)
+                v = leak(v, share, node.leak_shift)
             v += i
             k = node.lo + _reached(v, theta, at, node.theta_pitch, node.levels)
             n = add_event(room, lists, n, j, k)
             if node.reset_before == 1:
-                v = _leak(v, leak, node.leak_shift)
+                v = leak(v, share, node.leak_shift)
             state[node.state + j] = _reset(node, v, k, theta, own)
     close_list(room, lists, n)
 
@@ -228,8 +233,8 @@ def _trace(
         lists.segments[room.segments + pixel] = n
         for c in range(node.channels):
             j = pixel * node.channels + c
-            leak = theta[node.theta + pixel * node.theta_step + c]
-            v = _leak(state[node.state + j], leak, node.leak_shift)
+            share = theta[node.theta + pixel * node.theta_step + c]
+            v = leak(state[node.state + j], share, node.leak_shift)
             v += np.int64(acc[node.acc + j]) << node.fraction
             state[node.state + j] = v
             k = (v + half) >> node.out_shift

@@ -10,6 +10,7 @@ from snnc.backends.event.compile import Compiled
 from snnc.backends.event.frames import Data
 from snnc.backends.event.tables import LANES, Lists, Program, Start, State
 from snnc.ir.arrays import IntArray
+from snnc.ir.neurons.sigma_delta import CHECKED, too_large
 
 
 def make_state(compiled: Compiled, program: Program, *, ticks: bool = False) -> State:
@@ -42,11 +43,25 @@ def make_state(compiled: Compiled, program: Program, *, ticks: bool = False) -> 
         start=Start(program.rest32.copy(), program.rest64.copy(), before.copy(), held.copy()),
         state=np.zeros(max(compiled.n_state, 1), dtype=np.int64),
         initial=np.zeros(max(compiled.n_state, 1), dtype=np.int64),
+        exceeded=np.zeros(3, dtype=np.int64),
         remaining=np.zeros(n_events if ticks else 1, dtype=np.int64),
         scratch=np.zeros(compiled.n_scratch, dtype=np.int64),
         counters=np.zeros((max(len(compiled.counter_names), 1), 4), dtype=np.int64),
         node_counters=np.zeros((len(compiled.names), 3), dtype=np.int64),
     )
+
+
+def check_widths(compiled: Compiled, state: State) -> None:
+    """Stop a run in which a node has passed a width that runs check.
+
+    Raises:
+        StateExceeded: with the node's place and what it held.
+    """
+    row, which, found = state.exceeded.tolist()
+    if row:
+        name = compiled.names[row]
+        where = compiled.graph.nodes[name].module_path or name
+        raise too_large(CHECKED[which], found, where)
 
 
 class Buffers:

@@ -11,27 +11,38 @@ from snnc.backends.event.layout import Layout
 from snnc.backends.event.pools import Pool
 from snnc.backends.event.tables import (
     ACCUMULATE,
+    DELTA,
     FIRE,
     FOREIGN,
     INTEGRATE,
     KEEP,
+    LOIHI_LIF,
+    LOIHI_READOUT,
     LOOKUP,
     MAXIMUM,
     REPLACE,
+    SIGMA,
+    SIGMA_DELTA,
     SUBTRACT,
     TRACE,
 )
 from snnc.ir.arrays import Array, IntArray, along
 from snnc.ir.neurons import (
     Accumulator,
+    Delta,
     FixedCurrentLIF,
     FixedIntegrateFire,
     FixedTrace,
     IntegerFire,
+    LoihiLIF,
+    LoihiReadout,
     Max,
     NeuronModel,
     RescaledSum,
+    Sigma,
+    SigmaDelta,
 )
+from snnc.ir.neurons.loihi_lif import ALIGN_BITS
 from snnc.ir.nodes import Population
 
 _RESETS = {"none": KEEP, "subtract": SUBTRACT, "zero": REPLACE}
@@ -104,6 +115,40 @@ def _lower_trace(node: Population, row: Any, pools: Mapping[str, Pool], layout: 
     _add_rows(row, [model.leak_multiplier], pools["theta64"], node, layout)
 
 
+def _lower_loihi(node: Population, row: Any, pools: Mapping[str, Pool], layout: Layout) -> None:
+    model = node.model
+    assert isinstance(model, LoihiLIF | LoihiReadout)
+    row["kind"] = LOIHI_LIF if isinstance(model, LoihiLIF) else LOIHI_READOUT
+    row["state"], row["current"] = (pools["state"].reserve(node.size) for _ in range(2))
+    row["clock"] = pools["state"].reserve(node.size) if model.reset_interval else -1
+    own = [
+        np.array(model.threshold << ALIGN_BITS),
+        model.bias << ALIGN_BITS,
+        model.kept(model.decay_u),
+        model.kept(model.decay_v),
+        np.array(model.reset_interval),
+        np.array(model.reset_offset),
+    ]
+    _add_rows(row, own, pools["theta64"], node, layout)
+
+
+def _lower_sending(node: Population, row: Any, pools: Mapping[str, Pool], layout: Layout) -> None:
+    model = node.model
+    assert isinstance(model, Delta | SigmaDelta)
+    row["kind"] = DELTA if isinstance(model, Delta) else SIGMA_DELTA
+    row["fraction"], row["out_shift"] = model.fraction_bits, model.state_exp
+    row["state"] = pools["state"].reserve(node.size if isinstance(model, SigmaDelta) else 0)
+    row["current"] = pools["state"].reserve(node.size)
+    bias = model.bias if isinstance(model, SigmaDelta) else np.array(0)
+    own = [np.array(model.threshold), bias]
+    own = [values << model.fraction_bits for values in own]
+    _add_rows(row, own, pools["theta64"], node, layout)
+
+
+def _lower_sigma(node: Population, row: Any, pools: Mapping[str, Pool], _: Layout) -> None:
+    row["kind"], row["state"] = SIGMA, pools["state"].reserve(node.size)
+
+
 def _add_rows(row: Any, rows: list[Array], pool: Pool, node: Population, layout: Layout) -> None:
     """Values for all, each channel or each neuron, as rows over a pixel's channels."""
     ndim, axis = len(node.shape), node.channel_axis
@@ -152,4 +197,9 @@ _LOWERED: dict[type[NeuronModel], _Lower] = {
     FixedIntegrateFire: _lower_firing,
     FixedCurrentLIF: _lower_firing,
     FixedTrace: _lower_trace,
+    LoihiLIF: _lower_loihi,
+    LoihiReadout: _lower_loihi,
+    Delta: _lower_sending,
+    SigmaDelta: _lower_sending,
+    Sigma: _lower_sigma,
 }

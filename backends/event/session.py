@@ -17,7 +17,7 @@ from snnc.backends.event.compile import Compiled
 from snnc.backends.event.foreign import ForeignModels
 from snnc.backends.event.frames import run_frames
 from snnc.backends.event.jit import is_cached
-from snnc.backends.event.memory import Buffers, make_state
+from snnc.backends.event.memory import Buffers, check_widths, make_state
 from snnc.backends.event.simulate import Simulation
 from snnc.backends.event.tables import State
 from snnc.backends.event.ticks import run_ticks
@@ -153,6 +153,7 @@ class EventSession:
         at, node = first * n_frames, 0
         while at < last * n_frames:
             at, node = run_frames(program, state, buffers.data, at, last * n_frames, n_frames, node)
+            check_widths(self.compiled, state)
             if node:
                 if at % n_frames == 0 and node == self.compiled.foreign[0]:
                     foreign.start_sample()

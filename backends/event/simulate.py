@@ -11,7 +11,7 @@ from snnc.backends.event.changes import keeping
 from snnc.backends.event.compile import Compiled
 from snnc.backends.event.foreign import ForeignModels
 from snnc.backends.event.frames import Data
-from snnc.backends.event.memory import make_state
+from snnc.backends.event.memory import check_widths, make_state
 from snnc.backends.event.pools import ListTable
 from snnc.backends.event.tables import Program
 from snnc.backends.event.ticks import (
@@ -89,6 +89,7 @@ class Simulation:
             tick, node = run_ticks(
                 self.program, self.state, self.clock, data, events, sample, tick, node
             )
+            check_widths(self.compiled, self.state)
             if node:
                 frame = int(self.clock.latched[node])
                 to = int(self.clock.ring[node] + frame % self.clock.depth[node])

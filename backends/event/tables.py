@@ -15,10 +15,13 @@ from snnc.ir.arrays import Array, IntArray
 
 # What a node does when it latches.
 SOURCE, FIRE, ACCUMULATE, MAXIMUM, INTEGRATE, TRACE, PRODUCT, LOOKUP, FOREIGN = range(9)
+LOIHI_LIF, LOIHI_READOUT, DELTA, SIGMA_DELTA, SIGMA = range(9, 14)
 # How a membrane is reset.
 KEEP, SUBTRACT, REPLACE = range(3)
 # Rows behind the thresholds of a neuron with state.
 RESET_STEP, RESET_VALUE, V_MIN, LEAK, CURRENT_LEAK = range(5)
+# Rows of Loihi's neurons; sigma-delta neurons have the first two.
+THRESHOLD, BIAS, KEEP_U, KEEP_V, RESET_EVERY, RESET_AT = range(6)
 # How a projection delivers: a window on positions, the same with groups, all to all, listed
 # synapses, one to one.
 WINDOW, GROUPED, DENSE, SPARSE, ONE_TO_ONE = range(5)
@@ -51,12 +54,13 @@ NODE = np.dtype(
             "lo",  # smallest count; lookup: the membrane that stands first in the table
             "before",  # delta: offset in `before`
             "seen",  # maximum: offset in `seen` and `inputs`
-            "state",  # membrane across frames: offset in `state`
-            "current",  # leaky current: offset in `state`; -1: there is none
+            "state",  # membrane or sum across frames: offset in `state`
+            "current",  # leaky current, or what has been told: offset in `state`; -1: none
+            "clock",  # frames that have passed: offset in `state`; -1: they are not counted
             "leak_shift",
             "current_shift",
             "fraction",  # bits of the state
-            "out_shift",  # trace: bits of them that are not passed on
+            "out_shift",  # trace, changes: bits of them that are not passed on
             "reset",
             "reset_before",  # 1: the membrane leaks before its reset
             "other",  # product: offset of operand b in the membrane pool
@@ -184,6 +188,8 @@ class State(NamedTuple):
     state: IntArray
     initial: IntArray
     """What `state` is at a sample's start."""
+    exceeded: IntArray
+    """Row of the first node that passed a width that runs check, which value, its magnitude."""
     remaining: IntArray
     """Tick mode: spikes that are still to come of each event, this one included."""
     scratch: IntArray

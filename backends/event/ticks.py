@@ -92,10 +92,11 @@ def run_ticks(
 
     Returns:
         where it paused: (tick, node) at a node that latches now and has no compiled latch;
-        (tick, 0) where `events` could overflow, or at the end.
+        (tick, 0) where `events` could overflow, at the end, or after a tick in which a width was
+        passed (`exceeded`).
     """
     n_nodes = len(program.nodes)
-    while tick < clock.n_ticks:
+    while tick < clock.n_ticks and state.exceeded[0] == 0:
         if first_node == 0:
             if len(events.tick) > 0 and len(events.tick) - events.used[0] < events.enough:
                 return tick, 0

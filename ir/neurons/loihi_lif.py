@@ -76,9 +76,9 @@ class _LoihiMembrane(Stateful):
             stays = state["frame"] % self.reset_interval != self.reset_offset
             u, v = u * stays, v * stays
             after["frame"] = state["frame"] + 1
-        u = wrapped(leaked(u, self._kept(self.decay_u), DECAY_BITS) + (i << ALIGN_BITS))
+        u = wrapped(leaked(u, self.kept(self.decay_u), DECAY_BITS) + (i << ALIGN_BITS))
         bias = spread(self.bias, i, axis) << ALIGN_BITS
-        v = leaked(v, self._kept(self.decay_v), DECAY_BITS) + u + bias
+        v = leaked(v, self.kept(self.decay_v), DECAY_BITS) + u + bias
         return {**after, "u": u, "v": np.clip(v, 1 - LARGEST, LARGEST - 1)}
 
     def fired(self, state: State) -> Array:
@@ -112,14 +112,15 @@ class _LoihiMembrane(Stateful):
                 hint="fewer inputs, smaller weights, or smaller graded inputs",
             )
         u = largest_kept(
-            scaled(i, ALIGN_BITS), np.array(self._kept(self.decay_u)), DECAY_BITS, n_frames
+            scaled(i, ALIGN_BITS), np.array(self.kept(self.decay_u)), DECAY_BITS, n_frames
         )
         bias = np.abs(spread(self.bias, i[None], axis)) << ALIGN_BITS
         u = np.minimum(u, LARGEST - 1)
-        v = largest_kept(u + bias, np.array(self._kept(self.decay_v)), DECAY_BITS, n_frames)
+        v = largest_kept(u + bias, np.array(self.kept(self.decay_v)), DECAY_BITS, n_frames)
         return int(u.max()), min(int(v.max()), LARGEST - 1)
 
-    def _kept(self, decay: int) -> IntArray:
+    def kept(self, decay: int) -> IntArray:
+        """What a decay leaves, in 1/4096."""
         return np.asarray(_KEEP_ALL - decay)
 
 

@@ -20,7 +20,10 @@ from snnc.ir.neurons.fixed import check_per_neuron, spread
 
 STATE_BITS = 24
 """Width of sigma and activation on Loihi 2 [L: LavaPyType(..., precision=24)]."""
-_LARGEST = 2 ** (STATE_BITS - 1) - 1
+LARGEST = 2 ** (STATE_BITS - 1) - 1
+CHECKED = "what arrives", "the sum of all that arrived", "the activation"
+"""What runs check, in this order."""
+ARRIVED, SUMMED, ACTIVE = CHECKED
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,7 +49,7 @@ class _Sending(Stateful):
         return self.spike_exp + self.state_exp
 
     def validate(self, shape: Shape, axis: int) -> None:
-        if self.threshold < 0 or self.threshold << self.fraction_bits > _LARGEST:
+        if self.threshold < 0 or self.threshold << self.fraction_bits > LARGEST:
             raise GraphError(f"a change of {self.threshold} is never, or always, reached")
         if not (0 <= self.spike_exp <= 7 and 0 <= self.state_exp <= 7):  # 3 bits each [L]
             raise GraphError(
@@ -76,7 +79,7 @@ class _Sending(Stateful):
 
     def _most(self) -> int:
         """Largest change between two activations within the checked width."""
-        return (2 * _LARGEST >> self.state_exp) + 1
+        return (2 * LARGEST >> self.state_exp) + 1
 
     def count_range(self, shape: Shape, axis: int) -> tuple[int, int]:
         return -self._most(), self._most()
@@ -87,7 +90,7 @@ class _Sending(Stateful):
 
     def bounds(self, i_lo: Array, i_hi: Array, axis: int, n_frames: int) -> Bounds:
         low, high = self.out_range(i_lo, i_hi, axis)
-        return Bounds(low, high, np.array(-_LARGEST - 1), np.array(_LARGEST))
+        return Bounds(low, high, np.array(-LARGEST - 1), np.array(LARGEST))
 
 
 @NEURONS.register
@@ -102,7 +105,7 @@ class Delta(_Sending):
     kind: ClassVar[str] = "delta-encoder"
 
     def integrate(self, i: Array, state: State, axis: int) -> State:
-        x = checked("what arrives", i, _LARGEST >> self.fraction_bits) << self.fraction_bits
+        x = checked(ARRIVED, i, LARGEST >> self.fraction_bits) << self.fraction_bits
         return {**state, "change": self.change(x, state)}
 
     def initial_state(self, shape: Shape) -> State:
@@ -134,10 +137,10 @@ class SigmaDelta(_Sending):
         check_per_neuron("bias", self.bias, shape, axis)
 
     def integrate(self, i: Array, state: State, axis: int) -> State:
-        s = state["s"] + checked("what arrives", i, _LARGEST)
-        checked("the sum of all that arrived", s, _LARGEST)
+        s = state["s"] + checked(ARRIVED, i, LARGEST)
+        checked(SUMMED, s, LARGEST)
         bias = spread(self.bias, s, axis) << self.fraction_bits
-        activation = checked("the activation", np.maximum(s + bias, 0), _LARGEST)
+        activation = checked(ACTIVE, np.maximum(s + bias, 0), LARGEST)
         return {"s": s, "sent": state["sent"], "change": self.change(activation, state)}
 
     def initial_state(self, shape: Shape) -> State:
@@ -157,7 +160,7 @@ class Sigma(NeuronModel):
     forms: ClassVar[frozenset[str]] = frozenset({"integer"})
 
     def latch(self, i: Array, state: State, axis: int) -> tuple[Array, State]:
-        s = checked("the sum of all that arrived", state["s"] + i, _LARGEST)
+        s = checked(SUMMED, state["s"] + i, LARGEST)
         return s, {"s": s}
 
     def initial_state(self, shape: Shape) -> State:
@@ -172,7 +175,7 @@ class Sigma(NeuronModel):
         return STATE_BITS
 
     def out_range(self, i_lo: Array, i_hi: Array, axis: int) -> tuple[Array, Array]:
-        return np.full_like(i_lo, -_LARGEST), np.full_like(i_hi, _LARGEST)
+        return np.full_like(i_lo, -LARGEST), np.full_like(i_hi, LARGEST)
 
     def bounds(self, i_lo: Array, i_hi: Array, axis: int, n_frames: int) -> Bounds:
         low, high = self.out_range(i_lo, i_hi, axis)
@@ -187,8 +190,14 @@ def checked(what: str, values: Array, largest: int) -> Array:
     """
     found = int(np.abs(values).max(initial=0))
     if found > largest:
-        raise StateExceeded(
-            f"{what} reaches {found}, sigma-delta neurons hold {STATE_BITS} bits",
-            hint="smaller inputs",
-        )
+        raise too_large(what, found)
     return values
+
+
+def too_large(what: str, found: int, where: str | None = None) -> StateExceeded:
+    """The error of a value that passes the width."""
+    return StateExceeded(
+        f"{what} reaches {found}, sigma-delta neurons hold {STATE_BITS} bits",
+        where=where,
+        hint="smaller inputs",
+    )

@@ -115,3 +115,27 @@ def test_net_files_both_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with np.load("net.npz") as a, np.load("again.npz") as b:
         assert np.array_equal(a["outputs_int"], b["outputs_int"])
         assert a["outputs_int"].shape == (4, 3)
+
+
+def test_sigma_delta_files_are_verified_without_a_bundle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event engine's own kernels against the plain ones."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(3)
+    sdnn = {"type": "SDNN", "vThMant": 2}
+    net = write_net(
+        Path("net.net"),
+        {"type": "input", "shape": np.array([6]), "neuron": sdnn},
+        dense(rng.integers(-40, 41, (8, 6)) * 2, sdnn, bias=np.arange(8)),
+        dense(rng.integers(-40, 41, (3, 8)) * 2, {**sdnn, "sigma_output": True}),
+    )
+    np.savez("x.npz", x=rng.uniform(-1, 1, (2, 9, 6)))
+    assert snnc("convert", net).code == 0
+    done = snnc("verify", net, "net.snnc", "--data", "x.npz", "--json")
+    assert done.code == 0, done.stdout
+    assert (done.json["ok"], done.json["n_mismatches"]) == (True, 0)
+    assert {e["engine"]: e["against"] for e in done.json["engines"]} == {
+        "event": "dense",
+        "dense": "event",
+    }
