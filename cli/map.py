@@ -31,6 +31,13 @@ from snnc.cli.terminal import Terminal
     help="Data to measure activity on.  [default: every neuron sends once a frame]",
 )
 @click.option("--engine", metavar="NAME", help="Runs MODEL on DATA.  [default: event]")
+@click.option(
+    "--operands",
+    type=click.Choice(["neurons", "memory"]),
+    default="neurons",
+    show_default=True,
+    help="Of attention's products: a neuron for each, or packed into a core's memory.",
+)
 @setting_options()
 @limit_option
 @output_option("FILE", "Write .json or .csv (every core), .png or .html (core maps).")

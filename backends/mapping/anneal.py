@@ -34,6 +34,12 @@ def _lengthening(
 
 
 @inlined
+def _below(n: int, rng: np.random.Generator) -> int:
+    """A number from 0 to n - 1. `Generator.integers` would allocate, which kernels cannot."""
+    return int(rng.random() * n)
+
+
+@inlined
 def _destination(
     core: Any, reach: int, neighbours: Any, position: Array, rng: np.random.Generator
 ) -> tuple[int, int]:
@@ -42,9 +48,9 @@ def _destination(
     degree = begins[core + 1] - begins[core]
     about = core
     if degree and rng.random() < 0.5:
-        about, reach = others[begins[core] + rng.integers(0, degree)], 1
-    x = position[about, 0] + rng.integers(-reach, reach + 1)
-    y = position[about, 1] + rng.integers(-reach, reach + 1)
+        about, reach = others[begins[core] + _below(degree, rng)], 1
+    x = position[about, 0] + _below(2 * reach + 1, rng) - reach
+    y = position[about, 1] + _below(2 * reach + 1, rng) - reach
     return x, y
 
 
@@ -81,12 +87,12 @@ def anneal(
     n_rows, n_columns = slots_at.shape
     made = 0
     for _ in range(moves):
-        a = rng.integers(0, len(slot))
+        a = _below(len(slot), rng)
         x, y = position[a, 0], position[a, 1]
         to_x, to_y = _destination(a, reach, neighbours, position, rng)
         if to_x < 0 or to_y < 0 or to_x >= n_columns or to_y >= n_rows:
             continue
-        new = slots_at[to_y, to_x] + rng.integers(0, per_router)
+        new = slots_at[to_y, to_x] + _below(per_router, rng)
         b = core_at[new]
         if b < -1 or (to_x == x and to_y == y):
             continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from snnc.backends.chips import Chip
 from snnc.backends.mapping.boxes import box_size, project, same_axes
 from snnc.backends.mapping.kernels import Kernel, kernel_of
@@ -19,11 +21,20 @@ class Demand:
         graph: integer form.
         node: population or product.
         chip: whose formats count.
+        operand_bits: widths of a matrix product's operands by port, which are then packed into the
+            words of the core's memory; None: each of them takes a neuron.
     """
 
-    def __init__(self, graph: Graph, node: Population | Product, chip: Chip) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        node: Population | Product,
+        chip: Chip,
+        operand_bits: Mapping[str, int] | None = None,
+    ) -> None:
         self.node = node
         self.chip = chip
+        self._operand_bits = operand_bits
         self.incoming: list[tuple[Projection, Storage]] = [
             (p, storage_of(p, node.port_shape(p.port), chip.synapses))
             for p in graph.incoming(node.name)
@@ -54,11 +65,30 @@ class Demand:
             return (*box[:-1], (0, node.a_shape[-1]))
         return (*box[:-2], (0, node.b_shape[-2]), box[-1])
 
+    @property
+    def operand_neurons(self) -> bool:
+        """Does each operand take a neuron beside those of the results?
+
+        Those of an elementwise product do not: one neuron has an input for each of the two, as
+        lava-nc's `ProdNeuron` has.
+        """
+        is_matrix = isinstance(self.node, Product) and self.node.op == "matmul"
+        return is_matrix and self._operand_bits is None
+
     def n_neurons(self, box: Box) -> int:
-        """Neurons of a box: a product integrates each operand in a neuron of its own."""
-        if isinstance(self.node, Population):
+        """Neurons of a box."""
+        if not self.operand_neurons:
             return box_size(box)
         return box_size(box) + sum(box_size(self.port_box(port, box)) for port in ("a", "b"))
+
+    def operand_words(self, box: Box) -> int:
+        """Memory words of a box's operands, packed."""
+        if self._operand_bits is None or self.chip.synapses is None:
+            return 0
+        used = sum(
+            box_size(self.port_box(port, box)) * bits for port, bits in self._operand_bits.items()
+        )
+        return -(-used // self.chip.synapses.word_bits)
 
     def piece(self, box: Box) -> Piece:
         """What a core needs for a box."""
@@ -82,6 +112,7 @@ class Demand:
             synapse_words={name: words for name, words, _ in named if words is not None},
             axons_in={name: axons for name, _, axons in named},
             axon_map={p.name: self._entries(p, box) for p in self.outgoing},
+            operand_words=self.operand_words(box),
         )
 
     def _entries(self, p: Projection, box: Box) -> int:

@@ -38,7 +38,10 @@ _FEWER_INPUTS = (
 _RATE = "code `rate` with `--rate-reset zero`, which is inexact"
 _PIPELINED = "schedule `pipelined`: with each tick a frame of its own, they are the chip's LIF"
 _WAYS_OUT = {
-    "neurons": ("fewer tokens or features where the operands meet",),
+    "neurons": (
+        "operands in the core's memory (--operands memory)",
+        "fewer tokens or features where the operands meet",
+    ),
     "synapse_words": ("fewer weight bits (--weight-bits)", *_FEWER_INPUTS),
     "axons_in": _FEWER_INPUTS,
     "axon_map": ("fewer neurons in the layer",),
@@ -46,27 +49,29 @@ _WAYS_OUT = {
 }
 
 
-def reasons_of(mapping: Mapping, settings: RunSettings, n_frames: int) -> tuple[Reason, ...]:
+def reasons_of(
+    mapping: Mapping, settings: RunSettings, n_frames: int, ranges: Ranges | None
+) -> tuple[Reason, ...]:
     """What speaks against fitting, and what rests on assumptions.
 
     Args:
         mapping: whose reasons are asked for.
         settings, n_frames: of the mapping's graph.
+        ranges: of its nodes, None where there are no bounds.
     """
     graph = mapping.graph
-    ranges, too_wide = _ranges(graph, settings, n_frames)
     return (
         *_of_cores(mapping),
         *_of_neurons(graph, mapping.chip, settings, ranges),
         *_of_formats(graph, mapping.chip, settings, n_frames, ranges),
-        *too_wide,
         *_of_unknowns(mapping.chip),
     )
 
 
-def _ranges(
+def bounds(
     graph: Graph, settings: RunSettings, n_frames: int
 ) -> tuple[Ranges | None, list[Reason]]:
+    """Worst cases of all nodes, or None and why there are none."""
     try:
         return analyse(graph, settings, n_frames), []
     except WidthExceeded as error:

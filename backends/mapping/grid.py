@@ -123,6 +123,25 @@ class Ways:
         return self.east_west + self.north_south
 
 
+def ways_by_source(
+    grid: Grid, slots: IntArray, source: IntArray, target: IntArray, amount: FloatArray
+) -> tuple[Ways, ...]:
+    """What the messages of each core do, as `ways` adds it up.
+
+    Args:
+        grid: the mesh.
+        slots: of each core, shape (n_cores,).
+        source, target: core of each entry.
+        amount: messages of each entry.
+    """
+    start, end = slots[source], slots[target]
+    x, y = np.abs(grid.position[start] - grid.position[end]).T
+    each = (x, y, grid.chips_between(start, end))
+    sums = [np.bincount(source, weights=amount * n, minlength=len(slots)) for n in each]
+    columns = np.stack(sums, axis=1).tolist()
+    return tuple(Ways(east_west=a, north_south=b, across_chips=c) for a, b, c in columns)
+
+
 def ways(grid: Grid, source: IntArray, target: IntArray, amount: FloatArray) -> Ways:
     """Hops of messages between slots, each on a shortest way."""
     x, y = np.abs(grid.position[source] - grid.position[target]).T

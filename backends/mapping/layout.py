@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snnc.backends.mapping.grid import Grid, Link, Ways, busiest_link, link_loads, ways
+from snnc.backends.mapping.grid import (
+    Grid,
+    Link,
+    Ways,
+    busiest_link,
+    link_loads,
+    ways,
+    ways_by_source,
+)
 from snnc.backends.mapping.model import Mapping
 from snnc.backends.mapping.place import place
 from snnc.backends.mapping.traffic import Flow, Load, Tell
@@ -21,13 +29,15 @@ class Layout:
         grid: the mesh of all chips.
         slots: of each core, shape (n_cores,).
         ways: of the messages between cores in one frame.
-        naive: likewise if cores were placed in the order of the graph, chip by chip.
+        ways_by_core: likewise of the messages that each core sends.
+        naive: as `ways`, if cores were placed in the order of the graph, chip by chip.
         busiest_link: in the busiest tick; messages go along their row first.
     """
 
     grid: Grid
     slots: IntArray
     ways: Ways
+    ways_by_core: tuple[Ways, ...]
     naive: Ways
     busiest_link: Link
 
@@ -56,6 +66,7 @@ def lay_out(mapping: Mapping, load: Load, tell: Tell) -> Layout | None:
         grid=grid,
         slots=slots,
         ways=_ways(between, grid, slots),
+        ways_by_core=ways_by_source(grid, slots, between.source, between.target, between.events),
         naive=_ways(between, grid, grid.row_major(mapping.n_cores)),
         busiest_link=_busiest_link(between, grid, slots),
     )

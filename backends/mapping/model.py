@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias, get_args
 
 import numpy as np
 
@@ -20,6 +20,11 @@ Box: TypeAlias = tuple[tuple[int, int], ...]
 
 Verdict: TypeAlias = Literal["yes", "no", "assumed"]
 
+Operands: TypeAlias = Literal["neurons", "memory"]
+"""Where the operands of matrix products are kept while they are integrated."""
+
+OPERANDS: tuple[str, ...] = get_args(Operands)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
@@ -28,12 +33,13 @@ class Piece:
     Attributes:
         node: name of the population or product.
         box: its neurons.
-        n_neurons: neurons of the core; a product's operands are neurons as well.
+        n_neurons: neurons of the core, operands of a matrix product included where they are such.
         synapse_words: memory words by incoming projection; empty where the chip file does not say
             how synapses are stored.
         axons_in: incoming axons by incoming projection.
         axon_map: entries of the routing table by outgoing projection.
         axons_out: edges to other cores by outgoing projection, for chips that count those.
+        operand_words: memory words of a matrix product's operands where they are kept in memory.
     """
 
     node: str
@@ -43,6 +49,7 @@ class Piece:
     axons_in: MappingOf[str, int] = field(default_factory=dict)
     axon_map: MappingOf[str, int] = field(default_factory=dict)
     axons_out: MappingOf[str, int] = field(default_factory=dict)
+    operand_words: int = 0
 
     @property
     def slices(self) -> tuple[slice, ...]:
@@ -54,7 +61,7 @@ class Piece:
         """What the core uses of each kind, keys as in `Chip.core_limits`."""
         return {
             "neurons": self.n_neurons,
-            "synapse_words": sum(self.synapse_words.values()),
+            "synapse_words": sum(self.synapse_words.values()) + self.operand_words,
             "axons_in": sum(self.axons_in.values()),
             "axon_map": sum(self.axon_map.values()),
             "axons_out": sum(self.axons_out.values()),
@@ -160,6 +167,8 @@ class Mapping:
         chip: that it was cut for.
         pieces: of populations and products; inputs and host operators are the host's.
         splits: by node.
+        operands: where those of matrix products are taken to be.
+        product_cores: cores of all matrix products under either assumption; empty without any.
         reasons: against fitting, and what is assumed.
     """
 
@@ -167,6 +176,8 @@ class Mapping:
     chip: Chip
     pieces: tuple[Piece, ...]
     splits: MappingOf[str, Split]
+    operands: Operands = "neurons"
+    product_cores: MappingOf[Operands, int] = field(default_factory=dict)
     reasons: tuple[Reason, ...] = ()
 
     @property

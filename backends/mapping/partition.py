@@ -7,8 +7,9 @@ from dataclasses import replace
 from snnc.backends.chips import Chip
 from snnc.backends.mapping.demand import Demand
 from snnc.backends.mapping.edges import axons_out, port_split
-from snnc.backends.mapping.fits import reasons_of
-from snnc.backends.mapping.model import Mapping, Piece, Split
+from snnc.backends.mapping.fits import bounds, reasons_of
+from snnc.backends.mapping.model import Mapping, Operands, Piece, Split
+from snnc.backends.mapping.operands import Widths, operand_bits
 from snnc.backends.mapping.tiles import best_split
 from snnc.ir.codes import RunSettings
 from snnc.ir.graph import Graph
@@ -20,7 +21,12 @@ _ROUNDS = 12
 
 
 def map_graph(
-    graph: Graph, chip: Chip, settings: RunSettings | None = None, *, n_frames: int = 1
+    graph: Graph,
+    chip: Chip,
+    settings: RunSettings | None = None,
+    *,
+    n_frames: int = 1,
+    operands: Operands = "neurons",
 ) -> Mapping:
     """Cut a graph for a chip, with the fewest cores that its limits allow.
 
@@ -33,10 +39,14 @@ def map_graph(
         chip: that it is cut for.
         settings: event code and schedule; None: the defaults.
         n_frames: of a sample, for the bounds of neurons that keep state.
+        operands: of matrix products: each one in a neuron, or packed into the core's memory.
     """
     graph, settings, n_frames = _as_run(graph, settings or RunSettings(), n_frames)
     nodes = [n for n in graph.nodes.values() if isinstance(n, Population | Product)]
-    demands = {node.name: Demand(graph, node, chip) for node in nodes}
+    ranges, too_wide = bounds(graph, settings, n_frames)
+    widths = operand_bits(graph, settings, ranges)
+    packed = widths if operands == "memory" else {}
+    demands = {node.name: Demand(graph, node, chip, packed.get(node.name)) for node in nodes}
     limits = chip.core_limits()
     edges = limits.pop("axons_out", None)
     cut = {name: best_split(demand, limits) for name, demand in demands.items()}
@@ -52,8 +62,27 @@ def map_graph(
         chip=chip,
         pieces=tuple(pieces),
         splits=splits,
+        operands=operands,
+        product_cores=_product_cores(graph, chip, limits, widths),
     )
-    return replace(mapping, reasons=reasons_of(mapping, settings, n_frames))
+    reasons = reasons_of(mapping, settings, n_frames, ranges)
+    return replace(mapping, reasons=(*reasons, *too_wide))
+
+
+def _product_cores(
+    graph: Graph, chip: Chip, limits: dict[str, int], widths: Widths
+) -> dict[Operands, int]:
+    """Cores of all matrix products by where their operands are kept; nothing without any."""
+    products = [node for node in graph.products if node.name in widths]
+    kept: dict[Operands, Widths] = {"neurons": {}, "memory": widths}
+    return {
+        where: sum(
+            best_split(Demand(graph, node, chip, bits.get(node.name)), limits)[0].n_pieces
+            for node in products
+        )
+        for where, bits in kept.items()
+        if products
+    }
 
 
 def _as_run(graph: Graph, settings: RunSettings, n_frames: int) -> tuple[Graph, RunSettings, int]:

@@ -79,10 +79,8 @@ def _combined(by_axis: list[list[int]]) -> IntArray:
 def _neurons(demand: Demand, tiles: IntArray) -> IntArray:
     """Neurons of each tile, as `Demand.n_neurons` counts them."""
     node, outputs = demand.node, tiles.prod(axis=1)
-    if isinstance(node, Population):
+    if isinstance(node, Population) or not demand.operand_neurons:
         return outputs
-    if node.op == "multiply":
-        return 3 * outputs
     inner = tiles[:, :-2].prod(axis=1) * node.a_shape[-1]
     return outputs + inner * (tiles[:, -2] + tiles[:, -1])
 

@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from snnc.backends.chips import Chip, load_chip
-from snnc.backends.mapping import Mapping, map_graph
+from snnc.backends.mapping import Mapping, Operands, map_graph
 from snnc.backends.mapping.layout import lay_out
+from snnc.backends.mapping.model import OPERANDS
 from snnc.backends.mapping.traffic import Cut, find_load, uniform
 from snnc.backends.registry import ALIASES
 from snnc.ir.arrays import Array
 from snnc.ir.codes import RunSettings
-from snnc.ir.errors import UnknownHardware
+from snnc.ir.errors import UnknownHardware, WrongUsage
 from snnc.ir.file import check_output
 from snnc.ir.graph import Graph
 from snnc.ir.rate import TICK_SETTINGS
@@ -45,6 +46,7 @@ def map(
     rate_ticks: int | None = None,
     rate_reset: str | None = None,
     rate_pools: str | None = None,
+    operands: Operands = "neurons",
     limit: int | None = None,
     output: str | os.PathLike[str] | None = None,
     force: bool = False,
@@ -61,6 +63,8 @@ def map(
         code: of the run that is mapped; None: the model's.
         schedule: likewise.
         rate_ticks, rate_reset, rate_pools: of code `rate`: see `Rate`; None: the model's.
+        operands: of matrix products (attention): a neuron for each one on a core (`neurons`), or
+            packed into its memory (`memory`).
         limit: take the first samples only.
         output: file to write, the format by suffix: `.json` and `.csv` (every core), `.png` and
             `.html` (core maps).
@@ -72,6 +76,8 @@ def map(
         SnncError: by its subclass, as of `snnc.run` and `write_map`.
     """
     start, tell = time.perf_counter(), progress or silent
+    if operands not in OPERANDS:
+        raise WrongUsage(f"operands is one of {', '.join(OPERANDS)}, not {operands!r}")
     path = None if output is None else Path(output)
     if path is not None:
         check_suffix(path, SUFFIXES)
@@ -88,9 +94,8 @@ def map(
         measured = measure(deployed.model, samples, engine=engine or _ENGINE, progress=tell)
         name = samples.name
     n_frames = 1 if measured is None else measured.n_frames
-    mapping = map_graph(
-        deployed.model.integer_graph, chip, deployed.model.settings, n_frames=n_frames
-    )
+    graph, settings = deployed.model.integer_graph, deployed.model.settings
+    mapping = map_graph(graph, chip, settings, n_frames=n_frames, operands=operands)
     if deployed.refused is not None:
         mapping = replace(mapping, reasons=(deployed.refused, *mapping.reasons))
     found = _placed(mapping, deployed, measured, name, path, start, tell)

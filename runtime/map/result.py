@@ -162,9 +162,19 @@ class MapResult:
                     "use": {kind: int(each[cores].max()) for kind, each in self.use.items()},
                     "synaptic_events": float(self.load.synaptic_events[cores].sum()),
                     "events_sent": float(self.load.sent[cores].sum()),
+                    **self._hops(cores),
                 }
             )
         return found
+
+    def _hops(self, cores: slice) -> dict[str, float | None]:
+        """What the messages of some cores do on the mesh, keys as in `traffic`."""
+        sent = None if self.layout is None else self.layout.ways_by_core[cores]
+        return {
+            "hops_east_west": None if sent is None else sum(w.east_west for w in sent),
+            "hops_north_south": None if sent is None else sum(w.north_south for w in sent),
+            "chip_crossings": None if sent is None else sum(w.across_chips for w in sent),
+        }
 
     def chips(self) -> list[dict[str, Any]]:
         """Every chip: its cores and what they use and do together."""
@@ -209,6 +219,8 @@ class MapResult:
                 "target": chip.name,
                 "title": chip.title,
                 "graph_hash": self.graph_hash,
+                "operands": self.mapping.operands,
+                "product_cores": self.mapping.product_cores or None,
                 "changes": [change.to_json() for change in self.changes],
                 "code": self.settings.code,
                 "schedule": self.settings.schedule,

@@ -52,10 +52,22 @@ def _verdict(result: MapResult) -> RenderableType:
             "chips": result.n_chips,
             "settings": str(result.settings),
             "activity": _activity(result),
+            **_products(result),
             "written": None if result.output is None else str(result.output),
             "seconds": result.seconds,
         }
     )
+
+
+def _products(result: MapResult) -> dict[str, str]:
+    cores = result.mapping.product_cores
+    if not cores:
+        return {}
+    taken = "a neuron for each" if result.mapping.operands == "neurons" else "packed into memory"
+    return {
+        "operands of products": f"{taken} (assumed): {cores['neurons']:,} cores as neurons, "
+        f"{cores['memory']:,} in memory"
+    }
 
 
 def _changes(result: MapResult) -> list[RenderableType]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from snnc.backends.chips import Chip, load_chip
-from snnc.backends.mapping import Mapping, map_graph
+from snnc.backends.mapping import Mapping, Operands, map_graph
 from snnc.ir.codes import Rate, RunSettings
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Dense, Identity, LinearMap
@@ -154,7 +154,7 @@ def test_what_the_chip_file_leaves_open_is_assumed() -> None:
     assert mapping.pieces[0].synapse_words == {}
 
 
-def product_mapping(n: int) -> Mapping:
+def product_mapping(n: int, operands: Operands = "neurons") -> Mapping:
     nodes = [
         Input(name="a", shape=(2, n), hi=1),
         Input(name="b", shape=(n, 6), hi=1),
@@ -165,7 +165,8 @@ def product_mapping(n: int) -> Mapping:
         join("a", "ab", Identity(shape=(2, n)), "a"),
         join("b", "ab", Identity(shape=(n, 6)), "b"),
     ]
-    return map_graph(Graph(nodes, [*into, join("ab", "output", Identity(shape=(2, 6)))]), LOIHI2)
+    graph = Graph(nodes, [*into, join("ab", "output", Identity(shape=(2, 6)))])
+    return map_graph(graph, LOIHI2, operands=operands)
 
 
 def test_a_products_operands_are_neurons() -> None:
@@ -179,4 +180,29 @@ def test_a_product_that_no_core_holds() -> None:
     assert mapping.fits == "no"
     (reason,) = [r for r in mapping.reasons if r.verdict == "no"]
     assert (reason.limit, reason.have) == (4095, 6001)
-    assert reason.ways_out == ("fewer tokens or features where the operands meet",)
+    assert "fewer tokens or features where the operands meet" in reason.ways_out
+
+
+def test_operands_in_memory_take_their_bits() -> None:
+    """One bit each (0 or 1): (2 + 6) * 3000 bits of the one core that holds all twelve results."""
+    mapping = product_mapping(3000, "memory")
+    assert mapping.fits == "assumed"
+    (piece,) = mapping.pieces
+    assert piece.use["neurons"] == 12
+    assert piece.operand_words == 8 * 3000 // 64
+    assert piece.use["synapse_words"] == piece.operand_words + sum(piece.synapse_words.values())
+    assert mapping.product_cores["memory"] == 1
+    assert mapping.product_cores == product_mapping(3000).product_cores
+
+
+def test_an_elementwise_product_takes_one_neuron_for_each_pair() -> None:
+    nodes = [
+        *(Input(name=name, shape=(2, 5), hi=3) for name in "ab"),
+        Product(name="ab", op="multiply", shape=(2, 5), a_shape=(2, 5), b_shape=(2, 5)),
+        Output(name="output", shape=(2, 5)),
+    ]
+    same = Identity(shape=(2, 5))
+    joins = [join("a", "ab", same, "a"), join("b", "ab", same, "b"), join("ab", "output", same)]
+    mapping = map_graph(Graph(nodes, joins), LOIHI2)
+    assert [piece.use["neurons"] for piece in mapping.pieces] == [10]
+    assert mapping.product_cores == {}

@@ -53,6 +53,10 @@ def test_messages_by_hand(mapped: MapResult) -> None:
     assert traffic["messages"] + traffic["messages_within_cores"] == pytest.approx(2 * sent)
     assert traffic["hops"] == traffic["hops_east_west"] + traffic["hops_north_south"]
     assert traffic["hops"] <= traffic["hops_naive"]
+    for counter in ("hops_east_west", "hops_north_south", "chip_crossings"):
+        sent_by = {p["name"]: p[counter] for p in mapped.populations()}
+        assert sum(sent_by.values()) == pytest.approx(traffic[counter])
+        assert sent_by["scores"] == 0  # only read
 
 
 def test_without_data_every_neuron_sends_once(tmp_path: Path) -> None:
