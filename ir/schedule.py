@@ -165,6 +165,5 @@ def _check_delays(delay: Mapping[str, int], max_delay: int | None) -> None:
             raise UnsupportedByTarget(
                 f"needs a delay of {ticks} ticks, the target has {max_delay}",
                 where=f"projection {name}",
-                hint="use the sequential schedule, or let `snnc convert --schedule pipelined` "
-                "put in relays",
+                hint="`snnc convert` for this target, with this schedule, puts in relays",
             )

@@ -1,8 +1,8 @@
-"""Pass counts on where a pipeline has to wait longer than a target's synapses can delay."""
+"""Pass counts on where they have to wait longer than a target's synapses can delay."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -17,6 +17,7 @@ from snnc.ir.nodes import HostOp, Input, Node, Population, Product
 from snnc.ir.passes.base import PASSES
 from snnc.ir.passes.chip import ChipPass
 from snnc.ir.schedule import Schedule, make_schedule
+from snnc.ir.validate import closes_loop
 
 _MOST_ROUNDS = 8
 """A round may move what follows it, so that other projections become too long."""
@@ -25,12 +26,14 @@ _MOST_ROUNDS = 8
 @PASSES.register
 @dataclass(frozen=True)
 class InsertRelays(ChipPass):
-    """Hand counts on through relay populations where a pipeline waits longer than delays last.
+    """Hand counts on through relay populations where they wait longer than delays last.
 
-    A relay gives what it gets, one window later; projections out of one source share its relays.
+    In a pipeline a relay gives what it gets, one window later. In the sequential schedule only
+    what an earlier frame emitted waits long; there a relay holds it for a frame. Projections out of
+    one source share its relays.
 
     Attributes:
-        settings: only the pipelined schedule balances delays.
+        settings: code and schedule, which say what waits.
         max_delay: the target's longest delay in ticks.
     """
 
@@ -41,14 +44,11 @@ class InsertRelays(ChipPass):
 
     def rewrite(self, graph: Graph) -> Graph:
         if self.settings.schedule != "pipelined":
-            return graph
+            late = [p for p in self._late(graph, make_schedule(graph, self.settings)) if p.frames]
+            return _held(graph, late) if late else graph
         for _ in range(_MOST_ROUNDS):
             schedule = make_schedule(graph, self.settings)
-            late = [
-                p
-                for name, p in graph.projections.items()
-                if schedule.delay.get(name, 0) > self.max_delay
-            ]
+            late = self._late(graph, schedule)
             if not late:
                 return graph
             graph = self._relayed(graph, late, schedule)
@@ -64,8 +64,16 @@ class InsertRelays(ChipPass):
         shown = ", ".join(n.name for n in added[:3]) + (", …" if len(added) > 3 else "")
         return (
             f"{len(added)} relay populations ({sum(n.size for n in added)} neurons) pass on what "
-            f"the pipeline would delay by more than {self.max_delay} ticks: {shown}"
+            f"would wait for more than the {self.max_delay} ticks of a delay: {shown}"
         )
+
+    def _late(self, graph: Graph, schedule: Schedule) -> list[Projection]:
+        """Projections whose events wait too long."""
+        return [
+            p
+            for name, p in graph.projections.items()
+            if schedule.delay.get(name, 0) > self.max_delay
+        ]
 
     def _relayed(self, graph: Graph, late: list[Projection], schedule: Schedule) -> Graph:
         """One round: a chain of relays behind every source that is read too late."""
@@ -73,7 +81,8 @@ class InsertRelays(ChipPass):
         wait = self.max_delay // schedule.window * schedule.window
         stride = wait + schedule.window
         n_relays = {p.name: -(-(schedule.delay[p.name] - self.max_delay) // stride) for p in late}
-        nodes, projections = list(graph.nodes.values()), dict(graph.projections)
+        behind: dict[str, list[Node]] = {}
+        projections = dict(graph.projections)
         for source in dict.fromkeys(p.source for p in late):
             readers = [p for p in late if p.source == source]
             chain = [graph.nodes[source]]
@@ -83,20 +92,51 @@ class InsertRelays(ChipPass):
                 hop = _hop(chain[-1], relay, wait)
                 projections[hop.name] = hop
                 chain.append(relay)
-            nodes += chain[1:]
+            behind[source] = chain[1:]
             for p in readers:
                 n = n_relays[p.name]
                 own = max(0, p.delay - n * stride)
                 projections[p.name] = replace(p, source=chain[n].name, delay=own)
-        return graph.replace(nodes=nodes, projections=projections.values())
+        return graph.replace(nodes=_placed(graph, behind), projections=projections.values())
+
+
+def _held(graph: Graph, late: list[Projection]) -> Graph:
+    """The n-th relay behind a source emits what the source did n frames before: none waits."""
+    first: list[Node] = []
+    behind: dict[str, list[Node]] = {}
+    projections = dict(graph.projections)
+    for source in dict.fromkeys(p.source for p in late):
+        readers = [p for p in late if p.source == source]
+        chain = [graph.nodes[source]]
+        names = _free_names(graph, source)
+        for _ in range(max(p.frames for p in readers)):
+            relay = _relay(graph, source, next(names))
+            hop = replace(_hop(chain[-1], relay, wait=0), frames=1)
+            projections[hop.name] = hop
+            chain.append(relay)
+        # neurons that fire may close a loop: their relays come before all that is in it
+        if closes_loop(graph, readers[0]):
+            first += chain[1:]
+        else:
+            behind[source] = chain[1:]
+        for p in readers:
+            projections[p.name] = replace(p, source=chain[p.frames].name, frames=0, delay=0)
+    nodes = [*first, *_placed(graph, behind)]
+    return graph.replace(nodes=nodes, projections=projections.values())
+
+
+def _placed(graph: Graph, behind: Mapping[str, list[Node]]) -> list[Node]:
+    """All nodes, relays right behind their source: what passes values on is bounded in order."""
+    return [node for n in graph.nodes.values() for node in (n, *behind.get(n.name, []))]
 
 
 def _relay(graph: Graph, source: str, name: str) -> Population:
-    """Neurons that emit what they get, under the source's own step."""
+    """Neurons that emit what they get, and nothing where they get nothing, in the source's step."""
     node = graph.nodes[source]
     model: NeuronModel = Accumulator()
     if graph.emits(source) == "count":
         lo, hi = _counts(graph, source)
+        lo, hi = min(lo, 0), max(hi, 0)  # nothing arrives before the first frame that is passed on
         model = IntegerFire(lo=lo, thresholds=np.arange(lo + 1, hi + 1)[None])
     axis = node.channel_axis if isinstance(node, Population | HostOp) else 0
     step = node.step if isinstance(node, Population | HostOp | Product | Input) else 1.0

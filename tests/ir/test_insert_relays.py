@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from snnc.backends.conformance import Case, cases, run_case
+from snnc.backends.dense.engine import DenseEngine
+from snnc.backends.event import EventEngine
 from snnc.backends.oracle import OracleEngine
 from snnc.converter.chip import for_chip
-from snnc.ir.codes import RunSettings
+from snnc.ir.codes import Code, RunSettings
 from snnc.ir.errors import NotExecutable
-from snnc.ir.graph import Projection
+from snnc.ir.graph import Graph, Projection
 from snnc.ir.limits import Limits
 from snnc.ir.maps import Identity
 from snnc.ir.passes import InsertRelays
 from snnc.ir.schedule import make_schedule
+from tests.backends.test_recurrent import FRAMES, loop_graph
 from tests.ir.graphs import skip_over
 
 PIPELINED = RunSettings("burst", "pipelined")
+SEQUENTIAL = [RunSettings("burst"), RunSettings("graded"), RunSettings("delta")]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +78,57 @@ def test_random_graphs_keep_all_counts(case: Case, longest: int) -> None:
         assert np.array_equal(counts, after.counts[name]), name
 
 
-def test_only_pipelines_need_relays() -> None:
+@pytest.mark.parametrize("code", ["burst", "graded", "delta"])
+def test_what_earlier_frames_sent_is_held_by_relays(code: Code) -> None:
+    """Sequential: x reaches the sum two frames late."""
+    graph, settings = skip_over(5, levels=3, late=2), RunSettings(code)
+    relayed = InsertRelays(settings=settings, max_delay=2)(graph)
+    assert [n.name for n in relayed.populations if n.name not in graph.nodes] == [
+        "x relay 1", "x relay 2",
+    ]  # fmt: skip
+    after, before = make_schedule(relayed, settings, 2), make_schedule(graph, settings)
+    assert max(before.delay.values()) > 2
+    assert (after.period, max(after.delay.values())) == (before.period, 0)
+    x = np.random.default_rng(1).integers(0, 4, (3, 5, 2))
+    wanted = x + np.concatenate([np.zeros_like(x[:, :2]), x[:, :3]], axis=1)
+    for engine in (OracleEngine(), EventEngine(1), DenseEngine(threads=1)):
+        found = engine.prepare(relayed, settings, n_frames=5).run({"x": x})
+        assert np.array_equal(found.counts["sum"], wanted)
+        assert found.n_ticks == before.n_ticks(5)
+
+
+def test_a_relay_is_silent_before_its_first_frame() -> None:
+    """Counts from 2 on, a frame late: before them comes 0, which is none of them."""
+    graph = skip_over(5, levels=3, late=1)
+    x = replace(graph.inputs[0], lo=2)
+    graph = graph.replace(nodes=[x, *(n for n in graph.nodes.values() if n.name != "x")])
+    relayed = InsertRelays(settings=RunSettings(), max_delay=2)(graph)
+    fed = np.full((2, 3, 2), 3)
+    found = OracleEngine().prepare(relayed, RunSettings(), n_frames=3).run({"x": fed})
+    assert found.counts["sum"][:, :, 0].tolist() == [[3, 6, 6]] * 2
+
+
+def test_relays_of_loops(recurrent: Graph) -> None:
+    for chosen in SEQUENTIAL:
+        relayed = InsertRelays(settings=chosen, max_delay=0)(recurrent)
+        assert max(make_schedule(relayed, chosen).delay.values()) == 0
+        shape = (3, FRAMES, *recurrent.inputs[0].shape)
+        x = np.random.default_rng(5).integers(-1, 3, shape)
+        counts = [
+            OracleEngine().prepare(g, chosen, n_frames=FRAMES).run({"x": x}).counts
+            for g in (recurrent, relayed)
+        ]
+        assert len(counts[1]) > len(counts[0])
+        for name, wanted in counts[0].items():
+            assert np.array_equal(counts[1][name], wanted), name
+
+
+@pytest.fixture(params=[1, 2, 3])
+def recurrent(request: pytest.FixtureRequest) -> Graph:
+    return loop_graph(np.random.default_rng(request.param), back=request.param, by_two=True)
+
+
+def test_what_waits_within_a_frame_needs_no_relays() -> None:
     graph = skip_over(5, levels=9)
     assert InsertRelays(settings=RunSettings("burst"), max_delay=2)(graph) is graph
 
@@ -82,8 +138,8 @@ def test_the_graph_says_what_changed_it() -> None:
     graph, notes = for_chip(skip_over(3, levels=31), limits, PIPELINED)
     assert graph.metadata["chip_passes"] == ["insert-relays"]
     assert notes == (
-        "1 relay populations (2 neurons) pass on what the pipeline would delay by more than 62 "
-        "ticks: x relay 1",
+        "1 relay populations (2 neurons) pass on what would wait for more than the 62 ticks of a "
+        "delay: x relay 1",
     )
     assert for_chip(graph, limits, PIPELINED) == (graph, ())
 

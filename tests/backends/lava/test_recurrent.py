@@ -11,13 +11,18 @@ from snnc.backends.conformance import differences, trace_differences
 from snnc.backends.lava.engine import LavaEngine
 from snnc.backends.lava.environment import Environment
 from snnc.backends.lava.events import later
+from snnc.backends.lava.limits import LOIHI2
 from snnc.backends.registry import get_engine
+from snnc.converter.chip import for_chip
 from snnc.ir.codes import Code, RunSettings, ScheduleKind
+from snnc.ir.errors import UnsupportedByTarget
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Dense, Identity
 from snnc.ir.neurons import IntegerFire
 from snnc.ir.nodes import Input, Output, Population, Product
+from snnc.ir.passes import InsertRelays
 from tests.backends.test_recurrent import FRAMES, loop_graph
+from tests.ir.graphs import skip_over
 
 pytestmark = pytest.mark.lava
 
@@ -86,6 +91,37 @@ def test_a_trace_shows_what_travelled(lava: Environment) -> None:
     lava_session = LavaEngine().prepare(graph, settings, n_frames=FRAMES)
     expected = oracle.trace({"x": x})  # type: ignore[attr-defined]
     assert trace_differences(expected, lava_session.trace({"x": x})) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "n_stages", "levels", "back"),
+    [
+        ("burst", 4, 17, 1),
+        pytest.param("burst", 2, 31, 2, marks=pytest.mark.slow),
+        pytest.param("graded", 20, 3, 3, marks=pytest.mark.slow),
+        pytest.param("delta", 20, 3, 3, marks=pytest.mark.slow),
+    ],
+)
+def test_longer_waits_than_a_delay_go_through_relays(
+    lava: Environment, code: Code, n_stages: int, levels: int, back: int
+) -> None:
+    settings = RunSettings(code)
+    graph = skip_over(n_stages, levels=levels, late=back)
+    with pytest.raises(UnsupportedByTarget, match="the target has 62"):
+        LavaEngine().prepare(graph, settings, n_frames=FRAMES)
+    relayed, notes = for_chip(graph, LOIHI2, settings)
+    assert f"{back} relay populations" in notes[0]
+    check(relayed, settings)
+
+
+@pytest.mark.slow
+def test_relays_within_loops(lava: Environment) -> None:
+    """Every recurrent synapse of a loop through two populations waits in relays instead."""
+    graph = loop_graph(np.random.default_rng(2), back=2, by_two=True)
+    for code in ("burst", "graded", "delta"):
+        relayed = InsertRelays(settings=RunSettings(code), max_delay=0)(graph)
+        assert len(relayed.populations) > len(graph.populations)
+        check(relayed, RunSettings(code))
 
 
 def test_later() -> None:
