@@ -48,10 +48,20 @@ def command(ctx: click.Context, as_json: bool) -> None:
 @click.option(
     "--wheels", metavar="FOLDER", help="Folder with all packages, for machines without a network."
 )
+@click.option(
+    "--onnxruntime",
+    is_flag=True,
+    help="Install ONNX Runtime, too: bundles with host operators need it to run without snnc.",
+)
 @json_option
 @click.pass_context
 def setup(
-    ctx: click.Context, name: str, python: str | None, wheels: str | None, as_json: bool
+    ctx: click.Context,
+    name: str,
+    python: str | None,
+    wheels: str | None,
+    onnxruntime: bool,
+    as_json: bool,
 ) -> None:
     """Make the environment that target NAME runs in (`loihi`: Lava on Python 3.10).
 
@@ -64,7 +74,7 @@ def setup(
 
     terminal = Terminal(as_json=as_json or bool(ctx.obj))
     with terminal.work():
-        result = set_up(name, python=python, wheels=wheels)
+        result = set_up(name, python=python, wheels=wheels, onnxruntime=onnxruntime)
 
     def render() -> list[Any]:
         from snnc.runtime.tables import key_values

@@ -323,6 +323,7 @@ def _write(file: SnncFile, paths: _Paths, target: Target, conv: ConvStyle, *, fo
             target=target.name,
             settings=file.settings,
             conv=conv,
+            onnx=file.onnx,
             model=staged,
             force=force,
         )

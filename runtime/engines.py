@@ -74,7 +74,7 @@ def open_session(engine: Engine, model: Model, settings: RunSettings, n_frames: 
 
 def _lava_engine(engine: Engine, model: Model, time_limit: float | None) -> Engine:
     """The Lava engine as a bundle fixes it; for a plain `.snnc` as the model's target says."""
-    from snnc.backends.lava.bundle import read_bundle
+    from snnc.backends.lava.bundle import check_same, read_bundle
     from snnc.backends.lava.engine import LavaEngine
 
     assert isinstance(engine, LavaEngine)
@@ -83,4 +83,5 @@ def _lava_engine(engine: Engine, model: Model, time_limit: float | None) -> Engi
     if model.bundle is None:
         return engine
     info = read_bundle(model.bundle)
-    return replace(engine, target=info.target, conv=info.conv, bundle=info)
+    check_same(info, model.integer_graph, model.file.onnx)
+    return replace(engine, target=info.target, conv=info.conv)

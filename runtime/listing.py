@@ -119,13 +119,20 @@ def hardware(name: str | None = None) -> HardwareList:
     return HardwareList(tuple(list_hardware()) if name is None else (load_hardware(name),))
 
 
-def set_up(name: str, *, python: str | None = None, wheels: str | None = None) -> SetUp:
+def set_up(
+    name: str,
+    *,
+    python: str | None = None,
+    wheels: str | None = None,
+    onnxruntime: bool = False,
+) -> SetUp:
     """Make the environment that a target runs in.
 
     Args:
         name: a target that writes bundles.
         python: interpreter to use; None: look for one.
         wheels: folder with all packages, for machines without a network; None: the index.
+        onnxruntime: install ONNX Runtime there, too.
 
     Raises:
         UnknownBackend: no such target, or one that needs no environment.
@@ -139,7 +146,7 @@ def set_up(name: str, *, python: str | None = None, wheels: str | None = None) -
         raise UnknownBackend(f"target `{name}` needs no environment of its own")
     if name not in known:
         raise UnknownBackend(f"unknown target `{name}`{did_you_mean(name, sorted(known))}")
-    made = environment.setup(python, _log.info, wheels=wheels)
+    made = environment.setup(python, _log.info, wheels=wheels, onnxruntime=onnxruntime)
     return SetUp(
         target=name,
         environment=made.path,

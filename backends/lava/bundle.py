@@ -18,20 +18,23 @@ from typing import Any
 
 import numpy as np
 
+from snnc.backends.lava.blueprint import Blueprint, make_blueprint
 from snnc.backends.lava.environment import LAVA_VERSION
-from snnc.backends.lava.network import network_text
-from snnc.backends.lava.plan import CONV_STYLES, TARGETS, ConvStyle, Plan, make_plan
+from snnc.backends.lava.network import WEIGHTS, network_text
+from snnc.backends.lava.plan import CONV_STYLES, TARGETS, ConvStyle, Plan
 from snnc.backends.lava.readme import readme_text, requirements_text
+from snnc.backends.lava.stages import ARRAYS, onnx_files, stages_text
 from snnc.ir.arrays import Array
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import BadInputFile, DamagedFile, NewerFile, OutputExists
 from snnc.ir.graph import Graph
-from snnc.ir.rate import as_run
 
 FORMAT = "snnc-lava-bundle"
 FORMAT_VERSION = 1
 MODEL = "model.snnc"
 MANIFEST = "manifest.json"
+
+_TEMPLATE = resources.files("snnc.backends.lava") / "template"
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # equal content, equal bytes
 _LONGEST_MANIFEST = 2**20
@@ -70,6 +73,7 @@ def write_bundle(
     target: str = "loihi2",
     settings: RunSettings | None = None,
     conv: ConvStyle = "sparse",
+    onnx: Mapping[str, bytes] | None = None,
     model: str | os.PathLike[str] | None = None,
     force: bool = False,
 ) -> Path:
@@ -78,6 +82,7 @@ def write_bundle(
     Args:
         settings: code and schedule; default: graded, sequential.
         conv: convolutions as `sparse` matrices, or Lava's own `conv` where it can.
+        onnx: the host's subgraphs by member, as the `.snnc` file holds them.
         model: the `.snnc` file to put in.
         force: replace a bundle that is there.
 
@@ -87,26 +92,50 @@ def write_bundle(
     """
     path = Path(folder)
     _check_output(path, force)
-    frames = int(graph.metadata.get("n_frames", 1))
     settings = settings or RunSettings()
-    played, ticking, frames = as_run(graph, settings, frames)
-    plan = make_plan(played, ticking, target=target, conv=conv, n_frames=frames)
-    files = bundle_files(plan)
+    blueprint = make_blueprint(graph, settings, target=target, conv=conv)
+    files = bundle_files(blueprint, onnx or {})
     if model is not None:
         files[MODEL] = Path(model).read_bytes()
-    files[MANIFEST] = _manifest(plan, graph, settings, files)
+    files[MANIFEST] = _manifest(blueprint, graph, files)
     _write_folder(path, files)
     return path
 
 
-def bundle_files(plan: Plan) -> dict[str, bytes]:
-    """Every file but model and manifest, by path within the bundle."""
-    text = network_text(plan)
-    files = {"network.py": text.encode(), "weights.npz": _npz(plan.arrays)}
-    files |= _template(resources.files("snnc.backends.lava") / "template")
-    files["README.md"] = readme_text(plan).encode()
-    files["requirements.txt"] = requirements_text().encode()
+def bundle_files(blueprint: Blueprint, onnx: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Every file but model and manifest, by path within the bundle.
+
+    Args:
+        blueprint: what stands in it.
+        onnx: the host's subgraphs by member.
+
+    Raises:
+        DamagedFile: a subgraph is missing.
+    """
+    files: dict[str, bytes] = {}
+    for module, plan in zip(blueprint.modules(), blueprint.plans, strict=True):
+        weights = module.replace("network", WEIGHTS.removesuffix(".npz")) + ".npz"
+        files[f"{module}.py"] = network_text(plan, weights).encode()
+        files[weights] = _npz(plan.arrays)
+    files |= _template(_TEMPLATE)
+    if blueprint.host_calls:
+        arrays: dict[str, Array] = {}
+        files["stages.py"] = stages_text(blueprint, arrays).encode()
+        if arrays:
+            files[ARRAYS] = _npz(arrays)
+        for member, file in onnx_files(blueprint).items():
+            if member not in onnx:
+                raise DamagedFile(f"host part `{member}` is missing", where=blueprint.graph.name)
+            files[file] = onnx[member]
+    files["README.md"] = readme_text(blueprint).encode()
+    files["requirements.txt"] = requirements_text(blueprint).encode()
     return files
+
+
+def program_files(plan: Plan) -> dict[str, bytes]:
+    """What one network needs to run, by path: `run.py` takes and gives integers."""
+    text = network_text(plan)
+    return {"network.py": text.encode(), WEIGHTS: _npz(plan.arrays)} | _template(_TEMPLATE)
 
 
 def read_bundle(folder: str | os.PathLike[str]) -> BundleInfo:
@@ -133,16 +162,19 @@ def read_bundle(folder: str | os.PathLike[str]) -> BundleInfo:
     )
 
 
-def check_same(info: BundleInfo, files: Mapping[str, bytes]) -> None:
+def check_same(info: BundleInfo, graph: Graph, onnx: Mapping[str, bytes]) -> None:
     """Is a bundle what this snnc writes for its model? Else a run would speak for another network.
 
     Args:
-        files: as `bundle_files` gives them.
+        info: of the bundle.
+        graph: integer form of its model.
+        onnx: the host's subgraphs by member.
 
     Raises:
         DamagedFile: with the first file that differs.
     """
-    for name, data in files.items():
+    blueprint = make_blueprint(graph, info.settings, target=info.target, conv=info.conv)
+    for name, data in bundle_files(blueprint, onnx).items():
         if info.files.get(name) != hashlib.sha256(data).hexdigest():
             raise DamagedFile(
                 "is not what this snnc writes for the bundle's model: it was changed, or written "
@@ -157,15 +189,15 @@ def is_bundle(path: str | os.PathLike[str]) -> bool:
     return (Path(path) / MANIFEST).is_file() and (Path(path) / "network.py").is_file()
 
 
-def _manifest(plan: Plan, graph: Graph, settings: RunSettings, files: Mapping[str, bytes]) -> bytes:
+def _manifest(blueprint: Blueprint, graph: Graph, files: Mapping[str, bytes]) -> bytes:
     """What the bundle stands for, and a hash for each file."""
     manifest = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "name": graph.name,
-        "target": plan.limits.target,
-        "settings": settings.to_json(),
-        "conv": plan.conv,
+        "target": blueprint.target,
+        "settings": blueprint.settings.to_json(),
+        "conv": blueprint.conv,
         "graph_hash": graph.content_hash(),
         "lava": LAVA_VERSION,
         "python": "3.10",

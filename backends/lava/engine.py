@@ -12,7 +12,7 @@ import numpy as np
 
 from snnc.backends.base import EngineResult, Feeds, SessionState, Trace
 from snnc.backends.feeds import read_feeds
-from snnc.backends.lava.bundle import BundleInfo, bundle_files, check_same
+from snnc.backends.lava.bundle import program_files
 from snnc.backends.lava.child import Finished, run_child
 from snnc.backends.lava.environment import last_lines, need_environment
 from snnc.backends.lava.events import (
@@ -55,13 +55,11 @@ class LavaEngine:
         target: `loihi1` or `loihi2`.
         conv: convolutions as `sparse` matrices (fast here) or Lava's own `conv`.
         time_limit: seconds of one run.
-        bundle: the folder that runs stand for; it has to hold the very same network.
     """
 
     target: str = "loihi2"
     conv: ConvStyle = "sparse"
     time_limit: float = TIME_LIMIT
-    bundle: BundleInfo | None = None
     name: str = field(default="lava", init=False)
     kernels: frozenset[str] = field(default=frozenset({"lava"}), init=False)
     codes: frozenset[str] = field(default=LAVA_CODES, init=False)
@@ -72,23 +70,19 @@ class LavaEngine:
 
         Raises:
             MissingExtra: the Lava environment is not set up.
-            DamagedFile: the bundle holds another network.
         """
         need_environment()
         plan = make_plan(graph, settings, target=self.target, conv=self.conv, n_frames=n_frames)
-        files = bundle_files(plan)
-        if self.bundle is not None:
-            check_same(self.bundle, files)
-        return LavaSession(plan, files, n_frames, self.time_limit)
+        return LavaSession(plan, program_files(plan), n_frames, self.time_limit)
 
 
 @dataclass(frozen=True)
 class LavaSession:
-    """A bundle held in memory; every run starts afresh.
+    """A network held in memory; every run starts afresh.
 
     Attributes:
-        plan: what the bundle was written from.
-        files: of the bundle, by path.
+        plan: what it was written from.
+        files: that run, by path.
         n_frames: frames for which membranes were bounded.
         time_limit: seconds of one run.
     """

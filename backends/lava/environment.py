@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from snnc.ir.errors import BadInputFile, ChildFailed, MissingExtra
 
 LAVA_VERSION = "0.10.0"
 REQUIREMENTS = (f"lava-nc=={LAVA_VERSION}", "numpy<2")
+ONNXRUNTIME = "onnxruntime==1.23.2"
+"""For bundles whose host has a part, when they run by themselves: the last one for Python 3.10."""
 LOCATION_VARIABLE = "SNNC_LAVA_ENV"
 
 _MARKER = "snnc-environment.json"
@@ -122,6 +124,7 @@ def setup(
     progress: Progress | None = None,
     *,
     wheels: str | os.PathLike[str] | None = None,
+    onnxruntime: bool = False,
 ) -> Environment:
     """Make the Lava environment, or return it at once if it is ready.
 
@@ -130,6 +133,8 @@ def setup(
         progress: told what is being done, one line each.
         wheels: a folder with all that is installed, for machines without a network; None: the
             package index.
+        onnxruntime: install that, too, for bundles with host operators that run by themselves
+            (snnc computes these operators here).
 
     Raises:
         MissingExtra: there is no Python 3.10.
@@ -141,14 +146,32 @@ def setup(
     path = location()
     with _lock(path, tell):
         ready = find_environment()
-        if ready is not None:
-            return ready
-        if _is_foreign(path):
-            return _adopt(path, tell)
-        _make(path, python, index, tell)
-        versions = _trial(path, tell)
-        _mark(path, versions)
-        return Environment(path, versions, created=True)
+        if ready is None and _is_foreign(path):
+            ready = _adopt(path, tell)
+        elif ready is None:
+            _make(path, python, index, tell)
+            versions = _trial(path, tell)
+            _mark(path, versions)
+            ready = Environment(path, versions, created=True)
+        if onnxruntime and "onnxruntime" not in ready.versions:
+            ready = _with_onnxruntime(ready, index, tell)
+        return ready
+
+
+def _with_onnxruntime(ready: Environment, index: list[str], tell: Progress) -> Environment:
+    """The environment with ONNX Runtime in it, all else as it was."""
+    tell(f"installing {ONNXRUNTIME}")
+    pip = [str(ready.python), "-m", "pip", "install", "--disable-pip-version-check"]
+    _step([*pip, *index, ONNXRUNTIME, *REQUIREMENTS], f"pip install {ONNXRUNTIME}")
+    found = [str(ready.python), "-c", "import onnxruntime; print(onnxruntime.__version__)"]
+    done = run_child(found, time_limit=_CHECK_SECONDS, where="import onnxruntime")
+    if done.status:
+        raise ChildFailed(
+            f"onnxruntime does not run there: {last_lines(done.stderr, 4)}", where=str(ready.path)
+        )
+    versions = {**ready.versions, "onnxruntime": done.stdout.strip()}
+    _mark(ready.path, versions)
+    return replace(ready, versions=versions)
 
 
 def _make(

@@ -23,6 +23,8 @@ from snnc.ir.graph import Projection
 from snnc.ir.nodes import HostOp, Input, Node, Pattern
 from snnc.ir.rate import METADATA
 
+WEIGHTS = "weights.npz"
+
 _RESERVED = (
     "INPUTS", "PERIOD", "SENDS_CHANGES", "START", "WINDOW", "Path", "np", "w",
     "build", "counts", "frames_per_sample", "n_ticks",
@@ -45,8 +47,12 @@ def reserved_names() -> frozenset[str]:
     return frozenset({*_RESERVED, *(name for text in texts for name in _DEFINED.findall(text))})
 
 
-def network_text(plan: Plan) -> str:
-    """Python source of the whole network; fills `plan.arrays` on the way."""
+def network_text(plan: Plan, weights: str = WEIGHTS) -> str:
+    """Python source of the whole network; fills `plan.arrays` on the way.
+
+    Args:
+        weights: file that will hold these arrays.
+    """
     imports = Imports()
     names = identifiers((node.name for node in plan.nodes), reserved_names())
     synapse_names = _synapse_names(plan, names)
@@ -94,7 +100,7 @@ def network_text(plan: Plan) -> str:
         "        counts: integers by input, shape (n_frames, *shape), sample after sample.",
         "        frames_per_sample: membranes that outlive a frame start again after so many.",
         '    """',
-        '    w = np.load(Path(__file__).parent / "weights.npz")',
+        f'    w = np.load(Path(__file__).parent / "{weights}")',
         *body,
         "",
         "    return {",

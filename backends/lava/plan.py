@@ -110,11 +110,10 @@ def _refuse_host_crossings(graph: Graph, target: str) -> None:
     for host in graph.host_ops:
         if host.result == "real" or crosses_host(graph):
             raise UnsupportedByTarget(
-                f"the host computes {', '.join(host.operators) or 'it'} behind events; a run on "
-                f"{target} cannot leave the chip half-way",
+                f"the host computes {', '.join(host.operators) or 'it'} behind events; one network "
+                f"on {target} cannot leave the chip half-way",
                 where=host.module_path or host.name,
-                hint="convert for `sim`, and `snnc run --engine lava` goes stage by stage; or cut "
-                "the model there and convert its parts",
+                hint="`snnc run` and bundles go stage by stage",
             )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from snnc.ir.errors import DataError, NeedsHost, SnncError
+from snnc.ir.errors import DataError, NeedsHost, WidthExceeded
 from snnc.ir.file import SnncFile, save
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Identity
@@ -88,8 +88,9 @@ def test_no_host_says_what_and_where(net: Mixed) -> None:
     assert "Softmax" in str(caught.value)
 
 
-def test_chips_are_not_left_half_way(net: Mixed) -> None:
-    with pytest.raises(SnncError):
+def test_what_a_chip_cannot_carry_is_refused(net: Mixed) -> None:
+    """Not for its host operators: their values meet in products, which outgrow 24 bits."""
+    with pytest.raises(WidthExceeded, match="the membrane can need"):
         convert(net, torch.zeros(1, 3, 6), input_range=(0, 1), target="loihi")
 
 

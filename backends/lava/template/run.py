@@ -1,10 +1,11 @@
-"""Runs this network in Lava's CPU simulation; needs Python 3.10 with lava-nc and numpy only.
+"""Runs this network in Lava's CPU simulation; needs Python 3.10, the packages in requirements.txt.
 
     python run.py inputs.npz -o results.npz
 
-inputs.npz holds one integer array for each input of network.py, under its name: counts of shape
-(samples, *shape) or (samples, frames, *shape). results.npz then holds for every population
-`counts/<name>`, shape (samples, frames, *shape), and `events/<name>`, rows (tick, neuron, payload).
+inputs.npz holds one array for each input, under its name, shape (samples, *shape) or (samples,
+frames, *shape): integer counts, or data as the model takes it where the host reads it first.
+results.npz then holds for every population `counts/<name>`, shape (samples, frames, *shape), and
+`events/<name>`, rows (tick, neuron, payload); and `reals/<name>` of what the host computed last.
 """
 
 import argparse
@@ -20,12 +21,17 @@ import tempfile
 import threading
 import time
 import traceback
-import zipfile
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
+
+from refused import BadEnvironment, Refused
+
+HERE = Path(__file__).parent
 
 LAVA_VERSION = "0.10.0"
 PYTHON_VERSION = (3, 10)
+ONNXRUNTIME = "onnxruntime==1.23.2"
 
 LONGEST_FOLDER = 50
 """Of the folder for temporary files."""
@@ -41,14 +47,6 @@ EXIT_INTERRUPTED = 128  # and the signal's number
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux's prctl
 
 
-class Refused(Exception):
-    """What the user can mend; printed as one sentence."""
-
-
-class BadEnvironment(Refused):
-    """This Python or its packages are not what the network was written for."""
-
-
 def main() -> int:
     """Run as the command line says; returns the exit status."""
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -59,10 +57,9 @@ def main() -> int:
     try:
         check_versions()
         options = parse_arguments()
-        import network
-
-        counts, leading = read_inputs(options, network.INPUTS)
-        run(network, counts, leading, options)
+        model = description()
+        integers, data, leading = inputs_of(model, options)
+        run(model, integers, data, leading, options)
     except Refused as error:
         complain(error)
         return EXIT_ENVIRONMENT if isinstance(error, BadEnvironment) else EXIT_REFUSED
@@ -124,65 +121,127 @@ def check_versions() -> None:
             ) from None
 
 
-def read_inputs(options, inputs):
-    """Counts by input, int32, shape (samples, frames, *shape); and (samples, frames).
+def description():
+    """What runs, in order: stages.py says it where the host has a part, else it is one network."""
+    if (HERE / "stages.py").exists():
+        return importlib.import_module("stages")
+    from host import Chip
+
+    network = importlib.import_module("network")
+    return SimpleNamespace(
+        INPUTS=network.INPUTS,
+        DATA={},
+        START=network.START,
+        PERIOD=network.PERIOD,
+        STAGES=(Chip("network"),),
+    )
+
+
+def inputs_of(model, options):
+    """Integers and data by name, shape (samples, frames, *shape); and (samples, frames)."""
+    from files import read_inputs
+
+    hosts = [stage for stage in model.STAGES if hasattr(stage, "onnx")]
+    results = {
+        give.name: (give.shape, give.lowest, give.highest)
+        for host in hosts
+        for give in host.gives
+        if give.kind != "real"
+    }
+    integers, data, leading = read_inputs(options.inputs, model.INPUTS, model.DATA, results)
+    for host in hosts:
+        if not host.is_given(integers):
+            check_host(host, model.DATA, data)
+    if leading is None:
+        leading = options.samples, options.frames
+    return integers, data, leading
+
+
+def check_host(host, wanted, data) -> None:
+    """Can the host compute what it has to?"""
+    for read in (read for reads in host.reads.values() for read in reads):
+        if read.source in wanted and read.source not in data:
+            raise Refused(f"the inputs lack `{read.source}`, which the host reads")
+    try:
+        importlib.import_module("onnxruntime")
+    except Exception as error:
+        raise BadEnvironment(
+            f"the host computes {host.operators} with onnxruntime, which cannot be imported "
+            f"({type(error).__name__}): pip install {ONNXRUNTIME}"
+        ) from None
+
+
+def run(model, integers, data, leading, options) -> None:
+    """Network after network, the host between them; write what every population sent.
 
     Args:
+        model: see `description`.
+        integers, data: what is known so far, by name, shape (samples, frames, *shape).
+        leading: (samples, frames).
         options: of the command line.
-        inputs: (shape, lowest count, highest count) by name.
+    """
+    from files import moved, write_results
+
+    n_samples, n_frames = leading
+    integers = {name: x.reshape(-1, *x.shape[2:]) for name, x in integers.items()}
+    reals = {name: x.reshape(-1, *x.shape[2:]) for name, x in data.items()}
+    members = {}
+    with scratch_folder() as folder:
+        for stage in model.STAGES:
+            if hasattr(stage, "onnx"):
+                if not stage.is_given(integers):
+                    stage.compute(HERE, integers, reals)
+                continue
+            network = importlib.import_module(stage.network)
+            found = run_network(network, integers, leading, folder, options)
+            for name, (counts, events) in found.items():
+                integers.setdefault(name, counts)
+                members.setdefault(
+                    f"events/{name}", moved(events, name, network, model.START, model.PERIOD)
+                )
+        for kind, values in (("counts", integers), ("reals", reals)):
+            for name, x in values.items():
+                if name not in data:
+                    members[f"{kind}/{name}"] = x.reshape(n_samples, n_frames, *x.shape[1:])
+        write_results(options.output, members)
+
+
+def run_network(network, integers, leading, folder, options):
+    """Build a network, run it, and read what its recorders wrote: see `read_events`.
+
+    Args:
+        network: module of this folder.
+        integers: by name, among them what it is fed with, shape (samples * frames, *shape).
+        leading: (samples, frames).
+        folder: for files.
+        options: of the command line.
     """
     import numpy as np
-
-    path = options.inputs
-    if not inputs:
-        return {}, (options.samples, options.frames)
-    if path is None:
-        raise Refused(f"it needs an .npz file with the inputs {', '.join(inputs)}")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            given = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise Refused(f"{path} cannot be read: {error}") from None
-    counts = {}
-    for name, (shape, lowest, highest) in inputs.items():
-        if name not in given:
-            raise Refused(f"{path} has no array `{name}`; the inputs are {', '.join(inputs)}")
-        array = given[name]
-        if array.shape[1:] == shape:
-            array = array[:, None]
-        if array.shape[2:] != shape or not array.size:
-            raise Refused(f"`{name}` is (samples, frames, *{shape}), got {given[name].shape}")
-        if array.dtype.kind not in "iu" or array.min() < lowest or array.max() > highest:
-            raise Refused(f"`{name}` holds integers from {lowest} to {highest}")
-        counts[name] = array.astype(np.int32)
-    if len({array.shape[:2] for array in counts.values()}) != 1:
-        raise Refused("the inputs differ in samples and frames")
-    return counts, next(iter(counts.values())).shape[:2]
-
-
-def run(network, counts, leading, options) -> None:
-    """Build, run and write what every population sent."""
+    from files import read_events
     from processes.recorder import Recorder
 
     n_samples, n_frames = leading
-    flat = {name: array.reshape(-1, *array.shape[2:]) for name, array in counts.items()}
     n_ticks = network.n_ticks(n_samples * n_frames)
-    processes = network.build(flat, n_frames)
-    with scratch_folder() as folder:
-        files = {}
-        for i, (name, process) in enumerate(processes.items()):
-            files[name] = os.path.join(folder, f"{i}.npy")
-            shape = process.s_out.shape
-            recorder = Recorder(
-                shape=shape, path=files[name], n_ticks=n_ticks, name=f"record {name}"
-            )
-            process.s_out.connect(recorder.a_in)
-        waiting = list(processes.values())
-        while waiting:
-            started = simulate(waiting[0], n_ticks, options)
-            waiting = [process for process in waiting if process not in started]
-        shapes = {name: process.s_out.shape for name, process in processes.items()}
-        write_results(network, files, shapes, leading, options.output)
+    fed = {name: integers[name].astype(np.int32) for name in network.INPUTS}
+    processes = network.build(fed, n_frames)
+    files = {}
+    for i, (name, process) in enumerate(processes.items()):
+        files[name] = os.path.join(folder, f"{network.__name__}.{i}.npy")
+        recorder = Recorder(
+            shape=process.s_out.shape, path=files[name], n_ticks=n_ticks, name=f"record {name}"
+        )
+        process.s_out.connect(recorder.a_in)
+    waiting = list(processes.values())
+    while waiting:
+        started = simulate(waiting[0], n_ticks, options)
+        waiting = [process for process in waiting if process not in started]
+    shapes = {name: process.s_out.shape for name, process in processes.items()}
+    found = read_events(network, files, shapes, n_samples * n_frames)
+    if network.SENDS_CHANGES:
+        for name, (changes, events) in found.items():
+            by_sample = changes.reshape(n_samples, n_frames, *changes.shape[1:])
+            found[name] = by_sample.cumsum(axis=1).reshape(changes.shape), events
+    return found
 
 
 @contextlib.contextmanager
@@ -312,43 +371,6 @@ def end(status: int) -> None:
     if tempfile.tempdir and "snnc-lava-" in tempfile.tempdir:
         shutil.rmtree(tempfile.tempdir, ignore_errors=True)
     os._exit(status)
-
-
-def write_results(network, files, shapes, leading, path) -> None:
-    """Write counts and events of every node."""
-    import numpy as np
-
-    n_samples, n_frames = leading
-    n_total = n_samples * n_frames
-    members = {}
-    for name, file in files.items():
-        events = np.load(file)
-        frame = (events[:, 0] - network.START[name]) // network.PERIOD
-        # where frames overlap, short paths go on into frames that nobody asked for
-        events, frame = events[frame < n_total], frame[frame < n_total]
-        counts = np.zeros((n_total, int(np.prod(shapes[name]))), dtype=np.int64)
-        np.add.at(counts, (frame, events[:, 1]), events[:, 2])
-        counts = counts.reshape(n_samples, n_frames, *shapes[name])
-        members[f"counts/{name}"] = counts.cumsum(axis=1) if network.SENDS_CHANGES else counts
-        members[f"events/{name}"] = events
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write_npz(temporary, members)
-        temporary.replace(path)
-    except OSError as error:
-        raise Refused(f"{path} cannot be written: {error.strerror}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_npz(path, arrays) -> None:
-    """As `numpy.savez`, which takes names as keywords, and some (such as "file") are its own."""
-    import numpy as np
-
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,28 @@ def test_made_once(place: Path, quick_make: list[Path]) -> None:
     assert first.to_json()["python"] == str(place / "bin" / "python")
 
 
+def test_onnxruntime_comes_later_and_once(place: Path, quick_make: list[Path]) -> None:
+    setup()
+    fake_python(place / "bin" / "python", "1.23.2")
+    said: list[str] = []
+    added = setup(progress=said.append, onnxruntime=True)
+    assert added.versions == {**VERSIONS, "onnxruntime": "1.23.2"}
+    assert not added.created
+    assert find_environment() == setup(progress=said.append, onnxruntime=True) == added
+    assert said == ["installing onnxruntime==1.23.2"]
+    assert quick_make == [place]
+
+
+def test_onnxruntime_that_cannot_be_installed(place: Path, quick_make: list[Path]) -> None:
+    setup()
+    fake_python(place / "bin" / "python", "", status=1)
+    with pytest.raises(ChildFailed, match="pip install onnxruntime==1.23.2: failed"):
+        setup(onnxruntime=True)
+    found = find_environment()
+    assert found is not None
+    assert "onnxruntime" not in found.versions
+
+
 def test_half_made_is_made_anew(
     place: Path, monkeypatch: pytest.MonkeyPatch, quick_make: list[Path]
 ) -> None:

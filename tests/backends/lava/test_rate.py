@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from snnc.backends.conformance import Case, cases, differences, run_case
-from snnc.backends.lava.bundle import read_bundle, write_bundle
+from snnc.backends.lava.bundle import check_same, read_bundle, write_bundle
 from snnc.backends.lava.engine import LavaEngine
 from snnc.backends.lava.environment import Environment
 from snnc.backends.oracle import OracleEngine
@@ -61,7 +61,8 @@ def test_a_bundle_gives_the_oracles_counts(
     graph = mlp(4)
     bundle = read_bundle(write_bundle(graph, tmp_path / "net", settings=at(12, reset)))
     feeds = feeds_for(graph, 3)
-    found = open_session(LavaEngine(bundle=bundle), graph, at(12, reset)).run(feeds)
+    check_same(bundle, graph, {})
+    found = open_session(LavaEngine(), graph, at(12, reset)).run(feeds)
     wanted = open_session(OracleEngine(), graph, at(12, reset)).run(feeds)
     assert differences(wanted, found) == []
     assert wanted.counts["hidden.1"].any()
