@@ -26,6 +26,8 @@ from snnc.runtime.run import run
 from snnc.runtime.trace import trace
 
 DEFAULT_HARDWARE = ("45nm", "45nm-int8", "loihi1")
+MAX_MEMBRANES = 30_000_000
+"""Neurons x ticks whose membranes are kept for the page: 240 MB."""
 
 
 def report(
@@ -102,6 +104,7 @@ def report(
             sample=0,
             code=result.code,
             schedule=result.schedule,
+            membranes=_n_membranes(model, result.n_ticks) <= MAX_MEMBRANES,
             **({} if result.rate is None else result.rate.options()),
         )
         if pages
@@ -124,6 +127,10 @@ def _parts(include: Sequence[str], exclude: Sequence[str]) -> dict[Part, bool]:
     if both := set(include) & set(exclude):
         raise WrongUsage(f"`{min(both)}` cannot be included and excluded at once")
     return {part: part in include for part in PARTS if part in (*include, *exclude)}
+
+
+def _n_membranes(model: Model, n_ticks: int) -> int:
+    return n_ticks * sum(p.size for p in model.integer_graph.populations)
 
 
 def _check_outputs(output: Sequence[str | os.PathLike[str]], force: bool) -> None:

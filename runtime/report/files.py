@@ -20,7 +20,6 @@ def write_report(report: Report, path: str | os.PathLike[str], *, force: bool = 
     Raises:
         WrongUsage: another suffix.
         OutputExists: the file is there and `force` is false.
-        MissingExtra: the HTML page needs packages that are not installed.
     """
     check_suffix(Path(path), tuple(WRITERS))
     text = WRITERS[Path(path).suffix](report)
@@ -61,7 +60,7 @@ def as_text(report: Report) -> str:
 
 def as_html(report: Report) -> str:
     """One page that needs nothing else."""
-    from snnc.runtime.report.html import page
+    from snnc.runtime.report.page import page
 
     return page(report)
 

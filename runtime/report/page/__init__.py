@@ -1,0 +1,3 @@
+"""The report as one page that needs nothing else: no network, no library, no server."""
+
+from snnc.runtime.report.page.build import page as page

@@ -1,0 +1,57 @@
+"""Putting the page together: style, script, and the report's JSON with what is drawn beside it."""
+
+from __future__ import annotations
+
+from html import escape
+from importlib import resources
+from string import Template
+from typing import Any
+
+from snnc.runtime.report.model import Report
+from snnc.runtime.report.page.events import raster
+from snnc.runtime.report.page.layout import drawing
+from snnc.runtime.report.page.membranes import membranes
+from snnc.runtime.report.page.pack import pack
+
+_SCRIPTS = (
+    "data", "format", "table", "energy", "summary", "layers", "raster", "membranes", "activity",
+    "network", "statistics", "fidelity", "sources", "main",
+)  # fmt: skip
+"""In the order in which they are joined; each uses what stands before it."""
+
+
+def page(report: Report) -> str:
+    """The whole page as HTML; every number in it comes from the object of `--json`."""
+    return document(f"{report.name}: operations and energy", report.to_json(), pictures(report))
+
+
+def document(title: str, report: dict[str, Any], drawn: dict[str, Any]) -> str:
+    """A page of its own.
+
+    Args:
+        title: of the window.
+        report: what the page calls `report`: numbers.
+        drawn: what it calls `pictures`: arrays and places.
+    """
+    script = "\n".join(_read(f"js/{name}.js") for name in _SCRIPTS)
+    return Template(_read("page.html")).substitute(
+        title=escape(title),
+        style=_read("style.css"),
+        script=f'"use strict";\n(() => {{\n{script}\n}})();',
+        data=pack({"report": report, "pictures": drawn}),
+    )
+
+
+def pictures(report: Report) -> dict[str, Any]:
+    """What the page draws beyond the numbers of the JSON object."""
+    trace, graph = report.trace, report.graph
+    sizes = {name: node.size for name, node in graph.nodes.items()}
+    return {
+        "network": drawing(graph),
+        "raster": None if trace is None else raster(trace, sizes),
+        "membranes": {} if trace is None else membranes(trace, graph),
+    }
+
+
+def _read(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
