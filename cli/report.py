@@ -39,6 +39,11 @@ from snnc.cli.terminal import Terminal
     type=click.Path(path_type=Path),
     help="What `snnc verify --json` printed, to show beside.",
 )
+@click.option(
+    "--map",
+    metavar="CHIP|FILE",
+    help="Map onto CHIP (or take what `snnc map -o map.json` wrote): hops enter its energy.",
+)
 @output_option("FILE", "Write .json, .csv, .html or .txt; repeats.", multiple=True)
 @force_option
 @json_option
@@ -49,8 +54,9 @@ def command(model: Path, data: str, as_json: bool, **options: Any) -> None:
     and the hardware file, --include and --exclude say which the total adds up.
 
     \b
-    Example:
+    Examples:
       snnc report model.snnc --data test.npz --hardware 45nm -o report.html -o report.json
+      snnc report model.snnc --data test.npz --code burst --map loihi1
     """
     from snnc.runtime.report import report
 

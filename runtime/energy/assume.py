@@ -19,8 +19,10 @@ def assumptions(counted: Counted, hardware: Hardware) -> Iterator[str]:
     pooled = sum(c.max_pool_inputs for c in result.node_counters.values()) / result.n_samples
     if pooled and not any(f.counter == "max_pool_inputs" for f in hardware.figures):
         yield f"{pooled:,.0f} inputs of max-pools a sample are not in any figure"
-    if "hops" in hardware.parts and counted.placed_on(hardware) is None:
-        yield "hops between cores are not counted: they need a placement (`--map`)"
+    placed = counted.placed_on(hardware)
+    if "hops" in hardware.parts:
+        unplaced = ("hops between cores are not counted: they need a placement (`--map`)",)
+        yield from unplaced if placed is None else placed.notes
     if "static" in hardware.parts:
         yield from _static(counted, hardware)
 

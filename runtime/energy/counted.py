@@ -20,11 +20,13 @@ class Placed:
         hardware: name of the chip that was mapped.
         n_chips: in use; None where that is not known.
         traffic: by counter of `MAPPING_COUNTERS`: by emitting node, of one sample.
+        notes: what to mind about it, sentences without a full stop.
     """
 
     hardware: str
     n_chips: int | None
     traffic: Mapping[str, Mapping[str, float]]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

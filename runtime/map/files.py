@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from snnc.ir.file import atomic_path
-from snnc.runtime.jsonable import jsonable
 from snnc.runtime.map.picture import draw_html, draw_png
 from snnc.runtime.map.result import MapResult
 from snnc.runtime.npz import check_suffix
@@ -29,8 +28,9 @@ def write_map(result: MapResult, path: Path, *, force: bool = False) -> None:
 
 
 def _write_json(path: Path, result: MapResult) -> None:
-    whole = {**result.to_json(), "cores": jsonable(result.cores())}
-    path.write_text(json.dumps(whole, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    path.write_text(
+        json.dumps(result.with_cores(), indent=1, allow_nan=False) + "\n", encoding="utf-8"
+    )
 
 
 def _write_csv(path: Path, result: MapResult) -> None:

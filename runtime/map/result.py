@@ -211,6 +211,10 @@ class MapResult:
 
         return render(self)
 
+    def with_cores(self) -> dict[str, Any]:
+        """The object of `snnc map -o map.json`: every core beside what `to_json` says."""
+        return {**self.to_json(), "cores": jsonable(self.cores())}
+
     def to_json(self) -> dict[str, Any]:
         """The object of `snnc map --json`."""
         chip = self.mapping.chip

@@ -23,6 +23,7 @@ from snnc.runtime.energy.counted import passes_sums
 from snnc.runtime.energy.figures import PARTS
 from snnc.runtime.energy.memory import memory_counters, stored_widths
 from snnc.runtime.model import Model
+from snnc.runtime.report.mapped import MapJson, placed
 from snnc.runtime.report.model import Layer, Link, Report
 from snnc.runtime.run import RunResult
 from snnc.runtime.summary import chip_macs, host_macs, host_regions
@@ -44,6 +45,7 @@ def build_report(
     data: str | None = None,
     trace: TraceResult | None = None,
     verification: Mapping[str, Any] | None = None,
+    mapping: MapJson | None = None,
 ) -> Report:
     """Count, estimate and gather.
 
@@ -55,6 +57,7 @@ def build_report(
         data: name of the data, for the reader.
         trace: of one sample, for the raster.
         verification: the JSON object of `snnc verify`.
+        mapping: what `snnc map -o map.json` writes, of this model and run.
 
     Raises:
         NotExecutable: the engine that ran counts no synaptic operations.
@@ -68,7 +71,13 @@ def build_report(
     # in code `rate` spikes took the direct projections of the graph that it runs on
     graph, played, n_frames = as_run(model.integer_graph, settings, run.n_frames)
     memory = memory_counters(graph, result, stored_widths(graph, played, n_frames))
-    counted = Counted(graph=graph, result=result, code=run.code, memory=memory)
+    counted = Counted(
+        graph=graph,
+        result=result,
+        code=run.code,
+        memory=memory,
+        placed=None if mapping is None else placed(mapping, graph, run, data or ""),
+    )
     energy = tuple(estimate(counted, chip, parts=parts_of(chip, parts)) for chip in hardware)
     on_host, on_chip = host_macs(graph), chip_macs(graph)
     return Report(
@@ -92,6 +101,7 @@ def build_report(
         verification=verification,
         trace=trace,
         graph=graph,
+        mapping=mapping,
     )
 
 

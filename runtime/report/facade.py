@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from snnc.backends.registry import ALIASES
 from snnc.ir.arrays import Array
 from snnc.ir.errors import BadInputFile, WrongUsage
 from snnc.ir.file import check_output
@@ -21,6 +22,7 @@ from snnc.runtime.npz import check_suffix
 from snnc.runtime.progress import Progress
 from snnc.runtime.report.build import build_report
 from snnc.runtime.report.files import WRITERS, write_report
+from snnc.runtime.report.mapped import MapJson, check_map, map_run, read_map
 from snnc.runtime.report.model import Report
 from snnc.runtime.run import run
 from snnc.runtime.trace import trace
@@ -46,6 +48,7 @@ def report(
     limit: int | None = None,
     output: Sequence[str | os.PathLike[str]] = (),
     verification: Mapping[str, Any] | str | os.PathLike[str] | None = None,
+    map: MapJson | str | os.PathLike[str] | None = None,
     force: bool = False,
     progress: Progress | None = None,
 ) -> Report:
@@ -65,6 +68,8 @@ def report(
             page shows the raster of the first sample as well.
         verification: what `snnc verify --json` printed, as an object or a file: the page's part
             on fidelity.
+        map: a chip that the model is mapped onto in the same settings, or what `snnc map -o
+            map.json` wrote, as an object or a file: its hops and chips enter the energy there.
         force: overwrite files.
         progress: is told after each batch.
 
@@ -73,7 +78,11 @@ def report(
         SnncError: by its subclass, as of `snnc.run` and `write_report`.
     """
     parts = _parts(include, exclude)
+    given = read_map(map) if isinstance(map, str | os.PathLike) else map
+    chip = None if map is None else _chip_of(map, given)
     chips = [load_hardware(name) for name in hardware or DEFAULT_HARDWARE]
+    if chip is not None and Path(chip).stem not in {each.name for each in chips}:
+        chips.append(load_hardware(chip))
     verified = _read_verification(verification)
     _check_outputs(output, force)
     model = model if isinstance(model, Model) else load(model)
@@ -91,6 +100,9 @@ def report(
         limit=limit,
         progress=progress,
     )
+    mapping = given or (map_run(model, chip, samples, result, progress) if chip else None)
+    if mapping is not None:
+        check_map(mapping, model, result)
     pages = any(Path(path).suffix == ".html" for path in output)
     found = build_report(
         model,
@@ -110,10 +122,21 @@ def report(
         if pages
         else None,
         verification=verified,
+        mapping=mapping,
     )
     for path in output:
         write_report(found, path, force=force)
     return found
+
+
+def _chip_of(
+    map: MapJson | str | os.PathLike[str], given: MapJson | None
+) -> str | os.PathLike[str]:
+    """The chip of a mapping that is given, or the one to map onto."""
+    if given is not None:
+        return str(given["target"])
+    assert isinstance(map, str | os.PathLike)
+    return ALIASES.get(map, map) if isinstance(map, str) else map
 
 
 def _parts(include: Sequence[str], exclude: Sequence[str]) -> dict[Part, bool]:

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from snnc.runtime.trace import TraceResult
 
 
+SHOWN_OF_MAPPING = (
+    "target", "fits", "changes", "n_cores", "n_chips", "data", "n_samples", "traffic",
+    "busiest_core", "busiest_link",
+)  # fmt: skip
+"""Keys of a mapping that a report repeats."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Layer:
     """One node that emits events.
@@ -107,6 +114,7 @@ class Report:
         verification: the JSON object of `snnc verify`, None if none was given.
         trace: events of one sample, None if none was taken.
         graph: that was run and counted.
+        mapping: what `snnc map -o map.json` writes, its cores included; None without `--map`.
     """
 
     name: str
@@ -123,6 +131,7 @@ class Report:
     verification: Mapping[str, Any] | None
     trace: TraceResult | None
     graph: Graph
+    mapping: Mapping[str, Any] | None
 
     @property
     def n_samples(self) -> int:
@@ -145,6 +154,9 @@ class Report:
                 "baseline": {b.name: b.to_json() for b in self.baseline},
                 "provenance": self.provenance,
                 "verification": self.verification,
+                "mapping": None
+                if self.mapping is None
+                else {key: self.mapping[key] for key in SHOWN_OF_MAPPING},
                 "definitions": DEFINITIONS,
             }
         )

@@ -8,7 +8,7 @@ from snnc.runtime.report.definitions import DEFINITIONS
 from snnc.runtime.report.fidelity import summary_rows
 from snnc.runtime.report.model import Report
 from snnc.runtime.report.units import energy_text, range_text
-from snnc.runtime.tables import host_table, key_values, table
+from snnc.runtime.tables import host_table, key_values, number, table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -35,7 +35,22 @@ def render(report: Report) -> list[RenderableType]:
 
 
 def _facts(report: Report) -> RenderableType:
-    return key_values({"model": report.name, **report.facts})
+    return key_values({"model": report.name, **report.facts, **_mapped(report)})
+
+
+def _mapped(report: Report) -> dict[str, str]:
+    """Where the model lies on a chip, in a line."""
+    mapping = report.mapping
+    if mapping is None:
+        return {}
+    hops, chips = mapping["traffic"]["hops"], mapping["n_chips"]
+    parts = [
+        f"{number(mapping['n_cores'])} cores",
+        "" if chips is None else f"{number(chips)} chips",
+        "" if hops is None else f"{number(hops)} hops a frame",
+        f"fits: {mapping['fits']}",
+    ]
+    return {f"mapped onto {mapping['target']}": ", ".join(part for part in parts if part)}
 
 
 def _operations(report: Report) -> RenderableType:
