@@ -13,6 +13,7 @@ from snnc.ir.errors import DamagedFile, DataError, GraphError
 from snnc.ir.file import SnncFile
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.nodes import HostOp
+from snnc.runtime.rowwise import many_rows
 
 _TOLERANCE = 1e-4
 """How far count * step / step may lie from the count: float32 rounding, nothing else."""
@@ -47,7 +48,8 @@ class HostPart:
         self.initial = _initial(model, {taken for taken, _ in self.states})
         """What is read in a sample's first frame, shape as ONNX has it."""
         first = self.nodes[0]
-        self._session = _session(model, first.name)
+        shapes = [graph.nodes[p.source].shape for p in graph.incoming(first.name)]
+        self._session = _session(model if self.states else many_rows(model, shapes), first.name)
         self._inputs = {taken.name: taken for taken in self._session.get_inputs()}
         self._inputs |= {t.name: t for t in self._session.get_overridable_initializers()}
         self._outputs = [given.name for given in self._session.get_outputs()]
@@ -72,7 +74,7 @@ class HostPart:
     def run(
         self, n_frames: int, reals: Mapping[str, Array], states: Mapping[str, Array]
     ) -> HostResult:
-        """Compute M frames, one by one.
+        """Compute M frames, one by one unless the part takes many.
 
         Args:
             n_frames: M.

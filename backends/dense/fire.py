@@ -9,7 +9,7 @@ import numpy as np
 
 from snnc.backends.dense.builder import EXACT, Builder, DType
 from snnc.backends.dense.compiler import Compiler, can_scale, folds, summed
-from snnc.backends.dense.quantised import byte_fire
+from snnc.backends.dense.quantised import byte_fire, quantised_fire
 from snnc.backends.dense.staircase import (
     Rounded,
     Scaled,
@@ -83,6 +83,12 @@ def lower_fire(c: Compiler, node: Population, model: IntegerFire, dtype: DType) 
         scaled = fit_scaled(stairs.steps(), largest, bias)
         if scaled is not None:
             return _scaled_fire(c, node, incoming, stairs, scaled)
+    elif incoming:
+        i = _biased(c, node, incoming, None, np.zeros(node.n_channels))
+        top = int((largest + bias).max())
+        quick = quantised_fire(c, node, i, stairs.steps(), top, stairs.lo, stairs.hi)
+        if quick:
+            return quick
     line = fit_line(stairs, largest + bias)
     offset = line.offset if line is not None else np.zeros(node.n_channels)
     i = _biased(c, node, incoming, None, offset)

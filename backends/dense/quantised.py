@@ -14,7 +14,7 @@ import numpy as np
 from snnc.backends.dense.compiler import Compiler, folds
 from snnc.backends.dense.maps import is_window, maximum
 from snnc.backends.dense.staircase import EXACT_F4, Steps, slopes
-from snnc.ir.arrays import FloatArray, IntArray
+from snnc.ir.arrays import FloatArray, IntArray, along
 from snnc.ir.graph import Projection
 from snnc.ir.maps import Conv
 from snnc.ir.nodes import Population
@@ -22,6 +22,10 @@ from snnc.ir.nodes import Population
 LARGEST_BYTE = 255
 LARGEST_PAIR = 32767
 """u8 x s8 kernels without VNNI add two products in saturating 16 bits."""
+SHORTEST_RUN = 16
+"""Neurons of a channel side by side from which on a QuantizeLinear by channel is quick."""
+ROOM = 2.0**-20
+"""Relative: float32 rounds a scale, its inverse and a product each by at most 2^-24."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +101,43 @@ def byte_fire(
         pads=[pair[0] for pair in map_.padding] + [pair[1] for pair in map_.padding],
         group=map_.groups,
     )
-    if hi - lo < LARGEST_BYTE:
-        y = b.op("Min", [y, b.constant(hi - lo, "u1")], "u1")
-    return from_bytes(c, node.name, y, -lo)
+    return from_bytes(c, node.name, _capped(c, y, hi - lo), -lo)
+
+
+def _capped(c: Compiler, y: str, largest: int) -> str:
+    """Bytes that were saturated at 255, saturated where the staircase ends."""
+    if largest == LARGEST_BYTE:
+        return y
+    return c.builder.op("Min", [y, c.builder.constant(largest, "u1")], "u1")
+
+
+def quantised_fire(
+    c: Compiler, node: Population, i: str, steps: list[Steps], largest: int, lo: int, hi: int
+) -> str | None:
+    """Counts of float32 integers by one QuantizeLinear, or None where that is not proved.
+
+    QuantizeLinear computes saturate(round_half_even(i / scale) + zero). The steps are met with
+    room for a division that rounds otherwise: kernels may multiply by the reciprocal.
+
+    Args:
+        i: the membrane, (rows, *shape).
+        largest: largest |partial sum| of any channel.
+        lo, hi: range of the staircase.
+    """
+    inner = int(np.prod(node.shape[node.channel_axis :][1:]))
+    if not c.quantised or lo > 0 or hi - lo > LARGEST_BYTE or inner < SHORTEST_RUN:
+        return None
+    line = fit_bytes(steps, divides=True)
+    if line is None or largest + np.abs(line.offset).max() > EXACT_F4:
+        return None
+    b = c.builder
+    if line.offset.any():
+        offset = b.constant(along(line.offset, len(node.shape), node.channel_axis), "f4")
+        i = b.op("Add", [i, offset], "f4")
+    scale, zero = 1 / line.scale.astype(np.float64), np.full(node.n_channels, -lo)
+    inputs = [i, b.constant(scale, "f4"), b.constant(zero, "u1")]
+    y = b.op("QuantizeLinear", inputs, "u1", axis=1 + node.channel_axis % len(node.shape))
+    return from_bytes(c, node.name, _capped(c, y, hi - lo), -lo)
 
 
 def byte_pool(c: Compiler, node: Population, p: Projection) -> str | None:
@@ -135,16 +173,20 @@ def _narrow_enough(c: Compiler, p: Projection, weight: IntArray, zero: int) -> b
     return bool(in_range and 2 * byte * largest <= LARGEST_PAIR and sums < 2**30)
 
 
-def fit_bytes(all_steps: list[Steps]) -> ByteLine | None:
-    """Scales and offsets for which rounding meets every step; None if a channel has none."""
-    lines = [_byte_line(steps) for steps in all_steps]
+def fit_bytes(all_steps: list[Steps], *, divides: bool = False) -> ByteLine | None:
+    """Scales and offsets for which rounding meets every step; None if a channel has none.
+
+    Args:
+        divides: by the scale's inverse, in whatever way that rounds, instead of a product.
+    """
+    lines = [_byte_line(steps, divides) for steps in all_steps]
     if any(line is None for line in lines):
         return None
     scale, offset = zip(*(line for line in lines if line is not None), strict=True)
     return ByteLine(np.array(scale), np.array(offset, dtype=np.int64))
 
 
-def _byte_line(steps: Steps) -> tuple[float, int] | None:
+def _byte_line(steps: Steps, divides: bool) -> tuple[float, int] | None:
     middle = _rough_slope(steps)
     if middle is None:
         return None
@@ -153,7 +195,8 @@ def _byte_line(steps: Steps) -> tuple[float, int] | None:
     near = int(np.clip(0, np.floor(low), np.ceil(high)))
     for offset in (near, near - 1, near + 1, near - 2, near + 2):
         scale = _scale_for(steps, offset)
-        if scale is not None and _rounds(steps, scale, offset):
+        meets = _rounds_with_room if divides else _rounds
+        if scale is not None and meets(steps, scale, offset):
             return scale, offset
     return None
 
@@ -189,3 +232,15 @@ def _rounds(steps: Steps, scale: float, offset: int) -> bool:
 
     on, below = line(steps.on) >= steps.above, line(steps.below) < steps.under
     return bool(on.all() and below.all())
+
+
+def _rounds_with_room(steps: Steps, scale: float, offset: int) -> bool:
+    """As `_rounds`, for a quotient that may be off by some units in the last place."""
+
+    def line(i: IntArray) -> FloatArray:
+        return (i + offset) * scale
+
+    on, below = line(steps.on), line(steps.below)
+    above = on - (steps.above - 0.5) > np.abs(on) * ROOM
+    under = (steps.under - 0.5) - below > np.abs(below) * ROOM
+    return bool(above.all() and under.all())

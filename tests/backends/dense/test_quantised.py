@@ -138,5 +138,33 @@ def test_half_even_ties_are_met() -> None:
     assert (line.scale[0], line.offset[0]) == (0.25, 0)
 
 
+@pytest.mark.parametrize("lo", [0, -3])
+def test_a_sum_of_two_becomes_bytes_by_one_operator(lo: int) -> None:
+    """A residual add, read by an activation: QuantizeLinear where nothing can fold the scale."""
+    rng = np.random.default_rng(7)
+    shape = (3, 4, 5)
+    stairs = np.stack([thresholds(s, 6, lo * s) for s in 60.3 * (rng.random(3) + 0.5)])
+    nodes: list[Node] = [Input(name=n, shape=shape, lo=-300, hi=300) for n in "ab"]
+    model = IntegerFire(lo=lo, thresholds=stairs)
+    nodes.append(Population(name="p", shape=shape, model=model, bias=np.array([5, -7, 0])))
+    nodes.append(Output(name="out", shape=shape))
+    pairs = (("a", "p"), ("b", "p"), ("p", "out"))
+    graph = Graph(
+        nodes,
+        [Projection(name=a + b, source=a, target=b, map=Identity(shape=shape)) for a, b in pairs],
+    )
+    kinds = [n.op_type for n in compile_graph(graph, RunSettings(), 1).builder.nodes]
+    assert kinds.count("QuantizeLinear") == 1
+    (a,) = feed(shape, -300, 300).values()
+    check(graph, {"a": a, "b": rng.integers(-300, 301, a.shape)})
+
+
+def test_a_quotient_gets_room_for_its_rounding() -> None:
+    """Ties at halves are met by a product alone."""
+    ties = [steps_of(np.array([3, 6, 11, 14]), 0, -100, 100)]
+    assert fit_bytes(ties, divides=True) is None
+    assert fit_bytes([steps_of(np.array([3, 7, 11, 15]), 0, -100, 100)], divides=True) is not None
+
+
 def test_irregular_steps_have_no_line() -> None:
     assert fit_bytes([steps_of(np.array([3, 50, 51, 400]), 0, -100, 1000)]) is None
