@@ -238,7 +238,7 @@ def _rounds_with_room(steps: Steps, scale: float, offset: int) -> bool:
     """As `_rounds`, for a quotient that may be off by some units in the last place."""
 
     def line(i: IntArray) -> FloatArray:
-        return (i + offset) * scale
+        return np.asarray((i + offset) * scale)
 
     on, below = line(steps.on), line(steps.below)
     above = on - (steps.above - 0.5) > np.abs(on) * ROOM
