@@ -44,7 +44,8 @@ class Counters(Sums):
     """Synaptic operations of one projection (or product), summed over samples and frames.
 
     Attributes:
-        synaptic_events: events x fan-out; what graded hardware does.
+        synaptic_events: events x fan-out; what graded hardware does. Events count where they
+            arrive: what would arrive after a sample's end is gone with the state.
         unit_spike_operations: |payload| x fan-out; the SynOps of the papers.
         effective_acs: NeuroBench's rule: events x non-zero fan-out, where every payload of the
             projection at that tick and sample is in {-1, 0, 1}.

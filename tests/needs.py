@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -14,7 +15,15 @@ def missing(need: str, reason: str) -> NoReturn:
     required = os.environ.get("SNNC_REQUIRE", "").split(",")
     if need in required:
         pytest.fail(f"SNNC_REQUIRE names {need!r}, but {reason}")
-    pytest.skip(reason)
+    pytest.skip(reason, allow_module_level=True)
+
+
+def module(name: str) -> Any:
+    """A package that may be missing; SNNC_REQUIRE names it by its first part, as `scipy`."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        missing(name.partition(".")[0], f"{name} cannot be imported: {error}")
 
 
 def data_file(relative: str) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import snnc
+from tests import needs
 
 ROOT = Path(__file__).parents[1]
 HEAVY = (
@@ -45,6 +46,7 @@ def run_python(code: str) -> str:
         "import snnc.nn",
         "import snnc.ir.graph, snnc.ir.neurons, snnc.ir.maps",
         "import snnc; snnc.SnncError; dir(snnc)",
+        "import snnc; snnc.nn; dir(snnc.nn)",
         "import snnc.backends.registry",
     ],
 )
@@ -67,10 +69,16 @@ def test_no_module_is_loaded_under_a_bare_folder_name() -> None:
     assert bare == []
 
 
-@pytest.mark.parametrize("name", [name for name in snnc.__all__ if name != "__version__"])
+@pytest.mark.parametrize("name", [n for n in snnc.__all__ if n not in ("__version__", "nn")])
 def test_every_name_of_the_face_is_there(name: str) -> None:
     assert getattr(snnc, name).__name__ == name
     assert name in dir(snnc)
+
+
+def test_layers_for_training_need_no_import_of_their_own() -> None:
+    code = "import snnc, sys\nassert 'nn' in dir(snnc)\nprint(snnc.nn.IntegerActivation.__name__)"
+    needs.module("torch")
+    assert run_python(code) == "IntegerActivation\n"
 
 
 def test_unknown_name_is_an_attribute_error() -> None:

@@ -26,8 +26,6 @@ from snnc.ir.graph import Graph
 
 FirstLayer = Literal["host", "chip"]
 
-_MULTIPLYING = frozenset({"Mul", "MatMul", "Gemm", "Einsum"})
-
 
 @dataclass(frozen=True, kw_only=True)
 class Lowered:
@@ -280,15 +278,15 @@ def _stays_on_host(lowering: Lowering, node: SourceNode, rule: LoweringRule | No
         _finish(lowering, node, [Host(shape=known(n) or (), tensor=n) for n in node.outputs])
         lowering.mark(node.name, "host", "it reads what the host computes")
         return True
-    if node.op_type in _MULTIPLYING and any(
+    product = rule.product if rule is not None else None
+    if product is not None and any(
         isinstance(v, Host) and not is_bounded(lowering.view, v.tensor) for v in settled.values()
     ):
         raise UnsupportedOperator(
             f"{node.op_type} with a value of the host that nothing bounds", where=node.where
         )
     real = [n for n, v in settled.items() if isinstance(v, Host)]
-    if node.op_type == "Mul" and set(names) & lowering.view.behind(real):
-        # x * f(x), as in SiLU: the host has both
+    if product == "elementwise" and set(names) & lowering.view.behind(real):
         raise UnsupportedOperator(
             "multiplies a value by what the host makes of it", where=node.where
         )

@@ -5,7 +5,9 @@ from __future__ import annotations
 DEFINITIONS: dict[str, str] = {
     "synaptic_events": (
         "sum over events of the synapses that the event reaches (fan-out); what hardware with "
-        "graded events does. Synapses with a stored weight of zero count, padding does not"
+        "graded events does. Synapses with a stored weight of zero count, padding does not, and "
+        "neither do those that an event would reach after its sample's end (recurrent synapses "
+        "and delays by frames): with all state it is gone then"
     ),
     "unit_spike_operations": (
         "sum over events of |payload| x fan-out: the SynOps of the papers; in the burst code equal "

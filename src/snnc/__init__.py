@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from snnc import nn as nn
     from snnc.converter.sources.grids import InputGrid as InputGrid
     from snnc.converter.sources.save import save_model as save_model
     from snnc.ir.errors import SnncError as SnncError
@@ -53,6 +54,7 @@ __all__ = [
     "export",
     "load",
     "map",
+    "nn",
     "quantize",
     "report",
     "run",
@@ -64,6 +66,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "nn":
+        return importlib.import_module("snnc.nn")
     if name not in _HOME:
         raise AttributeError(f"module 'snnc' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME[name]), name)

@@ -138,14 +138,23 @@ def test_traces_agree(settings: RunSettings) -> None:
     assert trace_differences(*traces) == []
 
 
-def test_what_never_arrives_is_not_counted() -> None:
+@pytest.mark.parametrize("engine", ENGINES, ids=["oracle", "event", "ticks", "dense"])
+def test_what_never_arrives_is_not_counted(engine: Engine) -> None:
+    """It was emitted, but a sample's end comes first: it reaches no synapse of any sample."""
     rng = np.random.default_rng(3)
     graph = loop_graph(rng)
-    x = rng.integers(0, 3, (1, FRAMES, 4))
-    counts = by_hand(graph, x[0])
-    counters = run(OracleEngine(), graph, RunSettings(), x).counters
-    assert counters["a->a"].synaptic_events == 5 * np.count_nonzero(counts["a"][:-1])
-    assert counters["x->b"].synaptic_events == 3 * np.count_nonzero(counts["x"][:-2])
+    x = rng.integers(0, 3, (2, FRAMES, 4))
+    counts = [by_hand(graph, sample) for sample in x]
+    a, b = (np.stack([c[name] for c in counts]) for name in ("a", "x"))
+    assert a[:, -1].any()
+    result = run(engine, graph, RunSettings(), x)
+    to_itself, late = result.counters["a->a"], result.counters["x->b"]
+    assert to_itself.synaptic_events == 5 * np.count_nonzero(a[:, :-1])
+    assert to_itself.unit_spike_operations == 5 * a[:, :-1].sum()
+    assert late.synaptic_events == 3 * np.count_nonzero(b[:, :-2])
+    assert result.node_counters["a"].events == np.count_nonzero(a)
+    # the non-spiking network multiplies in every frame, by the zeros before the first one, too
+    assert to_itself.dense_macs == 2 * FRAMES * 25
 
 
 def test_a_convolution_on_itself() -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests import needs
 from tests.cli.helpers import check_schema, check_snapshot, snnc
 
 pytestmark = pytest.mark.torch
-torch = pytest.importorskip("torch")
+torch = needs.module("torch")
 from tests.cli import nets  # noqa: E402
 
 

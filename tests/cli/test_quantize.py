@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests import needs
 from tests.cli.helpers import check_schema, check_snapshot, snnc
 
 pytestmark = pytest.mark.torch
-torch = pytest.importorskip("torch")
+torch = needs.module("torch")
 from tests.cli import nets  # noqa: E402
 
 DATA = ("--data", "digits-train", "--limit", "40")

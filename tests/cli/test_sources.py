@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests import needs
 from tests.cli.helpers import snnc
 
 pytestmark = pytest.mark.torch
-torch = pytest.importorskip("torch")
+torch = needs.module("torch")
 from tests.cli import nets  # noqa: E402
 
 SHAPE = ("--input-shape", "1,1,8,8")

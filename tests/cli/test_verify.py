@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests import needs
 from tests.cli.helpers import check_schema, snnc
 
 pytestmark = pytest.mark.torch
-torch = pytest.importorskip("torch")
+torch = needs.module("torch")
 from tests.cli import nets  # noqa: E402
 
 DATA = ("--data", "digits-test", "--limit", "20")

@@ -12,9 +12,10 @@ import snnc
 from snnc.converter.sources import SourceOptions, load_source
 from snnc.ir.errors import OutputExists, UnsupportedByTarget, WrongUsage
 from snnc.runtime.convert import DEFAULT_OUTPUT, convert
+from tests import needs
 
 pytestmark = pytest.mark.torch
-torch = pytest.importorskip("torch")
+torch = needs.module("torch")
 from tests.cli import nets  # noqa: E402
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from snnc.ir.errors import BadInputFile, DataError, SnncError
 from snnc.runtime.data import DataSet, load_data
+from tests import needs
 
 
 def test_npz_with_labels(tmp_path: Path) -> None:
@@ -43,7 +44,7 @@ def test_arrays_and_data_sets_pass() -> None:
 
 
 def test_digits() -> None:
-    pytest.importorskip("sklearn")
+    needs.module("sklearn")
     whole, train, test = (load_data(n) for n in ("digits", "digits-train", "digits-test"))
     assert whole.x.shape == (1797, 1, 8, 8)
     assert (len(train), len(test)) == (1437, 360)

@@ -9,6 +9,7 @@ import pytest
 from snnc.ir.errors import OutputExists, WrongUsage
 from snnc.runtime.raster import offsets, write_raster
 from snnc.runtime.trace import TraceResult, trace
+from tests import needs
 from tests.runtime.models import samples, save_model
 
 SIZES = {"x": 6, "hidden": 5, "scores": 3}
@@ -26,7 +27,7 @@ def test_populations_do_not_overlap() -> None:
 
 @pytest.mark.parametrize(("suffix", "module"), [("png", "matplotlib"), ("html", "plotly")])
 def test_files(tmp_path: Path, traced: TraceResult, suffix: str, module: str) -> None:
-    pytest.importorskip(module)
+    needs.module(module)
     path = tmp_path / f"r.{suffix}"
     write_raster(path, traced, SIZES)
     assert path.stat().st_size > 5_000

@@ -27,6 +27,7 @@ from snnc.ir.file import SnncFile
 from snnc.ir.limits import Limits
 from snnc.ir.maps import Dense
 from snnc.ir.neurons import NEURONS, NeuronModel, State
+from tests import needs
 
 LIMIT = 9
 
@@ -176,7 +177,7 @@ def toychip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.torch
 def test_a_new_target_converts(toychip: None, tmp_path: Path) -> None:
-    pytest.importorskip("torch")
+    needs.module("torch")
     from tests.cli import nets
     from tests.cli.helpers import snnc
 

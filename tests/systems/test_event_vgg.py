@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests import needs
+
 pytestmark = [pytest.mark.torch, pytest.mark.data]
-torch = pytest.importorskip("torch")
+torch = needs.module("torch")
 
 import snnc  # noqa: E402
 from snnc.converter.sources import InputGrid, SourceOptions, load_source  # noqa: E402

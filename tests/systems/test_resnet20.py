@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests import needs
+
 pytestmark = [pytest.mark.torch, pytest.mark.data]
-torch = pytest.importorskip("torch")
+torch = needs.module("torch")
 
 import snnc  # noqa: E402
 from snnc.converter.sources import SourceModel, load_source  # noqa: E402

@@ -23,7 +23,7 @@ from snnc.ir.maps import Conv, Dense, LinearMap
 Labels = tuple[str, ...]
 
 
-@lowers("Gemm", fate="event", why="synapses")
+@lowers("Gemm", fate="event", why="synapses", product="contraction")
 def gemm(lowering: Lowering, node: SourceNode) -> Value:
     """Y = alpha * A B + beta * c, either matrix transposed."""
     left = ("k", "m") if node.get("transA", 0) else ("m", "k")
@@ -34,7 +34,7 @@ def gemm(lowering: Lowering, node: SourceNode) -> Value:
     return _two(lowering, node, left, right, ("m", "n"), node.get("alpha", 1.0), bias)
 
 
-@lowers("MatMul", fate="event", why="synapses")
+@lowers("MatMul", fate="event", why="synapses", product="contraction")
 def matmul(lowering: Lowering, node: SourceNode) -> Value:
     """As numpy's: leading axes are a batch, a vector is a row or a column."""
     a, b = (lowering.operand(node, i) for i in (0, 1))
@@ -46,7 +46,7 @@ def matmul(lowering: Lowering, node: SourceNode) -> Value:
     return _two(lowering, node, left, right, out)
 
 
-@lowers("Einsum", fate="event", why="synapses")
+@lowers("Einsum", fate="event", why="synapses", product="contraction")
 def einsum(lowering: Lowering, node: SourceNode) -> Value:
     """A sum over products of one or two operands, by index."""
     shapes = [lowering.operand(node, i).shape for i in range(len(node.inputs))]

@@ -27,6 +27,7 @@ from snnc.converter.lower.values import (
 from snnc.ir.arrays import Array, size_of
 from snnc.ir.errors import UnsupportedOperator
 
+_FOLDS = "folds into weights and biases"
 _MEET = "synapses of several branches meet in one population"
 _OPS = {"Add": "add", "Sub": "sub", "Mul": "mul", "Div": "div"}
 _SWAPPED = {"Add": "add", "Sub": "rsub", "Mul": "mul"}
@@ -34,7 +35,8 @@ _COMPARED = {"Greater": "greater", "GreaterOrEqual": "greater-equal"}
 _MIRRORED = {"Less": "greater", "LessOrEqual": "greater-equal"}
 
 
-@lowers("Add", "Sub", "Mul", "Div", fate="folded", why="folds into weights and biases", waits=True)
+@lowers("Mul", fate="folded", why=_FOLDS, waits=True, product="elementwise")
+@lowers("Add", "Sub", "Div", fate="folded", why=_FOLDS, waits=True)
 def arithmetic(lowering: Lowering, node: SourceNode) -> Value:
     """With a constant it waits; sums of two values join; products are `Product` nodes."""
     a, b = lowering.operand(node, 0), lowering.operand(node, 1)
@@ -251,7 +253,7 @@ def identity(lowering: Lowering, node: SourceNode) -> tuple[Value, ...]:
     return (passed, Constant(np.ones(value.shape, dtype=bool)))
 
 
-@lowers("BatchNormalization", fate="folded", why="folds into weights and biases", waits=True)
+@lowers("BatchNormalization", fate="folded", why=_FOLDS, waits=True)
 def batch_normalization(lowering: Lowering, node: SourceNode) -> Value:
     """By channel: y = (x - mean) / sqrt(var + epsilon) * weight + bias, in float64."""
     value = lowering.operand(node, 0)

@@ -10,6 +10,7 @@ from snnc.backends.mapping.place import cost, place
 from snnc.backends.mapping.traffic import Flow
 from snnc.ir.arrays import FloatArray, IntArray
 from snnc.runtime.progress import silent
+from tests import needs
 
 
 def flow_of(source: IntArray, target: IntArray, events: FloatArray) -> Flow:
@@ -65,7 +66,7 @@ def test_nobody_talks() -> None:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_as_good_as_a_solver_of_quadratic_assignment(seed: int) -> None:
     """SciPy's fast approximate method, then its pairwise exchange until nothing gets better."""
-    optimize = pytest.importorskip("scipy.optimize")
+    optimize = needs.module("scipy.optimize")
     rng = np.random.default_rng(seed)
     n = 49
     source, target = rng.integers(0, n, (2, 150))

@@ -19,6 +19,7 @@ from snnc.ir.neurons import Accumulator, FloatFire, IntegrateFire, Max
 from snnc.ir.nodes import Input, Node, Output, Population
 from snnc.ir.rules import FireRule, RuleOp
 from snnc.runtime.model import Model
+from tests import needs
 from tests.converter.nir.files import chain, write
 from tests.converter.nir.test_lower import conv, neuron, pool
 
@@ -219,7 +220,7 @@ def test_output_is_not_overwritten(tmp_path: Path) -> None:
 
 
 def test_the_nir_package_reads_it(tmp_path: Path) -> None:
-    nir = pytest.importorskip("nir")
+    nir = needs.module("nir")
     path = tmp_path / "x.nir"
     snnc.export(model_of(integer_net()), output=path)
     graph = nir.read(path)

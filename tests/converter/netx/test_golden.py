@@ -14,6 +14,7 @@ import pytest
 
 from snnc.ir.arrays import IntArray
 from snnc.ir.nodes import Population
+from tests import needs
 from tests.converter.netx.files import counts, dense, read, write
 from tests.needs import data_file
 
@@ -79,7 +80,7 @@ def test_pilotnet_sdnn() -> None:
 
     In Lava's timing it reproduces the nine golden outputs of lava-dl's own test, too.
     """
-    torch = pytest.importorskip("torch")
+    torch = needs.module("torch")
     path = data_file("models/lava_net/pilotnet_sdnn_network.net")
     x = np.random.default_rng(1).integers(-64, 65, (3, 3, 33, 100))
     given = counts(read(path).graph, x, "event")

@@ -10,6 +10,7 @@ import pytest
 
 from snnc.ir.errors import SnncError, UnsupportedOperator, WrongUsage
 from snnc.ir.nodes import Input, Population
+from tests import needs
 from tests.converter.netx.files import CUBA, Lif, counts, dense, read, write
 
 RNG = np.random.default_rng(3)
@@ -60,7 +61,7 @@ def test_recurrent_layer(tmp_path: Path) -> None:
 def test_convolution_in_pytorch_order(
     tmp_path: Path, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> None:
-    torch = pytest.importorskip("torch")
+    torch = needs.module("torch")
     weight, bias, flat = even(4, 2 // groups, 3, 3), even(4, most=4), None
     shape = tuple(
         torch.nn.functional.conv2d(

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests import needs
+
 pytestmark = pytest.mark.torch
-torch = pytest.importorskip("torch")
+torch = needs.module("torch")
 from torch import Tensor, nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 

@@ -13,6 +13,7 @@ import snnc
 from snnc.ir.errors import NotExecutable, OutputExists, UnknownHardware, WrongUsage
 from snnc.runtime.map import MapResult
 from snnc.runtime.map import map as map_model
+from tests import needs
 from tests.runtime.map.chips import write_chip
 from tests.runtime.models import N_HIDDEN, N_IN, N_OUT, W1, samples, save_model, save_samples
 
@@ -94,7 +95,7 @@ def test_a_chip_without_mesh(tmp_path: Path) -> None:
                            ("html", "plotly")]
 )  # fmt: skip
 def test_files(tmp_path: Path, suffix: str, module: str, mesh: bool) -> None:
-    pytest.importorskip(module)
+    needs.module(module)
     path = tmp_path / f"map.{suffix}"
     model, chip = save_model(tmp_path), write_chip(tmp_path, mesh=mesh)
     found = map_model(model, chip, output=path)

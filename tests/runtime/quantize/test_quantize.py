@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests import needs
+
 pytestmark = pytest.mark.torch
-torch = pytest.importorskip("torch")
+torch = needs.module("torch")
 from torch import nn  # noqa: E402
 
 import snnc  # noqa: E402

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import warnings
 from typing import Any
 
@@ -12,17 +11,15 @@ from torch import nn
 
 from snnc.converter.sources.spiking.agree import require_agreement
 from snnc.converter.sources.spiking.replace import spiking_modules
+from tests import needs
 
 pytestmark = pytest.mark.torch
 
 
 def _library(name: str) -> Any:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return importlib.import_module(name)
-    except ImportError:
-        pytest.skip(f"{name} is not installed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return needs.module(name)
 
 
 def _agree(modules: dict[str, nn.Module], shape: tuple[int, ...]) -> None:
