@@ -7,7 +7,7 @@ export OMP_NUM_THREADS ?= 1
 # Torch programs and the engines are light; as many test processes as there are cores.
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: setup demo test test-slow fuzz lint bench docs clean
+.PHONY: setup demo test test-slow fuzz lint bench docs reports clean
 
 setup: $(VENV)/.done
 
@@ -52,5 +52,10 @@ bench: setup
 docs: setup
 	$(BIN)/python docs/make_tables.py
 
+# HTML reports of three networks, and their pictures in docs/images; needs Chromium.
+reports: setup
+	@[ -n "$(SNNC_DATA)" ] || { echo "make reports needs SNNC_DATA=FOLDER with events/dvs_gesture_10.npz"; exit 1; }
+	PYTHONPATH=. $(BIN)/python docs/make_reports.py --out reports
+
 clean:
-	rm -rf build dist demo .mypy_cache .pytest_cache .ruff_cache .hypothesis src/*.egg-info $(VENV)
+	rm -rf build dist demo reports .mypy_cache .pytest_cache .ruff_cache .hypothesis src/*.egg-info $(VENV)

@@ -19,6 +19,7 @@ COMMANDS = (
     "trace",
     "verify",
     "report",
+    "compare",
     "map",
     "check",
     "inspect",

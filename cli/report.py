@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,7 @@ def command(model: Path, data: str, as_json: bool, **options: Any) -> None:
 
     terminal = Terminal(as_json=as_json)
     with terminal.work() as progress:
-        result = report(model, data, progress=progress, **options)
+        typed = shlex.join(["snnc", *sys.argv[1:]])
+        result = report(model, data, command=typed, progress=progress, **options)
 
     terminal.show(result, result.render)

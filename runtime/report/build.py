@@ -25,6 +25,7 @@ from snnc.runtime.energy.memory import memory_counters, stored_widths
 from snnc.runtime.model import Model
 from snnc.runtime.report.mapped import MapJson, placed
 from snnc.runtime.report.model import Layer, Link, Report
+from snnc.runtime.report.provenance import provenance
 from snnc.runtime.run import RunResult
 from snnc.runtime.summary import chip_macs, host_macs, host_regions
 from snnc.runtime.trace import TraceResult
@@ -33,7 +34,6 @@ _FACTS = (
     "engine", "code", "schedule", "rate", "n_samples", "n_frames", "n_ticks", "accuracy",
     "graph_hash",
 )  # fmt: skip
-_PROVENANCE = ("written_by", "provenance", "target", "weight_bits", "rounding")
 
 
 def build_report(
@@ -46,6 +46,7 @@ def build_report(
     trace: TraceResult | None = None,
     verification: Mapping[str, Any] | None = None,
     mapping: MapJson | None = None,
+    command: str | None = None,
 ) -> Report:
     """Count, estimate and gather.
 
@@ -58,6 +59,7 @@ def build_report(
         trace: of one sample, for the raster.
         verification: the JSON object of `snnc verify`.
         mapping: what `snnc map -o map.json` writes, of this model and run.
+        command: as it was typed.
 
     Raises:
         NotExecutable: the engine that ran counts no synaptic operations.
@@ -97,7 +99,7 @@ def build_report(
         baseline=ann_baselines(
             model.integer_graph, result, run.host_macs, stored_widths(model.integer_graph), None
         ),
-        provenance={key: model.manifest[key] for key in _PROVENANCE if key in model.manifest},
+        provenance=provenance(model, command),
         verification=verification,
         trace=trace,
         graph=graph,

@@ -49,6 +49,7 @@ def report(
     output: Sequence[str | os.PathLike[str]] = (),
     verification: Mapping[str, Any] | str | os.PathLike[str] | None = None,
     map: MapJson | str | os.PathLike[str] | None = None,
+    command: str | None = None,
     force: bool = False,
     progress: Progress | None = None,
 ) -> Report:
@@ -70,6 +71,7 @@ def report(
             on fidelity.
         map: a chip that the model is mapped onto in the same settings, or what `snnc map -o
             map.json` wrote, as an object or a file: its hops and chips enter the energy there.
+        command: as it was typed, for the provenance.
         force: overwrite files.
         progress: is told after each batch.
 
@@ -123,6 +125,7 @@ def report(
         else None,
         verification=verified,
         mapping=mapping,
+        command=command,
     )
     for path in output:
         write_report(found, path, force=force)

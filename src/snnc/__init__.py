@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from snnc.converter.sources.save import save_model as save_model
     from snnc.ir.errors import SnncError as SnncError
     from snnc.runtime.check import check as check
+    from snnc.runtime.compare import compare as compare
     from snnc.runtime.convert import convert as convert
     from snnc.runtime.export import export as export
     from snnc.runtime.map import map as map
@@ -32,6 +33,7 @@ _HOME = {
     "InputGrid": "snnc.converter.sources.grids",
     "SnncError": "snnc.ir.errors",
     "check": "snnc.runtime.check",
+    "compare": "snnc.runtime.compare",
     "convert": "snnc.runtime.convert",
     "export": "snnc.runtime.export",
     "load": "snnc.runtime.model",
@@ -50,6 +52,7 @@ __all__ = [
     "SnncError",
     "__version__",
     "check",
+    "compare",
     "convert",
     "export",
     "load",

@@ -115,3 +115,13 @@ def test_check_names_what_stands_in_the_way(folder: Path) -> None:
     assert not done.json["compatible"]
     row = next(r for r in done.json["operators"] if r["status"] == "unsupported")
     assert (row["operator"], row["where"]) == ("Softmax", "2")
+
+
+def test_compare(folder: Path) -> None:
+    codes = ("--code", "burst", "--code", "graded", "--hardware", "45nm")
+    table = folder / "compare.md"
+    done = snnc("compare", folder / "model.snnc", *DATA, *codes, "-o", table, "--json")
+    assert done.code == 0, done.stderr
+    check_schema("compare", done.json)
+    assert [p["code"] for p in done.json["points"]] == ["burst", "graded"]
+    assert table.read_text().startswith("| ")

@@ -8,6 +8,7 @@ from string import Template
 from typing import Any
 
 from snnc.runtime.report.model import Report
+from snnc.runtime.report.page.cores import core_map
 from snnc.runtime.report.page.events import raster
 from snnc.runtime.report.page.layout import drawing
 from snnc.runtime.report.page.membranes import membranes
@@ -15,7 +16,7 @@ from snnc.runtime.report.page.pack import pack
 
 _SCRIPTS = (
     "data", "format", "table", "energy", "summary", "layers", "raster", "membranes", "activity",
-    "network", "statistics", "fidelity", "sources", "main",
+    "network", "cores", "statistics", "fidelity", "sources", "main",
 )  # fmt: skip
 """In the order in which they are joined; each uses what stands before it."""
 
@@ -49,6 +50,7 @@ def pictures(report: Report) -> dict[str, Any]:
     return {
         "network": drawing(graph),
         "raster": None if trace is None else raster(trace, sizes),
+        "cores": None if report.mapping is None else core_map(report.mapping),
         "membranes": {} if trace is None else membranes(trace, graph),
     }
 

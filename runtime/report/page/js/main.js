@@ -49,7 +49,7 @@ async function main() {
   const sends = pictures.raster?.populations.find((p) => p.n_events && !p.values && report.by_population[p.name]?.kind !== "input") ?? pictures.raster?.populations[0];
   Object.assign(chosen, { hardware: names[0] ?? null, population: sends?.name ?? Object.keys(report.by_population)[0] ?? null, theme: window.matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light" });
   document.documentElement.dataset.theme = chosen.theme;
-  const parts = [summary(), energySection(), energyByLayer(), layersSection(), operationsSection(), activitySection(), rasterSection(), membraneSection(), networkSection(), statisticsSection(), fidelitySection(), hardwareSection(), provenanceSection(), definitionsSection()].filter(Boolean);
+  const parts = [summary(), energySection(), energyByLayer(), layersSection(), operationsSection(), activitySection(), rasterSection(), membraneSection(), networkSection(), coresSection(), statisticsSection(), fidelitySection(), hardwareSection(), provenanceSection(), definitionsSection()].filter(Boolean);
   document.getElementById("page").replaceChildren(...parts);
   tools();
   keys();

@@ -8,10 +8,8 @@ function statisticsSection() {
 }
 function metricPaths(s) {
   const found = [];
-  for (const [key, value] of Object.entries(s.per_sample ?? {})) {
-    if (value && typeof value.mean === "number") found.push([key, ["statistics", "per_sample", key], "count"]);
-    else for (const [chip, inner] of Object.entries(value ?? {})) if (inner && typeof inner.mean === "number") found.push([`${key}, ${report.energy[chip]?.hardware.title ?? chip}`, ["statistics", "per_sample", key, chip], key === "picojoule" ? "energy" : "count"]);
-  }
+  for (const key of Object.keys(s.per_sample ?? {})) found.push([key, ["statistics", "per_sample", key], "count"]);
+  for (const chip of Object.keys(s.picojoule ?? {})) if (s.picojoule[chip]) found.push([`energy, ${report.energy[chip]?.hardware.title ?? chip}`, ["statistics", "picojoule", chip], "energy"]);
   return found;
 }
 function sampleTable(s) {
