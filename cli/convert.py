@@ -54,6 +54,12 @@ from snnc.cli.terminal import Terminal
     type=click.Choice(["sparse", "conv"]),
     help="How a bundle writes convolutions.  [default: sparse]",
 )
+@click.option(
+    "--prepare",
+    metavar="FILE.toml",
+    type=click.Path(path_type=Path),
+    help="What is done to raw data (images, events, audio, text) before the model takes it.",
+)
 @source_options
 @force_option
 @json_option

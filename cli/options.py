@@ -153,7 +153,8 @@ data_option = click.option(
     "--data",
     metavar="DATA",
     required=True,
-    help="An .npz with x (and y), an .npy, or the name of a data set.",
+    help="An .npz with x (and y), .npy or .h5, a folder or CSV list of files, one file, "
+    "module:callable, or a name.",
 )
 limit_option = click.option(
     "--limit", metavar="N", type=click.IntRange(1), help="Take the first N samples only."

@@ -27,6 +27,7 @@ from snnc.ir.graph import Graph
 from snnc.runtime.jsonable import jsonable
 from snnc.runtime.model import Model
 from snnc.runtime.progress import Progress, silent
+from snnc.runtime.readers.preparation import Preparation, load_preparation
 from snnc.runtime.source_options import SourceArguments, source_options
 from snnc.runtime.summary import Summary, summarise
 
@@ -134,6 +135,7 @@ def convert(
     no_host: bool = False,
     product_order: ProductOrder = "fewest",
     lava_conv: ConvStyle | None = None,
+    prepare: Preparation | str | os.PathLike[str] | None = None,
     force: bool = False,
     progress: Progress | None = None,
     **said: Unpack[SourceArguments],
@@ -155,6 +157,7 @@ def convert(
         no_host: refuse whatever the host would have to compute.
         product_order: of products of three operands: `source`, or `fewest` multiplications.
         lava_conv: how a bundle writes convolutions, `sparse` or `conv`; None: sparse.
+        prepare: TOML of what is done to raw data before the model takes it; kept in the `.snnc`.
         force: overwrite what is there.
         progress: is told after each stage.
         said: about the source: the keys of `SourceArguments`, such as `input_shape`.
@@ -181,6 +184,7 @@ def convert(
             f"--lava-conv is for bundles, and `{chip.name}` has none", hint="--target loihi has"
         )
     paths = _Paths.choose(source, output, chip, force=force)
+    preparation = prepare if isinstance(prepare, Preparation | None) else load_preparation(prepare)
     options = source_options(said)
     tell("convert", 0, _STAGES)
     loaded = as_source(source, options, example_inputs)
@@ -206,7 +210,8 @@ def convert(
         onnx=converted.onnx,
         settings=settings,
         manifest=_manifest(converted, loaded.provenance, chip, converted.rounding["weight_bits"])
-        | _fit(converted.integer_graph, chip, settings),
+        | _fit(converted.integer_graph, chip, settings)
+        | ({} if preparation is None else {"preparation": preparation.to_json()}),
     )
     _write(file, paths, chip, lava_conv or "sparse", force=force)
     tell("convert", _STAGES, _STAGES)

@@ -1,4 +1,4 @@
-"""Data sets: `.npz` with x (and y), `.npy`, or a name; checked before anything runs."""
+"""Data sets: found by what a user names, checked before anything runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import os
 import zipfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,10 @@ import numpy as np
 
 from snnc.ir.arrays import Array, IntArray, Shape, size_of
 from snnc.ir.errors import BadInputFile, DataError, MissingExtra
+from snnc.runtime.readers.images import of_pixels
+from snnc.runtime.readers.open import open_samples
+from snnc.runtime.readers.preparation import Preparation
+from snnc.runtime.readers.records import Records, as_array, records
 
 NAMED = ("digits", "digits-train", "digits-test")
 """Data sets by name: scikit-learn's digits, whole or split 80/20 by class with random_state 0."""
@@ -30,11 +34,13 @@ class DataSet:
 
     Attributes:
         name: for messages: the file or the name of the set.
-        x: shape (N, …), what the source's forward takes, samples first; may be memory-mapped.
+        x: shape (N, …), what the source's forward takes, samples first; may be memory-mapped, or
+            read sample by sample.
         y: class labels, shape (N,).
         inputs: of a model with several inputs: every one by its name, shape (N, …); x is the first.
         spec: what `load_data` finds the same samples by; None for those that are only in memory.
         whole: samples that `spec` stands for, where these are only the first of them.
+        source_hash: gives a hash that changes with the data, where reading all would take long.
     """
 
     name: str
@@ -43,6 +49,7 @@ class DataSet:
     inputs: Mapping[str, Array] = field(default_factory=dict)
     spec: str | None = None
     whole: int | None = None
+    source_hash: Callable[[], str] | None = None
 
     def __post_init__(self) -> None:
         if self.x.ndim < 2:
@@ -77,7 +84,9 @@ class DataSet:
         """Some samples."""
         y = None if self.y is None else self.y[samples]
         inputs = {name: array[samples] for name, array in self.inputs.items()}
-        return replace(self, x=self.x[samples], y=y, inputs=inputs, spec=None, whole=None)
+        lazy: object = self.x
+        x = as_array(lazy.part(samples)) if isinstance(lazy, Records) else self.x[samples]
+        return replace(self, x=x, y=y, inputs=inputs, spec=None, whole=None)
 
     def read(self, samples: slice) -> Array | Mapping[str, Array]:
         """Some of `samples`, in memory."""
@@ -89,6 +98,8 @@ class DataSet:
         """Hash of all samples and labels: equal data sets have equal ones."""
         found = hashlib.sha256()
         labels = {} if self.y is None else {"labels": self.y}
+        if self.source_hash is not None:
+            return hashlib.sha256(f"{self.source_hash()} {self.x.shape}".encode()).hexdigest()
         for name, array in {**(self.inputs or {"x": self.x}), **labels}.items():
             found.update(f"{name} {array.dtype} {array.shape}".encode())
             for first in range(0, len(array), _HASHED_AT_ONCE):
@@ -111,38 +122,70 @@ def load_data(
     spec: str | os.PathLike[str] | Array | Mapping[str, Array] | DataSet,
     shape: Shape | None = None,
     names: Sequence[str] = (),
+    preparation: Preparation | None = None,
 ) -> DataSet:
     """Find a data set.
 
     Args:
-        spec: an `.npz` with `x` (and `y`), an `.npy`, the name of a data set, an array, or
-            several by name.
+        spec: a file or folder of any kind that `snnc.runtime.readers` knows, the name of a data
+            set, `package.module:callable`, an array, or several by name.
         shape: of one sample of the model's input; a named set is reshaped to it.
         names: of the model's inputs; where there are several, the `.npz` holds one array for
             each under its name, or the first one as `x`.
+        preparation: what is done to raw data; None: nothing.
 
     Raises:
         BadInputFile: there is no such file, or it cannot be read.
         DataError: it holds no usable samples.
-        MissingExtra: a named set needs scikit-learn.
+        MissingExtra: a package that reads it is not installed.
     """
     if isinstance(spec, DataSet):
         return spec
+    preparation = preparation or Preparation()
     if isinstance(spec, np.ndarray):
-        return DataSet(name="data", x=spec)
+        return prepared(DataSet(name="data", x=spec), preparation)
     if isinstance(spec, Mapping):
         return _of_arrays(spec, "data", names, tuple(spec))
     name = os.fspath(spec)
     if name in NAMED:
         return replace(_digits(name, shape), spec=name)
+    found = open_samples(name, preparation)
+    if found is not None:
+        return DataSet(
+            name=name,
+            x=as_array(found.x),
+            y=found.y,
+            source_hash=found.fingerprint,
+            spec=_absolute(name),
+        )
     path = Path(name)
     if path.exists() and not path.is_file():
-        raise BadInputFile("this is no file", where=name, hint="give an .npz or .npy file")
+        raise BadInputFile("this is no file", where=name, hint="give a file or a folder")
     if not path.is_file():
         near = difflib.get_close_matches(name, NAMED, n=1)
         hint = f"did you mean `{near[0]}`?" if near else f"data sets by name: {', '.join(NAMED)}"
         raise BadInputFile("no such file or data set", where=name, hint=hint)
-    return replace(_from_file(path, names), spec=str(path.absolute()))
+    return prepared(replace(_from_file(path, names), spec=str(path.absolute())), preparation)
+
+
+def _absolute(name: str) -> str:
+    return str(Path(name).absolute()) if Path(name).exists() else name
+
+
+def prepared(data: DataSet, preparation: Preparation) -> DataSet:
+    """`[image]` is for uint8 arrays (N, H, W) or (N, H, W, C); others are what the model takes."""
+    how, x = preparation.image, data.x
+    if how is None or data.inputs or x.dtype != np.uint8:
+        return data
+
+    def read(index: int) -> Array:
+        return of_pixels(x[index], how)
+
+    return replace(
+        data,
+        x=as_array(records(len(x), read, lambda i: f"{data.name}, sample {i}")),
+        source_hash=data.fingerprint,
+    )
 
 
 def _from_file(path: Path, names: Sequence[str]) -> DataSet:

@@ -93,7 +93,7 @@ class Feeder:
             ShapeMismatch: an array has neither shape.
             DataError: an input is missing, or inputs differ in their frames.
         """
-        found = {n.name: _n_frames(x, n, where) for n, x in self._by_input(x, where)}
+        found = {node.name: self._frames_of(x, node, where) for node, x in self._given(x, where)}
         if len(set(found.values())) > 1:
             listed = ", ".join(f"{name} {n}" for name, n in found.items())
             raise DataError(f"the inputs differ in their frames: {listed}", where=where)
@@ -138,6 +138,9 @@ class Feeder:
         return {k: v.reshape(-1, n_frames, *v.shape[1:]) for k, v in found.items()}
 
     def _by_input(self, x: Samples, where: str | None) -> list[tuple[Input, Array]]:
+        return [(node, self._in_frames(x, node)) for node, x in self._given(x, where)]
+
+    def _given(self, x: Samples, where: str | None) -> list[tuple[Input, Array]]:
         given = x if isinstance(x, Mapping) else {self.input.name: x}
         missing = [name for name in self.names if name not in given]
         if missing:
@@ -147,7 +150,13 @@ class Feeder:
                 where=where,
                 hint="DATA is an .npz with one array for each input, under its name",
             )
-        return [(node, self._in_frames(given[node.name], node)) for node in self.inputs]
+        return [(node, given[node.name]) for node in self.inputs]
+
+    def _frames_of(self, x: Array, node: Input, where: str | None) -> int:
+        """By the shape alone: x may be a data set that is not in memory."""
+        if self._model_frames > 1 and x.shape[1:] == node.shape:
+            return self._model_frames
+        return _n_frames(x, node, where)
 
     def _in_frames(self, x: Array, node: Input) -> Array:
         """A sample without frames is the same in every frame of a model that has several."""

@@ -12,6 +12,7 @@ from snnc.ir.codes import RunSettings
 from snnc.ir.errors import NotExecutable
 from snnc.ir.file import SnncFile
 from snnc.ir.graph import Graph
+from snnc.runtime.readers.preparation import Preparation
 from snnc.runtime.summary import describe, summarise
 
 
@@ -57,6 +58,11 @@ class Model:
     def fit_reasons(self) -> list[dict[str, Any]] | None:
         """Why it did not, or did by assumption."""
         return self.file.manifest.get("fit_reasons")
+
+    @property
+    def preparation(self) -> Preparation:
+        """What is done to raw data before the model takes it."""
+        return Preparation.from_json(self.file.manifest.get("preparation"), "preparation")
 
     @property
     def default_engine(self) -> str:

@@ -177,7 +177,7 @@ def run(
     model = model if isinstance(model, Model) else load(model)
     settings = model.run_settings(code, schedule, rate_ticks, rate_reset, rate_pools)
     feeder = Feeder(model.file)
-    samples = load_data(data, feeder.shape, feeder.names).limit(limit)
+    samples = load_data(data, feeder.shape, feeder.names, model.preparation).limit(limit)
     plan = Plan(
         engine=engine or model.default_engine,
         settings=settings,

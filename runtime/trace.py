@@ -145,12 +145,12 @@ def trace(
     settings = model.run_settings(code, schedule, rate_ticks, rate_reset, rate_pools)
     _check_files(output, plot, force=force)
     feeder = Feeder(model.file)
-    samples = load_data(data, feeder.shape, feeder.names)
+    samples = load_data(data, feeder.shape, feeder.names, model.preparation)
     if not 0 <= sample < len(samples):
         raise DataError(
             f"there is no sample {sample}, only 0 to {len(samples) - 1}", where=samples.name
         )
-    x = samples.take(slice(sample, sample + 1)).samples
+    x = samples.read(slice(sample, sample + 1))
     feeds = feeder.feeds(x, first=sample, where=samples.name)
     engine = get_engine("event")
     n_frames = feeder.n_frames(x, samples.name)

@@ -90,7 +90,9 @@ def map(
     measured, name = None, None
     if data is not None:
         feeder = Feeder(model.file)
-        samples = load_data(data, feeder.shape, feeder.names).limit(limit)
+        samples = load_data(data, feeder.shape, feeder.names, deployed.model.preparation).limit(
+            limit
+        )
         measured = measure(deployed.model, samples, engine=engine or _ENGINE, progress=tell)
         name = samples.name
     n_frames = 1 if measured is None else measured.n_frames

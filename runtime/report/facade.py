@@ -89,7 +89,7 @@ def report(
     _check_outputs(output, force)
     model = model if isinstance(model, Model) else load(model)
     feeder = Feeder(model.file)
-    samples = load_data(data, feeder.shape, feeder.names)
+    samples = load_data(data, feeder.shape, feeder.names, model.preparation)
     result = run(
         model,
         samples,

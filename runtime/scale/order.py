@@ -58,7 +58,7 @@ class Order:
         if model.graph_hash != self.graph_hash:
             raise BadInputFile("the model has changed since the run began", where=self.model)
         feeder = Feeder(model.file)
-        data = load_data(self.data, feeder.shape, feeder.names)
+        data = load_data(self.data, feeder.shape, feeder.names, model.preparation)
         if len(data) != self.n_samples:
             raise BadInputFile(
                 f"{len(data)} samples, where the run began with {self.n_samples}", where=data.name

@@ -79,7 +79,7 @@ def verify(
     start = time.perf_counter()
     model = model if isinstance(model, Model) else load(model)
     feeder = Feeder(model.file)
-    samples = load_data(data, feeder.shape, feeder.names).limit(limit)
+    samples = load_data(data, feeder.shape, feeder.names, model.preparation).limit(limit)
     options = source_options(said)
     graph_hash = graph_file_hash(source) if isinstance(source, str | os.PathLike) else None
     loaded = _loaded(None if graph_hash else source, _as_converted(options, model), feeder)

@@ -96,8 +96,8 @@ def test_a_member_that_is_no_array(tmp_path: Path, member: str) -> None:
         load_data(path)
 
 
-def test_a_folder_is_no_data_set(tmp_path: Path) -> None:
-    with pytest.raises(BadInputFile, match="this is no file"):
+def test_an_empty_folder_is_no_data_set(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no file of a known kind"):
         load_data(tmp_path)
 
 

@@ -1,0 +1,1 @@
+"""Reading data sets: one file for each kind, listed in `registry`."""

@@ -1,0 +1,55 @@
+"""What every event format is read into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from snnc.ir.arrays import IntArray
+from snnc.ir.errors import DataError
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recording:
+    """Events in the order of a file.
+
+    Attributes:
+        t: microseconds, int64.
+        x, y: column and row, int64.
+        p: 1 for on, 0 for off.
+    """
+
+    t: IntArray
+    x: IntArray
+    y: IntArray
+    p: IntArray
+
+    def __len__(self) -> int:
+        return len(self.t)
+
+    def part(self, events: slice) -> Recording:
+        """Some events."""
+        return Recording(t=self.t[events], x=self.x[events], y=self.y[events], p=self.p[events])
+
+    def within(self, height: int, width: int) -> Recording:
+        """Itself.
+
+        Raises:
+            DataError: an event lies outside of a sensor of that size.
+        """
+        outside = (self.x >= width) | (self.y >= height) | (self.x < 0) | (self.y < 0)
+        if outside.any():
+            first = int(outside.argmax())
+            raise DataError(
+                f"event {first} is at row {self.y[first]}, column {self.x[first]}, outside of a "
+                f"sensor of {height} x {width}",
+                hint="say its `sensor = [height, width]` under [events]",
+            )
+        return self
+
+
+def recording(t: IntArray, x: IntArray, y: IntArray, p: IntArray) -> Recording:
+    """A recording of arrays of any integer type."""
+    t, x, y, p = (np.asarray(a).astype(np.int64) for a in (t, x, y, p))
+    return Recording(t=t, x=x, y=y, p=p)

@@ -1,0 +1,94 @@
+"""Folders and CSV lists of files, one sample each, and single files."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from snnc.ir.arrays import IntArray
+from snnc.ir.errors import BadInputFile, DataError
+from snnc.runtime.readers.decoders import BY_SUFFIX, decode
+from snnc.runtime.readers.preparation import Preparation
+from snnc.runtime.readers.records import Records, listing_hash, records
+from snnc.runtime.readers.samples import Samples
+
+LIST_SUFFIXES = (".csv", ".tsv")
+
+
+def open_folder(folder: Path, preparation: Preparation) -> Samples:
+    """Files of known kinds: in one folder for each class, sorted by name, or without labels.
+
+    Raises:
+        DataError: there are none, or of several kinds.
+    """
+    classes = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    listed: list[tuple[Path, int]] = []
+    for label, inner in enumerate(classes):
+        listed += [(path, label) for path in _known(inner.rglob("*"))]
+    plain = [] if listed else _known(folder.iterdir())
+    paths = plain or [path for path, _ in listed]
+    kinds = sorted({BY_SUFFIX[p.suffix.lower()].name for p in paths})
+    if len(kinds) != 1:
+        found = (
+            f"files of several kinds: {', '.join(kinds)}" if kinds else "no file of a known kind"
+        )
+        raise DataError(f"the folder holds {found}", where=str(folder))
+    labels = None if plain else np.array([label for _, label in listed])
+    return _of_paths(paths, labels, preparation)
+
+
+def open_list(path: Path, preparation: Preparation) -> Samples:
+    """A CSV (or TSV) with a header of `path` and maybe `label`; paths start at its folder.
+
+    Raises:
+        BadInputFile: it is no such list.
+        DataError: a row has no path or no whole number as label.
+    """
+    delimiter = "\t" if path.suffix == ".tsv" else ","
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream, delimiter=delimiter))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BadInputFile(f"cannot be read: {error}", where=str(path)) from error
+    if not rows or "path" not in rows[0]:
+        raise BadInputFile("its first line does not name a column `path`", where=str(path))
+    paths, labels = [], []
+    for number, row in enumerate(rows, start=2):
+        if not row["path"]:
+            raise DataError("there is no path", where=f"{path}, line {number}")
+        paths.append(path.parent / row["path"])
+        labels.append(_label(row.get("label"), f"{path}, line {number}"))
+    known = [label for label in labels if label is not None]
+    if known and len(known) != len(labels):
+        raise DataError("some rows have a label and some have none", where=str(path))
+    return _of_paths(paths, np.array(known) if known else None, preparation)
+
+
+def open_file(path: Path, preparation: Preparation) -> Samples:
+    """One file, one sample."""
+    return _of_paths([path], None, preparation)
+
+
+def _of_paths(paths: Sequence[Path], labels: IntArray | None, preparation: Preparation) -> Samples:
+    def place(index: int) -> str:
+        return str(paths[index])
+
+    x: Records = records(len(paths), lambda i: decode(paths[i], preparation), place)
+    return Samples(x=x, y=labels, fingerprint=lambda: listing_hash(paths))
+
+
+def _known(paths: object) -> list[Path]:
+    found = [p for p in paths if p.suffix.lower() in BY_SUFFIX and p.is_file()]  # type: ignore[attr-defined]
+    return sorted(found)
+
+
+def _label(text: str | None, where: str) -> int | None:
+    if text is None or not text.strip():
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise DataError(f"the label `{text}` is no class number", where=where) from None
