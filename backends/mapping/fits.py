@@ -35,7 +35,7 @@ _FEWER_INPUTS = (
     "pool or stride before the layer, so that it has fewer inputs",
     "split its inputs over two accumulators and add their sums",
 )
-_RATE = "code `rate` with `--rate-reset zero`, which is inexact"
+_RATE = "code `rate` with `--rate-reset zero` (inexact)"
 _PIPELINED = "schedule `pipelined`: with each tick a frame of its own, they are the chip's LIF"
 _WAYS_OUT = {
     "neurons": (
@@ -146,6 +146,8 @@ def _lacking(
         )
     if kind == "integer-fire":
         ways_out.append(_RATE)
+    if kind == "max":
+        ways_out.append(f"{_RATE}, with `--rate-pools average`")
     return Reason(
         what=f"{chip.name} has no `{kind}` neurons and cannot be programmed to have them",
         where=where,
