@@ -6,6 +6,7 @@ from snnc.converter.integer.solve import ANY_EXPONENT
 from snnc.ir.codes import RunSettings
 from snnc.ir.graph import Graph
 from snnc.ir.limits import Limits
+from snnc.ir.passes.bias_synapses import BiasSynapses
 from snnc.ir.passes.chip import ChipPass, run_chip_passes
 from snnc.ir.passes.direct_projections import DirectProjections
 from snnc.ir.passes.insert_relays import InsertRelays
@@ -21,6 +22,14 @@ def for_chip(graph: Graph, limits: Limits, settings: RunSettings) -> tuple[Graph
     passes: list[ChipPass] = []
     if limits.payload_bits == 0:
         passes += [DirectProjections(), SplitSigns(settings=settings)]
+    if limits.bias_bits is not None:
+        passes.append(
+            BiasSynapses(
+                settings=settings,
+                bias_bits=limits.bias_bits,
+                exponent_bits=limits.bias_exponent_bits or 0,
+            )
+        )
     if limits.weight_bits is not None:
         most = ANY_EXPONENT if limits.max_exponent is None else limits.max_exponent
         passes.append(SplitWeights(weight_bits=limits.weight_bits, max_exponent=most))

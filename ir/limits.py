@@ -19,6 +19,8 @@ class Limits:
         max_exponent: largest power of two on weights.
         max_delay: longest delay in ticks.
         leak_bits: fraction bits of a leak's multiplier.
+        bias_bits: two's complement width of the bias of a neuron that the chip has in hardware.
+        bias_exponent_bits: width of the power of two that it is multiplied by.
     """
 
     target: str
@@ -29,6 +31,8 @@ class Limits:
     max_exponent: int | None = None
     max_delay: int | None = None
     leak_bits: int | None = None
+    bias_bits: int | None = None
+    bias_exponent_bits: int | None = None
 
 
 SIM = Limits(target="sim", membrane_bits=63, current_bits=63, payload_bits=63)

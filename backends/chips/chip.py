@@ -32,7 +32,8 @@ WIDTHS = ("membrane_bits", "current_bits", "payload_bits", "weight_bits", "max_e
           "max_delay", "leak_bits")  # fmt: skip
 """Limits of formats, as `ir.limits.Limits` names them."""
 
-STOCK = ("threshold_bits", "bias_bits", "bias_exponent_bits")
+BIASES = ("bias_bits", "bias_exponent_bits")
+STOCK = ("threshold_bits", *BIASES)
 """Formats of the neurons that a chip has in hardware."""
 
 LIMITS: frozenset[str] = frozenset({*CORE_LIMITS.values(), *WIDTHS, *STOCK, "cores_per_chip"})
@@ -156,7 +157,7 @@ class Chip:
 
     def widths(self) -> Limits:
         """The chip's formats as passes and analyses take them."""
-        widths = {name: self.limit(name) for name in WIDTHS}
+        widths = {name: self.limit(name) for name in (*WIDTHS, *BIASES)}
         if self.payload == "unit":
             widths["payload_bits"] = 0
         return Limits(target=self.name, **widths)

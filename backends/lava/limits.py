@@ -39,3 +39,6 @@ THRESHOLD_BITS = _figure(_LOIHI2, "threshold_bits")
 
 BIAS_BITS = _figure(_LOIHI2, "bias_bits")
 """Of a stock LIF's bias mantissa, with sign."""
+
+BIAS_EXPONENT_BITS = _figure(_LOIHI2, "bias_exponent_bits")
+"""Of the power of two that it is multiplied by."""

@@ -122,6 +122,9 @@ def integer_fire(plan: Plan, node: Population, key: str) -> Call:
     """The integer activation."""
     model = node.model
     assert isinstance(model, IntegerFire)
+    stock = stock_lif(plan, node)
+    if stock is not None:
+        return stock_call(plan, node, stock, key)
     thresholds = level_maps(clipped(model.thresholds), len(node.shape), node.channel_axis)
     if not len(thresholds):  # a constant; Lava has no empty Vars
         thresholds = level_maps(np.full((1, 1), INT32.max, np.int32), len(node.shape), 0)

@@ -2,6 +2,7 @@
 
 from snnc.ir.passes.associate_products import AssociateProducts
 from snnc.ir.passes.base import PASSES, Pass, run_passes
+from snnc.ir.passes.bias_synapses import BiasSynapses
 from snnc.ir.passes.direct_projections import DirectProjections
 from snnc.ir.passes.insert_relays import InsertRelays
 from snnc.ir.passes.prune_unread import PruneUnread
@@ -14,6 +15,7 @@ import_submodules(__name__, __path__)
 __all__ = [
     "PASSES",
     "AssociateProducts",
+    "BiasSynapses",
     "DirectProjections",
     "InsertRelays",
     "Pass",

@@ -11,10 +11,12 @@ import pytest
 from snnc.backends.conformance import differences
 from snnc.backends.lava.engine import LavaEngine
 from snnc.backends.lava.environment import Environment
+from snnc.backends.lava.limits import LOIHI2
 from snnc.backends.lava.network import network_text
 from snnc.backends.lava.plan import make_plan
-from snnc.backends.lava.stock import StockLIF, stock_lif
+from snnc.backends.lava.stock import StockLIF, stock_lif, why_not_stock
 from snnc.backends.registry import get_engine
+from snnc.converter.chip import for_chip
 from snnc.ir.arrays import Array
 from snnc.ir.codes import RunSettings
 from snnc.ir.graph import Graph
@@ -23,9 +25,11 @@ from snnc.ir.neurons import (
     Accumulator,
     FixedCurrentLIF,
     FixedIntegrateFire,
+    IntegerFire,
     LoihiLIF,
     NeuronModel,
 )
+from snnc.runtime.staged import patterns
 from tests.backends.lava.graphs import Drawing, feeds_for
 
 STEP_BY_STEP = RunSettings("graded", "pipelined")
@@ -60,6 +64,18 @@ CASES: dict[str, tuple[NeuronModel, Array | int, StockLIF]] = {
     "biased": (
         fire(64 * 40 + 1, fraction_bits=6, **LEAKY), np.array([9, 0, -3, 30]),
         StockLIF(du=4095, dv=196, vth=40, bias=np.array([9, 0, -3, 30])),
+    ),
+    "wide, even bias": (
+        fire(40), np.array([-5000, 3, 0, 2]),
+        StockLIF(du=4095, dv=0, vth=39, bias=np.array([-5000, 3, 0, 2])),
+    ),
+    "binary": (
+        IntegerFire(lo=0, thresholds=np.array([[5]])), np.array([3, -1, 0, 4]),
+        StockLIF(du=4095, dv=0, vth=4, bias=np.array([3, -1, 0, 4]), forgets=True),
+    ),
+    "binary by channel": (
+        IntegerFire(lo=0, thresholds=np.array([[5], [9], [1], [9]])), np.array([0, 2, 0, 0]),
+        StockLIF(du=4095, dv=0, vth=8, bias=np.array([4, 2, 8, 0]), forgets=True),
     ),
     "loihi": (
         LoihiLIF(decay_u=1000, decay_v=300, threshold=40, bias=np.array([0, 4, -2, 1])), 0,
@@ -130,7 +146,8 @@ OTHERS: dict[str, tuple[NeuronModel, Any]] = {
     "two thresholds": (replace(fire(1), thresholds=np.array([[1], [2], [1], [2]])), 0),
     "held up": (fire(64, v_min=np.array(-5)), 0),
     "bias in the current": (current(65, 3000), np.array([1, 0, 0, 0])),
-    "wide bias": (fire(2**13), np.array([2**12, 0, 0, 0])),
+    "wide bias": (fire(2**13), np.array([2**12 + 1, 0, 0, 0])),
+    "always on": (IntegerFire(lo=0, thresholds=np.array([[3]])), np.array([0, 3, 0, 0])),
     "no current decay": (current(65, 4096), 0),
     "loihi resets": (LoihiLIF(decay_u=9, decay_v=9, threshold=4, reset_interval=3), 0),
     "loihi keeps all": (LoihiLIF(decay_u=0, decay_v=9, threshold=4), 0),
@@ -139,6 +156,51 @@ OTHERS: dict[str, tuple[NeuronModel, Any]] = {
 
 def test_others_are_ours() -> None:
     assert found(bed(OTHERS)) == dict.fromkeys(OTHERS)
+
+
+def test_why_they_are_ours() -> None:
+    plan = make_plan(bed(OTHERS), STEP_BY_STEP, n_frames=FRAMES)
+    why = {n.name: why_not_stock(plan, n) for n in plan.graph.populations}
+    assert why["wide bias"] == "the bias 4097 is no mantissa of 13 bits times 1 or 2"
+    assert why["always on"] == "the bias makes it spike before its first frame has come"
+    assert why["threshold between units"] == (
+        "it fires from 320 / 2^6 on, its LIF above whole thresholds, with 6 fraction bits"
+    )
+    assert why["held up"] == "the membrane is held at -5, that of its LIF at -8388607"
+    assert why["subtracts"] == "its reset is `subtract`, that of its LIF to 0"
+    assert all(why[name] for name in OTHERS)
+    assert why["head"] is None  # an accumulator is no such neuron at all
+
+
+BIASED = ("wide bias", "always on", "bias in the current")
+
+
+def test_biases_as_synapses_make_them_stock() -> None:
+    graph = bed({name: OTHERS[name] for name in BIASED})
+    fitted, notes = for_chip(graph, LOIHI2, STEP_BY_STEP)
+    assert "bias-synapses" in fitted.metadata["chip_passes"]
+    assert "biases that the chip's neurons do not take (wide bias, always on" in notes[0]
+    stock = found(fitted)
+    assert all(stock[name] is not None for name in BIASED)
+    assert {n: fitted.nodes[n].bias.any() for n in BIASED} == dict.fromkeys(BIASED, False)  # type: ignore[attr-defined]
+    kept, none = for_chip(bed({"biased": CASES["biased"][:2]}), LOIHI2, STEP_BY_STEP)
+    assert none == ()
+    assert "always on" not in kept.nodes
+
+
+@pytest.mark.lava
+def test_biases_as_synapses_give_the_same_spikes(lava: Environment) -> None:
+    """Of the whole bed: what the graph with its own biases gives on the oracle, Lava gives."""
+    graph = bed({name: OTHERS[name] for name in BIASED})
+    fitted, _ = for_chip(graph, LOIHI2, STEP_BY_STEP)
+    assert network_text(make_plan(fitted, STEP_BY_STEP, n_frames=FRAMES)).count("LIFReset(") == 3
+    feeds = feeds_for(graph, 3, FRAMES)
+    oracle = get_engine("oracle").prepare(graph, STEP_BY_STEP, n_frames=FRAMES).run(feeds)
+    lava_ = LavaEngine().prepare(fitted, STEP_BY_STEP, n_frames=FRAMES)
+    got = lava_.run({**feeds, **patterns(fitted, 3, FRAMES)})
+    for name in (*BIASED, "head"):
+        assert np.array_equal(oracle.counts[name], got.counts[name]), name
+    assert all(0.02 < oracle.counts[name].mean() < 0.98 for name in BIASED)
 
 
 def test_windows_are_ours() -> None:
