@@ -81,9 +81,9 @@ def network_text(plan: Plan, weights: str = WEIGHTS) -> str:
         "",
         f"WINDOW = {plan.schedule.window}  # ticks in which one frame's counts travel",
         f"PERIOD = {plan.schedule.period}  # ticks from one frame to the next",
-        f"SENDS_CHANGES = {plan.settings.sends_changes}  # events: what counts have changed by?",
+        f"SENDS_CHANGES = {plan.settings.sends_changes}  # do events say what counts changed by?",
         "",
-        *table("START", _starts(plan), "tick at which a population emits its first frame"),
+        *table("START", _starts(plan), "tick at which a population sends its first frame"),
         "",
         *table("INPUTS", _inputs(plan), "shape, lowest and highest count"),
         "",
@@ -115,9 +115,12 @@ def _head(plan: Plan) -> list[str]:
     return [
         f'"""`{_docstring(plan.graph.name)}` as Lava processes.',
         "",
-        f"Written by snnc for {plan.limits.target}: code {code}, schedule {schedule}. One process",
-        "for each population and one for each projection: lava-nc's own synapses, and neurons from",
-        "the folder `processes`.",
+        f"Written by snnc for {plan.limits.target}: code {code}, schedule {schedule}. There is a",
+        "process for each population and one for each projection: lava-nc's own synapses, and",
+        "neurons from lava-nc or from the folder `processes`.",
+        "",
+        "Ticks count from 0, Lava's time_step from 1. A population integrates for WINDOW ticks,",
+        "latches at tick START + n * PERIOD what frame n has brought, and sends it from then on.",
         *_rate_lines(plan),
         "",
         "Lava's synapses keep only even weights where signs are mixed, so weights W stand as 2 * W",
@@ -145,12 +148,15 @@ def _docstring(text: str) -> str:
 
 def _synapse_names(plan: Plan, names: dict[str, str]) -> dict[str, str]:
     """Identifiers of projections, and of what stands beside them."""
-    wanted = [
-        name + suffix
-        for name in plan.graph.projections
-        for suffix in ("", "_low", "_high", "_delay")
-    ]
-    return identifiers(wanted, [*reserved_names(), *names.values()])
+    found: dict[str, str] = {}
+    for suffix in ("", "_low", "_high", "_delay"):
+        taken = [*reserved_names(), *names.values(), *found.values()]
+        for name in plan.graph.projections:
+            # a layer's synapses often have the name of its neurons
+            own = f"{name} synapses" if name in names and not suffix else f"{name}{suffix}"
+            found[f"{name}{suffix}"] = identifiers([own], taken)[own]
+            taken.append(found[f"{name}{suffix}"])
+    return found
 
 
 def _connect(

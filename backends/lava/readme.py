@@ -14,7 +14,7 @@ from snnc.backends.lava.stages import fed as fed_inputs
 from snnc.backends.lava.stages import onnx_files, operators, read_by
 from snnc.backends.lava.synapses import weight_width
 from snnc.backends.lava.text import comment_text
-from snnc.ir.graph import Projection
+from snnc.ir.graph import Graph, Projection
 from snnc.ir.nodes import HostOp, Input, Node, Output, Pattern, Population, Product
 from snnc.ir.rate import METADATA
 
@@ -29,15 +29,18 @@ A spiking network as [Lava](https://github.com/lava-nc/lava) processes, written 
 | ticks of one frame's counts | {window} |
 | ticks from one frame to the next | {period} |
 | ticks from input to output | {crossing} |
-| neurons | {n_neurons} in {n_populations} populations |
-| synapses | {n_synapses} in {n_projections} projections |
+| neurons | {n_neurons:,} in {n_populations} populations |
+| synapses | {n_synapses:,} in {n_projections} projections |
 | widest membrane | {membrane} bits ({target}: {membrane_limit}) |
 | largest current of a tick | {current} bits ({target}: {current_limit}) |
 | widest payload of an event | {payload} bits ({target}: {payload_limit}) |
 | longest delay | {delay} ticks ({target}: {delay_limit}) |
 
 Widths are worst cases over all inputs. Numbers of the chip are those that are public; what needs
-Loihi 2's programmable neurons is assumed to run there.
+Loihi 2's programmable neurons is assumed to run there. `snnc map BUNDLE --target {target}` says how
+many cores and chips it takes.
+
+A neuron sends a *count*, an integer that stands for count times step in the model: {coding}
 
 ## Run it
 
@@ -79,6 +82,14 @@ With snnc: `snnc run BUNDLE --data DATA` takes the model's own data, and
 {projections}
 """
 
+_CODING = {
+    "burst": "as many spikes, one in each of the first ticks of its window.",
+    "graded": "one event with the count as its payload.",
+    "delta": "one event with what the count has changed by since the frame before.",
+    "rate": "about as many spikes, spread over all ticks (inexact).",
+}
+"""How a count travels, by code."""
+
 _INPUTS = """\
 `inputs.npz` holds, samples first (a second axis for frames may be left out):
 
@@ -92,9 +103,9 @@ For example
 _STAGES = """
 ## Stages
 
-What has no event form runs on the host, in [ONNX Runtime](https://onnxruntime.ai), between the
-networks on the chip; `stages.py` is the same as code. The host reads count times step and gives
-integers: round_half_even(value / step) in float64. If `inputs.npz` holds the integers of a host
+What has no event form runs on the host, in [ONNX Runtime](https://onnxruntime.ai), before or
+between networks on the chip; `stages.py` is the same as code. The host reads count times step and
+gives integers: round_half_even(value / step) in float64. If `inputs.npz` holds the integers of a host
 stage, under the names that it gives, that stage does not run, and needs no ONNX Runtime. Ticks are
 counted as if the host took no time.
 
@@ -140,6 +151,7 @@ def readme_text(blueprint: Blueprint) -> str:
         target=blueprint.target,
         code=blueprint.settings.code,
         schedule=blueprint.settings.schedule,
+        coding=_CODING[blueprint.settings.code],
         window=schedule.window,
         period=schedule.period,
         crossing=schedule.n_ticks(1),
@@ -192,17 +204,17 @@ def _stages(blueprint: Blueprint) -> str:
             many = "" if len(own) == 1 else "s"
             what = f"{next(modules)}.py: {len(own)} population{many} in Lava"
             reads = _listed(node.name for node in step.nodes if _is_fed(node))
-            last = {p.source for p in blueprint.graph.projections.values() if _leaves(step, p)}
+            whole = blueprint.graph
+            last = {p.source for p in whole.projections.values() if _leaves(whole, step, p)}
             gives = _listed(node.name for node in own if node.name in last)
         rows.append(f"| {n + 1} | {what} | {reads} | {gives} |")
     return _STAGES.format(rows="\n".join(rows))
 
 
-def _leaves(plan: Plan, p: Projection) -> bool:
+def _leaves(whole: Graph, plan: Plan, p: Projection) -> bool:
     """Does what a projection brings leave the network that its source is in?"""
-    return isinstance(plan.graph.nodes.get(p.source), Population | Product) and (
-        p.name not in plan.graph.projections
-    )
+    stays = p.name in plan.graph.projections and not isinstance(whole.nodes[p.target], Output)
+    return not stays and isinstance(plan.graph.nodes.get(p.source), Population | Product)
 
 
 def _listed(names: Iterable[str]) -> str:

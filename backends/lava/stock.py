@@ -45,7 +45,7 @@ UNIT = 6
 LARGEST = 2 ** (STATE_BITS - 1) - 1
 ONE = 2**LEAK_BITS
 
-_EVERY_STEP = "the chip's LIF fires in every tick; each has to be a frame of its own (`pipelined`)"
+_EVERY_STEP = "it fires in every tick, so that each has to be a frame of its own"
 
 
 @dataclass(frozen=True)

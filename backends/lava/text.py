@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 WIDTH = 100
 
+_LITERAL = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+
 
 @dataclass(frozen=True)
 class Call:
@@ -67,27 +69,30 @@ def assignment(name: str, call: Call, indent: int = 4) -> list[str]:
 
 def broken(text: str, indent: str) -> list[str]:
     """A call that is too long for a line, broken at its arguments, and those in turn."""
-    if len(indent + text) <= WIDTH or "(" not in text:
+    code = blanked(text)
+    if len(indent + text) <= WIDTH or "(" not in code:
         return [indent + text]
-    head, rest = text.split("(", 1)
-    closing = rest.rindex(")")
-    lines = [f"{indent}{head}("]
-    for argument in split_arguments(rest[:closing]):
+    opening, closing = code.index("("), code.rindex(")")
+    lines = [f"{indent}{text[: opening + 1]}"]
+    for argument in split_arguments(text[opening + 1 : closing]):
         lines += broken(f"{argument},", indent + "    ")
-    return [*lines, f"{indent}){rest[closing + 1 :]}"]
+    return [*lines, f"{indent}{text[closing:]}"]
 
 
 def split_arguments(text: str) -> list[str]:
     """Arguments of a call, apart at the commas outside of all brackets."""
-    parts, depth, current = [], 0, ""
-    for character in text:
+    parts, depth, first = [], 0, 0
+    for n, character in enumerate(blanked(text)):
         depth += (character in "([{") - (character in ")]}")
         if character == "," and depth == 0:
-            parts.append(current.strip())
-            current = ""
-        else:
-            current += character
-    return [*parts, current.strip()]
+            parts.append(text[first:n].strip())
+            first = n + 1
+    return [*parts, text[first:].strip()]
+
+
+def blanked(text: str) -> str:
+    """Source text with every string literal as blanks: what users call things is no syntax."""
+    return _LITERAL.sub(lambda found: " " * len(found[0]), text)
 
 
 def table(name: str, entries: Mapping[str, str], comment: str) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from snnc.backends.chips import Chip, NeuronSupport
 from snnc.backends.chips.chip import LIF
 from snnc.backends.lava.plan import Plan
-from snnc.backends.lava.stock import stock_lif
+from snnc.backends.lava.stock import stock_lif, why_not_stock
 from snnc.backends.mapping.model import Mapping, Reason
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import NotExecutable, UnsupportedByTarget, WidthExceeded
@@ -108,6 +108,7 @@ def _of_neurons(
         for chosen in (settings, every_tick)
     )
     where: dict[str, list[str]] = defaultdict(list)
+    why: dict[str, dict[str, None]] = defaultdict(dict)
     pipelined = set()
     read_only = []
     kinds = [(node, node.model.kind) for node in graph.populations]
@@ -119,8 +120,12 @@ def _of_neurons(
             read_only.append(_user_name(node))
         else:
             where[kind].append(_user_name(node))
-            if at_best is not None and _is_lif(at_best, node):
-                pipelined.add(kind)
+            if at_best is not None and isinstance(node, Population):
+                other = why_not_stock(at_best, node)
+                if other is not None:
+                    why[kind][other] = None
+                elif _is_lif(at_best, node):
+                    pipelined.add(kind)
     if read_only:
         yield Reason(
             what="its membranes are read and cleared after each frame by the chip's processors",
@@ -128,7 +133,15 @@ def _of_neurons(
             verdict="assumed",
         )
     for kind, names in where.items():
-        yield _lacking(chip, chip.neurons, kind, tuple(names), kind in pipelined)
+        reason = _lacking(chip, chip.neurons, kind, tuple(names), kind in pipelined)
+        yield replace(reason, what=f"{reason.what}{_not_its_lif(list(why[kind]))}")
+
+
+def _not_its_lif(why: list[str]) -> str:
+    """What keeps neurons that are nearly the chip's LIF from being it."""
+    if not why:
+        return ""
+    return f"; they are not its LIF: {'; '.join(why[:2])}{'; …' if len(why) > 2 else ''}"
 
 
 def _lacking(

@@ -84,6 +84,7 @@ def test_what_a_file_leaves_out_is_unknown(tmp_path: Path) -> None:
 def test_formats_of_loihi() -> None:
     """As Davies et al., nengo-loihi, lava-nc and Timcheck et al. have them."""
     formats = {"membrane_bits": 24, "weight_bits": 8, "max_exponent": 7, "max_delay": 62}
+    formats |= {"bias_bits": 13, "bias_exponent_bits": 3}
     assert (
         Limits(target="loihi1", current_bits=22, payload_bits=0, leak_bits=12, **formats) == LOIHI1
     )

@@ -66,8 +66,8 @@ CASES: dict[str, tuple[NeuronModel, Array | int, StockLIF]] = {
         StockLIF(du=4095, dv=196, vth=40, bias=np.array([9, 0, -3, 30])),
     ),
     "wide, even bias": (
-        fire(40), np.array([-5000, 3, 0, 2]),
-        StockLIF(du=4095, dv=0, vth=39, bias=np.array([-5000, 3, 0, 2])),
+        fire(40), np.array([-4098, 12, 9, 10]),
+        StockLIF(du=4095, dv=0, vth=39, bias=np.array([-4098, 12, 9, 10])),
     ),
     "binary": (
         IntegerFire(lo=0, thresholds=np.array([[5]])), np.array([3, -1, 0, 4]),

@@ -1,5 +1,10 @@
 """Source text that reads as if written by hand."""
 
+import ast
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from snnc.backends.lava.network import reserved_names
 from snnc.backends.lava.text import (
     Call,
@@ -33,6 +38,20 @@ def test_long_call_breaks_at_its_arguments_only_as_deep_as_needed() -> None:
 def test_split_arguments_minds_brackets() -> None:
     assert split_arguments("a, (b, c), [d, {e: f}], g(h, i)") == [
         "a", "(b, c)", "[d, {e: f}]", "g(h, i)",
+    ]  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text("ab,()[]{}'\"\\\n ", max_size=30), st.text("x, (", max_size=130))
+def test_names_are_no_syntax(name: str, other: str) -> None:
+    """However a population is called, its constructor says just that."""
+    call = Call("m", "f", {"name": quoted(name), "x": f"w[{quoted(other)}] + g({quoted(name)}, 1)"})
+    tree = ast.parse("\n".join(line[4:] for line in assignment("x", call)))
+    assert isinstance(tree.body[0], ast.Assign)
+    made = tree.body[0].value
+    assert isinstance(made, ast.Call)
+    assert [ast.unparse(k.value) for k in made.keywords] == [
+        repr(name), f"w[{other!r}] + g({name!r}, 1)",
     ]  # fmt: skip
 
 
