@@ -105,9 +105,9 @@ _STAGES = """
 
 What has no event form runs on the host, in [ONNX Runtime](https://onnxruntime.ai), before or
 between networks on the chip; `stages.py` is the same as code. The host reads count times step and
-gives integers: round_half_even(value / step) in float64. If `inputs.npz` holds the integers of a host
-stage, under the names that it gives, that stage does not run, and needs no ONNX Runtime. Ticks are
-counted as if the host took no time.
+gives integers: round_half_even(value / step) in float64. If `inputs.npz` holds the integers of a
+host stage, under the names that it gives, that stage does not run, and needs no ONNX Runtime. Ticks
+are counted as if the host took no time.
 
 | stage | what | reads | gives |
 |---|---|---|---|
