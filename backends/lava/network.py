@@ -168,22 +168,24 @@ def _connect(
 ) -> list[str]:
     source, target = names[p.source], names[p.target]
     port = "a_in" if p.port == "in" else f"{p.port}_in"
-    receiver, lines = f"{target}.{port}", []
+    receiver = f"{target}.{port}"
+    made: list[str] = []
+    wired: list[str] = []
     waiting = _delay(plan, p)
-    if waiting is not None:
-        delay = synapse_names[f"{p.name}_delay"]
-        lines += _place(imports, delay, waiting)
-        lines.append(f"    {delay}.a_out.connect({receiver})")
-        receiver = f"{delay}.a_in"
+    delay = synapse_names[f"{p.name}_delay"]
+    arrives = receiver if waiting is None else f"{delay}.a_in"
     for part in synapses_of(plan, p, synapse_names[p.name]):
         own = synapse_names[f"{p.name}_{part.suffix}" if part.suffix else p.name]
         imports.add("synapses", *part.helpers)
         if "sign_mode" in part.call.arguments:
             imports.add("lava.utils.weightutils", "SignMode")
-        lines += _place(imports, own, part.call)
-        lines.append(f"    {source}.s_out{part.before}.connect({own}.s_in)")
-        lines.append(f"    {own}.a_out{part.after}.connect({receiver})")
-    return lines
+        made += _place(imports, own, part.call)
+        wired.append(f"    {source}.s_out{part.before}.connect({own}.s_in)")
+        wired.append(f"    {own}.a_out{part.after}.connect({arrives})")
+    if waiting is not None:
+        made += _place(imports, delay, waiting)
+        wired.append(f"    {delay}.a_out.connect({receiver})")
+    return [*made, *wired]
 
 
 def _delay(plan: Plan, p: Projection) -> Call | None:

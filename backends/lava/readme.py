@@ -314,7 +314,7 @@ def _row(plan: Plan, node: Node, start: int) -> str:
 
 def _projection_row(plan: Plan, p: Projection) -> str:
     port = "" if p.port == "in" else f" ({p.port})"
-    earlier = f", {p.frames} frames later" if p.frames else ""
+    earlier = f", {p.frames} frame{'' if p.frames == 1 else 's'} later" if p.frames else ""
     return (
         f"| {_cell(p.source)} | {_cell(p.target)}{port} | {p.map.kind} | {_n_synapses(plan, p)} | "
         f"{weight_width(p)} | {plan.schedule.delay[p.name]}{earlier} |"
