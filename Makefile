@@ -43,10 +43,12 @@ lint: setup
 	$(BIN)/mypy -p snnc -p tests
 	$(BIN)/lint-imports
 
-# MNIST images: SNNC_DATA=folder that holds images/mnist_t10k.npz
+# MNIST images: SNNC_DATA=folder that holds images/mnist_t10k.npz. ONLY="mnist vgg" runs some
+# networks again; what did not run keeps its figures.
 bench: setup
 	@[ -n "$(SNNC_DATA)" ] || { echo "make bench needs SNNC_DATA=FOLDER with images/mnist_t10k.npz"; exit 1; }
-	$(BIN)/python benchmarks/mnist.py --data "$(SNNC_DATA)/images"
+	$(BIN)/python benchmarks/networks.py --data "$(SNNC_DATA)/images" $(if $(ONLY),--only $(ONLY))
+	$(BIN)/python benchmarks/scaling.py
 
 # The tables of docs/*.md, made from the registries.
 docs: setup

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mnist import machine
+from networks import machine
 
 import snnc
 from snnc.backends.event import EventEngine

@@ -10,11 +10,9 @@ from common import activations, arguments, load_data, load_net, report  # noqa: 
 from torch import Tensor  # noqa: E402
 
 a = arguments()
-net = load_net(a.weights)
+net = load_net(a)
 layers = []
 for parent, name, act in activations(net):
-    if name == "encode":
-        continue  # direct coding: the image is coded once, as in every other party
     layer = sinabs.layers.IAFSqueeze(
         num_timesteps=a.steps,
         spike_threshold=float(act.levels),
@@ -33,5 +31,4 @@ def run(images: Tensor) -> Tensor:
     return net(repeated).reshape(len(images), a.steps, -1).mean(1)
 
 
-x, y = load_data(a.data, a.limit)
-report(run, x, y, a.batch, steps=a.steps)
+report(run, load_data(a), a.batch, steps=a.steps)

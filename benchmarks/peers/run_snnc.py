@@ -1,39 +1,38 @@
-"""The network in snnc: one engine, from images to logits with every counter on.
+"""The network in snnc: one engine, from samples to outputs with every counter on.
 
-With `--trace` the clock covers the traces alone (every event of every sample is kept, one sample
-after the other); predictions come from an ordinary run beside it.
+With `--trace` the clock covers the traces alone (every event of every fifth sample is kept, one
+sample after the other); outputs come from an ordinary run beside it.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from pathlib import Path
 
 import numpy as np
+from common import show
+from nets import NETS
 
 from snnc.backends.registry import get_engine
 from snnc.ir.codes import RunSettings
 from snnc.runtime.feeds import Feeder
 from snnc.runtime.model import load
-from snnc.runtime.outputs import OutputReader, predictions
+from snnc.runtime.outputs import OutputReader
 
 parser = argparse.ArgumentParser()
-parser.add_argument("--model", type=Path, required=True)
-parser.add_argument("--data", type=Path, required=True)
+parser.add_argument("net", choices=NETS)
+parser.add_argument("folder", type=Path)
 parser.add_argument("--engine", required=True)
 parser.add_argument("--code", default="burst")
 parser.add_argument("--batch", type=int, default=100)
-parser.add_argument("--limit", type=int, default=1000)
 parser.add_argument("--trace", action="store_true")
 a = parser.parse_args()
 
-model = load(a.model)
+model = load(a.folder / "model.snnc")
 graph = model.integer_graph
-with np.load(a.data) as archive:
-    x, y = archive["x"][: a.limit], archive["y"][: a.limit]
-x = x.reshape(-1, *graph.inputs[0].shape)
+with np.load(a.folder / "samples.npz") as archive:
+    x = archive["x"]
 feeder, reader = Feeder(model.file), OutputReader(graph)
 start = time.perf_counter()
 session = get_engine(a.engine).prepare(graph, RunSettings(code=a.code))
@@ -42,37 +41,30 @@ if a.trace:
     session.trace(feeder.feeds(x[:1]))
 compile_seconds = time.perf_counter() - start
 
-start, results, events = time.perf_counter(), [], 0
-for at in range(0, len(x), a.batch):
-    feeds = feeder.feeds(x[at : at + a.batch])
-    if a.trace:
-        for i in range(len(x[at : at + a.batch])):
-            trace = session.trace({name: feed[i : i + 1] for name, feed in feeds.items()})
-            events += len(trace.tick)
-    else:
-        results.append(session.run(feeds, record=reader.record))
-seconds = time.perf_counter() - start
-
+start, results, traced, events = time.perf_counter(), [], x[::5], 0
 if a.trace:
-    results = [session.run(feeder.feeds(x), record=reader.record)]
-found = np.concatenate([predictions(reader.read(r)[graph.outputs[0].name].scores) for r in results])
-spikes = sum(c.unit_spike_operations for r in results for c in r.counters.values())
+    for i in range(len(traced)):
+        events += len(session.trace(feeder.feeds(traced[i : i + 1])).tick)
+    seconds = (time.perf_counter() - start) * len(x) / len(traced)
+    results.append(session.run(feeder.feeds(x), record=reader.record))
+else:
+    for at in range(0, len(x), a.batch):
+        results.append(session.run(feeder.feeds(x[at : at + a.batch]), record=reader.record))
+    seconds = time.perf_counter() - start
+
+name = graph.outputs[0].name
+operations = sum(c.unit_spike_operations for r in results for c in r.counters.values())
 mean_count = {
     node.name: sum(r.node_counters[node.name].spikes for r in results) / len(x) / node.size
     for node in (*graph.sources, *graph.populations)
     if graph.emits(node.name) == "count"
 }
-print(
-    json.dumps(
-        {
-            "seconds": seconds,
-            "compile_seconds": compile_seconds,
-            "accuracy": float((found == y).mean()),
-            "predictions": found.tolist(),
-            "batch": a.batch,
-            "events_traced": events / len(x) if a.trace else None,
-            "unit_spike_operations": spikes / len(x),
-            "mean_count": mean_count,
-        }
-    )
+show(
+    seconds,
+    a.batch,
+    np.concatenate([reader.read(r)[name].real for r in results]),
+    compile_seconds=compile_seconds,
+    events_traced=events / len(traced) if a.trace else None,
+    unit_spike_operations=operations / len(x),
+    mean_count=mean_count,
 )

@@ -13,11 +13,9 @@ from spikingjelly.activation_based import functional, neuron  # noqa: E402
 from torch import Tensor  # noqa: E402
 
 a = arguments()
-net = load_net(a.weights)
+net = load_net(a)
 fired = []
 for parent, name, act in activations(net):
-    if name == "encode":
-        continue  # direct coding: the image is coded once, as in every other party
     node = neuron.IFNode(v_threshold=float(act.levels), v_reset=None, step_mode="s")
     setattr(parent, name, node)
     fired.append((node, act.levels / 2))
@@ -33,5 +31,4 @@ def run(images: Tensor) -> Tensor:
     return total / a.steps
 
 
-x, y = load_data(a.data, a.limit)
-report(run, x, y, a.batch, steps=a.steps)
+report(run, load_data(a), a.batch, steps=a.steps)

@@ -1,0 +1,56 @@
+"""Work on the graph grows with its size, not with its square: calls are counted, not seconds.
+
+Twice the blocks may take 2.2 times the calls of any function of snnc's (a sort or a heap gives a
+little more than twice); a pass that looks at all nodes for each node takes four times.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+from pathlib import Path
+
+import onnx
+
+from snnc.backends.dense.program import compile_graph
+from snnc.converter.convert import convert_source
+from snnc.converter.sources import SourceOptions, load_source
+from snnc.ir import file as snnc_file
+from snnc.ir.codes import RunSettings
+from snnc.ir.file import SnncFile
+from tests.converter.residual import residual_onnx
+
+BLOCKS = 12
+MOST = 2.2
+FEW = 400
+"""Calls of the larger network below which a function is not looked at: constant parts dominate."""
+
+
+def calls(n_blocks: int, folder: Path) -> dict[str, int]:
+    """Calls by function of everything between a file and a compiled network."""
+    path = folder / f"{n_blocks}.onnx"
+    onnx.save(residual_onnx(n_blocks), path)
+    profile = cProfile.Profile()
+    profile.enable()
+    source = load_source(str(path), SourceOptions(input_range=(0.0, 4.0), input_bits=8))
+    done = convert_source(source)
+    content = SnncFile(
+        float_graph=done.float_graph, integer_graph=done.integer_graph, onnx=dict(done.onnx)
+    )
+    snnc_file.save(path.with_suffix(".snnc"), content)
+    graph = snnc_file.load(path.with_suffix(".snnc")).integer_graph
+    compile_graph(graph, RunSettings(), 1)
+    profile.disable()
+    found = pstats.Stats(profile).stats  # type: ignore[attr-defined]
+    return {f"{Path(file).name}:{line} {name}": n[1] for (file, line, name), n in found.items()}
+
+
+def test_no_function_is_called_quadratically(tmp_path: Path) -> None:
+    calls(1, tmp_path)  # imports, caches
+    small, large = calls(BLOCKS, tmp_path), calls(2 * BLOCKS, tmp_path)
+    steep = {
+        name: (small[name], n)
+        for name, n in large.items()
+        if name in small and n > FEW and n > MOST * small[name]
+    }
+    assert not steep
