@@ -32,6 +32,22 @@ from snnc.cli.terminal import Terminal
     "--include", metavar="PART", multiple=True, help="Part of the energy to add up; repeats."
 )
 @click.option("--exclude", metavar="PART", multiple=True, help="Part to leave out of the sum.")
+@click.option(
+    "--codes",
+    metavar="CODE|exact|own",
+    multiple=True,
+    default=("exact",),
+    show_default="exact",
+    help="Event code to show beside the run's own; repeats.",
+)
+@click.option(
+    "--statistics",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=1000,
+    show_default=True,
+    help="Samples to look at one by one; 0: none.",
+)
 @engine_option
 @setting_options()
 @limit_option

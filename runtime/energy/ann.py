@@ -72,7 +72,7 @@ def ann_baselines(
     result: EngineResult,
     host_macs: int,
     widths: Widths,
-    nonzero: Mapping[str, int] | None,
+    nonzero: Mapping[str, float] | None,
 ) -> tuple[AnnBaseline, ...]:
     """The float and the integer network beside the spiking one.
 
@@ -81,17 +81,17 @@ def ann_baselines(
         result: of the run; its `dense_macs` and `neuron_latches` are used.
         host_macs: multiply-accumulates on the host, all samples together; none of them is skipped.
         widths: of `graph`.
-        nonzero: by projection and product: operations whose operand is not zero, of the whole
-            run; None: zero-skipping is left out.
+        nonzero: by projection and product: operations of a sample whose operand is not zero, mean;
+            None: zero-skipping is left out.
     """
-    dense = {name: counters.dense_macs for name, counters in result.counters.items()}
+    dense = {name: float(each.dense_macs) for name, each in result.counters.items()}
     latches = {name: node.neuron_latches for name, node in result.node_counters.items()}
     made = [
         ("float", "ANN, 32-bit floating point", "45nm", dense),
         ("integer", "ANN, integers", "45nm-int8", dense),
     ]
     if nonzero is not None:
-        skipping = {name: nonzero.get(name, 0) for name in dense}
+        skipping = {name: nonzero.get(name, 0.0) * result.n_samples for name in dense}
         title = "ANN, integers, zeros skipped"
         made.append(("integer_zero_skipping", title, "45nm-int8", skipping))
     return tuple(
@@ -109,15 +109,15 @@ def ann_baselines(
 
 def _work(
     graph: Graph,
-    operations: Mapping[str, int],
+    operations: Mapping[str, float],
     latches: Mapping[str, int],
     host_macs: int,
     widths: Widths | None,
 ) -> _Work:
     host_bits = FLOAT_BITS * host_macs
     work = _Work(macs=host_macs, weight_bits=host_bits, state_bits=host_bits)
-    for name, n in latches.items():  # every result is written once
-        work.state_bits += n * (FLOAT_BITS if widths is None else widths.count.get(name, 0))
+    for name, written in latches.items():  # every result is written once
+        work.state_bits += written * (FLOAT_BITS if widths is None else widths.count.get(name, 0))
     for name, n in operations.items():
         projection = graph.projections.get(name)
         if projection is None or projection.map.kind in WEIGHTED_MAPS:

@@ -9,24 +9,18 @@ from snnc.backends.base import Counters
 from snnc.ir.errors import NotExecutable
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import Node, Output, Population
-from snnc.ir.rate import as_run
-from snnc.runtime.energy import (
-    Counted,
-    EnergyEstimate,
-    Hardware,
-    Part,
-    ann_baselines,
-    estimate,
-    papers_formula,
-)
+from snnc.runtime.energy import EnergyEstimate, Hardware, Part, ann_baselines, papers_formula
 from snnc.runtime.energy.counted import passes_sums
-from snnc.runtime.energy.figures import PARTS
-from snnc.runtime.energy.memory import memory_counters, stored_widths
+from snnc.runtime.energy.memory import stored_widths
 from snnc.runtime.model import Model
+from snnc.runtime.report.codes import CodeRow
 from snnc.runtime.report.mapped import MapJson, placed
 from snnc.runtime.report.model import Layer, Link, Report
+from snnc.runtime.report.neurobench import neurobench
+from snnc.runtime.report.payer import Payer
 from snnc.runtime.report.provenance import provenance
 from snnc.runtime.run import RunResult
+from snnc.runtime.statistics import Gathered, summarise
 from snnc.runtime.summary import chip_macs, host_macs, host_regions
 from snnc.runtime.trace import TraceResult
 
@@ -47,6 +41,8 @@ def build_report(
     verification: Mapping[str, Any] | None = None,
     mapping: MapJson | None = None,
     command: str | None = None,
+    others: Mapping[str, RunResult | None] | None = None,
+    gathered: Gathered | None = None,
 ) -> Report:
     """Count, estimate and gather.
 
@@ -60,6 +56,8 @@ def build_report(
         verification: the JSON object of `snnc verify`.
         mapping: what `snnc map -o map.json` writes, of this model and run.
         command: as it was typed.
+        others: the same samples in other codes; None for one that the network cannot run in.
+        gathered: samples of this run, one by one.
 
     Raises:
         NotExecutable: the engine that ran counts no synaptic operations.
@@ -68,19 +66,13 @@ def build_report(
         raise NotExecutable(
             f"engine `{run.engine}` counts no synaptic operations", hint="use the event engine"
         )
-    rate = {} if run.rate is None else run.rate.options()
-    result, settings = run.engine_result(), model.run_settings(run.code, run.schedule, **rate)
-    # in code `rate` spikes took the direct projections of the graph that it runs on
-    graph, played, n_frames = as_run(model.integer_graph, settings, run.n_frames)
-    memory = memory_counters(graph, result, stored_widths(graph, played, n_frames))
-    counted = Counted(
-        graph=graph,
-        result=result,
-        code=run.code,
-        memory=memory,
-        placed=None if mapping is None else placed(mapping, graph, run, data or ""),
-    )
-    energy = tuple(estimate(counted, chip, parts=parts_of(chip, parts)) for chip in hardware)
+    runs = {run.code: run, **(others or {})}
+    known = [each for each in runs.values() if each is not None]
+    payers = {each.code: Payer(model, each, hardware, parts) for each in known}
+    payer, result = payers[run.code], run.engine_result()
+    if mapping is not None:
+        payer.place(placed(mapping, payer.graph, run, data or ""))
+    graph, energy = payer.graph, payer.estimates(result)
     on_host, on_chip = host_macs(graph), chip_macs(graph)
     return Report(
         name=graph.name,
@@ -97,20 +89,35 @@ def build_report(
         energy=energy,
         papers=papers_formula(model.integer_graph, result, run.host_macs),
         baseline=ann_baselines(
-            model.integer_graph, result, run.host_macs, stored_widths(model.integer_graph), None
+            model.integer_graph,
+            result,
+            run.host_macs,
+            stored_widths(model.integer_graph),
+            _nonzero(known, gathered),
         ),
         provenance=provenance(model, command),
         verification=verification,
         trace=trace,
         graph=graph,
         mapping=mapping,
+        codes={
+            code: None
+            if each is None
+            else CodeRow(run=each, energy=payers[code].estimates(each.engine_result()))
+            for code, each in runs.items()
+        },
+        neurobench=neurobench(model.integer_graph, run, payer.window),
+        statistics=None if gathered is None else summarise(gathered, payer.pay()),
     )
 
 
-def parts_of(chip: Hardware, chosen: Mapping[Part, bool] | None) -> tuple[Part, ...]:
-    """Parts that a chip's total adds up: its file's, but for those that were chosen otherwise."""
-    chosen = chosen or {}
-    return tuple(part for part in PARTS if chosen.get(part, part in chip.total))
+def _nonzero(runs: Sequence[RunResult], gathered: Gathered | None) -> Mapping[str, float] | None:
+    """Operations of a sample whose operand is not zero: in `graded`, each of them is an event."""
+    for run in runs:
+        if run.code == "graded":
+            counted = run.projection_counters.items()
+            return {name: c.synaptic_events / run.n_samples for name, c in counted}
+    return None if gathered is None else gathered.nonzero
 
 
 def _layers(graph: Graph, run: RunResult, energy: Iterable[EnergyEstimate]) -> Iterable[Layer]:

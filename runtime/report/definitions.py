@@ -50,6 +50,26 @@ DEFINITIONS: dict[str, str] = {
         "need in the worst case, 32 bits in floating point"
     ),
     "static": "static power of the chips for all ticks of a sample, as long as the figure says",
+    "codes": "the same network and samples in other event codes, on the dense engine where it can",
+    "neurobench": (
+        "NeuroBench's metrics by the rules of neurobench 2.3: bytes of weights and biases in the "
+        "smallest integer types; share of zero weights; share of neurons and ticks of a window "
+        "without an event, over populations that fire; effective and dense operations of weighted "
+        "layers, each tick of a window as one call"
+    ),
+    "statistics": (
+        "samples run one by one, each with its own counters; `interval` says how confidence "
+        "intervals were made"
+    ),
+    "n_dead": "neurons that emitted nothing in any frame of these samples",
+    "n_saturated": (
+        "neurons whose count was the largest (or, below zero, the smallest) that they can emit in "
+        "half of all frames or more"
+    ),
+    "early_exit": (
+        "the class that the output's sums would have given at each tick: what has arrived in the "
+        "open window, and all frames before; ticks count from the start of the sample"
+    ),
     "papers": (
         "the formula of the papers: 4.6 pJ x MACs of the first layer + 0.9 pJ x sum over the "
         "other layers of mean count x MACs; the mean count already holds D"

@@ -21,10 +21,12 @@ from snnc.runtime.model import Model, load
 from snnc.runtime.npz import check_suffix
 from snnc.runtime.progress import Progress
 from snnc.runtime.report.build import build_report
+from snnc.runtime.report.codes import EXACT, chosen_codes, run_others
 from snnc.runtime.report.files import WRITERS, write_report
 from snnc.runtime.report.mapped import MapJson, check_map, map_run, read_map
 from snnc.runtime.report.model import Report
-from snnc.runtime.run import run
+from snnc.runtime.run import RunResult, run
+from snnc.runtime.statistics import DEFAULT_SAMPLES, Gathered, gather
 from snnc.runtime.trace import trace
 
 DEFAULT_HARDWARE = ("45nm", "45nm-int8", "loihi1")
@@ -39,6 +41,8 @@ def report(
     hardware: Sequence[str | os.PathLike[str]] = (),
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    codes: Sequence[str] = (EXACT,),
+    statistics: int = DEFAULT_SAMPLES,
     engine: str | None = None,
     code: str | None = None,
     schedule: str | None = None,
@@ -63,6 +67,9 @@ def report(
         include, exclude: parts of the energy (`synapses`, `neurons`, `spikes`, `hops`, `memory`,
             `static`) that totals add up or leave out; the others are as the hardware file says.
             What is left out is shown beside the total.
+        codes: event codes to show beside the run's own: names, `exact` (burst, graded and, where
+            there are frames, delta) or `own`.
+        statistics: samples that are looked at one by one; 0: none.
         engine, code, schedule, limit: as of `snnc.run`.
         rate_ticks, rate_reset, rate_pools: likewise.
         output: files to write, the format by suffix: `.json`, `.csv`, `.html`, `.txt`. An HTML
@@ -87,6 +94,7 @@ def report(
         chips.append(load_hardware(chip))
     verified = _read_verification(verification)
     _check_outputs(output, force)
+    chosen_codes(codes, "graded", 1)  # refuses unknown words before the run
     model = model if isinstance(model, Model) else load(model)
     feeder = Feeder(model.file)
     samples = load_data(data, feeder.shape, feeder.names, model.preparation)
@@ -111,6 +119,8 @@ def report(
         result,
         hardware=chips,
         parts=parts,
+        others=run_others(model, samples.limit(limit), result, codes, progress),
+        gathered=_gathered(model, samples.limit(limit), result, statistics, progress),
         data=samples.name,
         trace=trace(
             model,
@@ -140,6 +150,16 @@ def _chip_of(
         return str(given["target"])
     assert isinstance(map, str | os.PathLike)
     return ALIASES.get(map, map) if isinstance(map, str) else map
+
+
+def _gathered(
+    model: Model, samples: DataSet, own: RunResult, n: int, progress: Progress | None
+) -> Gathered | None:
+    if n <= 0:
+        return None
+    rate = {} if own.rate is None else own.rate.options()
+    settings = model.run_settings(own.code, own.schedule, **rate)
+    return gather(model, samples.limit(n), settings, engine=own.engine, progress=progress)
 
 
 def _parts(include: Sequence[str], exclude: Sequence[str]) -> dict[Part, bool]:

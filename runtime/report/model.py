@@ -11,7 +11,11 @@ from snnc.ir.graph import Graph
 from snnc.runtime.energy import AnnBaseline, EnergyEstimate
 from snnc.runtime.energy.papers import PapersEstimate
 from snnc.runtime.jsonable import jsonable
+from snnc.runtime.report.codes import CodeRow
 from snnc.runtime.report.definitions import DEFINITIONS
+from snnc.runtime.report.neurobench import NeuroBench
+from snnc.runtime.statistics import Statistics
+from snnc.runtime.statistics.tally import POPULATION_KEYS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -115,6 +119,9 @@ class Report:
         trace: events of one sample, None if none was taken.
         graph: that was run and counted.
         mapping: what `snnc map -o map.json` writes, its cores included; None without `--map`.
+        codes: the network in this code and others, by name; None where it cannot run in one.
+        neurobench: NeuroBench's metrics.
+        statistics: sample by sample; None if none were gathered.
     """
 
     name: str
@@ -132,6 +139,9 @@ class Report:
     trace: TraceResult | None
     graph: Graph
     mapping: Mapping[str, Any] | None
+    codes: Mapping[str, CodeRow | None]
+    neurobench: NeuroBench
+    statistics: Statistics | None
 
     @property
     def n_samples(self) -> int:
@@ -147,11 +157,16 @@ class Report:
                 "counters": self.counters,
                 "sums": self.sums.to_json(),
                 **self.host,
-                "by_population": {layer.name: layer.to_json() for layer in self.layers},
+                "by_population": self._populations(),
                 "by_projection": {link.name: link.to_json() for link in self.links},
                 "energy": {e.hardware.name: e.to_json() for e in self.energy},
                 "papers": self.papers.to_json(),
                 "baseline": {b.name: b.to_json() for b in self.baseline},
+                "codes": {
+                    code: None if row is None else row.to_json() for code, row in self.codes.items()
+                },
+                "neurobench": self.neurobench.to_json(),
+                "statistics": None if self.statistics is None else self.statistics.to_json(),
                 "provenance": self.provenance,
                 "verification": self.verification,
                 "mapping": None
@@ -161,6 +176,14 @@ class Report:
             }
         )
         return result
+
+    def _populations(self) -> dict[str, dict[str, Any]]:
+        """Layers, with what statistics say of them; null where nothing was gathered."""
+        known = {} if self.statistics is None else self.statistics.by_population()
+        nothing = dict.fromkeys(POPULATION_KEYS)
+        return {
+            layer.name: layer.to_json() | known.get(layer.name, nothing) for layer in self.layers
+        }
 
     def render(self) -> list[RenderableType]:
         """Tables for the terminal."""

@@ -190,7 +190,7 @@ WIDTHS = Widths(
 
 
 def test_ann_baselines(graph: Graph, result: EngineResult) -> None:
-    nonzero = {"x>hidden": 6, "hidden>sums": 10, "sums>top": 2}
+    nonzero = {"x>hidden": 3.0, "hidden>sums": 5.0, "sums>top": 1.0}  # a sample
     on_float, on_integers, skipping = ann_baselines(graph, result, 100, WIDTHS, nonzero)
     # 12 + 12 + 4 of the graph, 100 on the host, two samples
     assert on_float.macs == on_integers.macs == 64
