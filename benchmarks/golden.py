@@ -15,13 +15,14 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import h5py
 import numpy as np
+from net_files import conv, cuba, dense, entering, write_net
 
 from snnc.backends.registry import get_engine
 from snnc.converter.sources import GraphSource, SourceOptions, open_source
@@ -130,15 +131,6 @@ def alone(graph: Graph, name: str, x: IntArray) -> Graph:
             Projection(name="read", source="n", target="y", map=Identity(shape=node.shape)),
         ],
     ).validate()
-
-
-def write_net(path: Path, *layers: Mapping[str, Any]) -> Path:
-    """A `.net` file of a few layers."""
-    with h5py.File(path, "w") as file:
-        for i, layer in enumerate(layers):
-            for key, value in layer.items():
-                file[f"layer/{i}/{key}"] = np.bytes_(value) if isinstance(value, str) else value
-    return path
 
 
 def tiny(golden: Golden) -> Iterator[Row]:
@@ -267,29 +259,24 @@ def _sums(golden: Golden, graph: Graph, counts: Layers, names: Any) -> Iterator[
 def tiny_sdnn(golden: Golden) -> Iterator[Row]:
     """Three layers, each in a file of its own, from the arrays of lava-dl's block tests."""
     at = NETX / "gts/tinynet_sdnn"
-    sdnn = {"neuron/type": "SDNN", "neuron/vThMant": 20}
+    shape, sdnn = (3, 16, 16), {"neuron/type": "SDNN", "neuron/vThMant": 20}
     biased = golden.load(at / "input_bias.npy")
     wave = np.sin(2 * np.pi * np.arange(15) / 15)
     x = (biased * wave[:, None, None, None]).astype(int)
-    first = {"type": "input", "shape": np.array([3, 16, 16]), **sdnn}
     kernel = golden.load(at / "layer1_kernel.npy").transpose(3, 0, 1, 2)[:, :, ::-1, ::-1]
-    conv = {
-        "type": "conv", "shape": np.array([24, 6, 6]), "weight": kernel, "stride": 2, "padding": 0,
-        "dilation": 1, "groups": 1, "bias": golden.load(at / "layer1_bias.npy"), **sdnn,
-    }  # fmt: skip
+    bias = golden.load(at / "layer1_bias.npy")
+    convolved = conv(kernel, (24, 6, 6), sdnn, stride=2, bias=bias)
     weight = golden.load(at / "layer2_weight.npy").T
-    sums = {**sdnn, "neuron/sigma_output": True}
-    last = {"type": "dense", "shape": np.array([len(weight)]), "weight": weight, **sums}
+    last = dense(weight, {**sdnn, "neuron/sigma_output": True})
     graded = {"input_range": (-8192.0, 8191.0), "input_bits": 14}
     told = [golden.load(at / f"{name}.npy") for name in ("input", "layer1", "layer2")]
     # Intel's test runs the convolution for one step, and records zeros afterwards
     once = "one step long; the recording goes on with zeros that were not run"
-    blank = {"type": "input", "shape": np.array([3, 16, 16])}
     # ... and its dense layer has no message bits: netx's `Dense` then sees spikes, in Lava's order
     flat = golden.load(at / "layer1.npy").transpose(0, 3, 2, 1).reshape(16, -1) != 0
     jobs = [
-        ("input", (first,), {}, x, told[0], ""),
-        ("layer1", (blank, conv), graded, told[0], told[1][:1], once),
+        ("input", (entering(shape, sdnn),), {}, x, told[0], ""),
+        ("layer1", (entering(shape), convolved), graded, told[0], told[1][:1], once),
         ("layer2", (last,), {}, flat.astype(int), told[2], "its input as spikes, as Intel's test"),
     ]
     with tempfile.TemporaryDirectory() as folder:
@@ -303,12 +290,10 @@ def tiny_sdnn(golden: Golden) -> Iterator[Row]:
 def oxford(golden: Golden) -> Iterator[Row]:
     """The first layer over 2000 steps, and the whole network against Intel's own run."""
     at = NETX / "gts/dense"
-    neuron = {"neuron/type": "CUBA", "neuron/iDecay": 4096, "neuron/vDecay": 415}
-    weight = golden.load(at / "weight.npy").T
-    layer = {"type": "dense", "shape": np.array([256]), "weight": weight, "neuron/vThMant": 6}
+    layer = dense(golden.load(at / "weight.npy").T, cuba(4096, 415, 6))
     x = golden.load(at / "in.npy")
     with tempfile.TemporaryDirectory() as folder:
-        graph = read(write_net(Path(folder) / "dense.net", {**layer, **neuron}))
+        graph = read(write_net(Path(folder) / "dense.net", layer))
     spikes = golden.load(at / "out.npy")
     yield golden.row(at / "out.npy", "spikes", golden.run(graph, x)["dense0"], spikes)
     current = golden.load(at / "current.npy")

@@ -1,8 +1,9 @@
 """Files that snnc writes, run by lava-dl 0.6.0's own netx: do they spike alike?
 
-    python benchmarks/netx.py NET… [--python PYTHON3.10] [--env FOLDER] [--steps T] [--out FOLDER]
+    python benchmarks/netx.py [NET…] [--python PYTHON3.10] [--env FOLDER] [--steps T] [--out FOLDER]
 
-Each NET is read, exported by snnc, and the exported file runs in lava-dl's netx (Lava's
+Each NET, and small networks of everything that the format can say (`net_files.py`), is read,
+exported by snnc, and the exported file runs in lava-dl's netx (Lava's
 bit-accurate simulation) and in snnc's oracle with `--net-timing lava`, on the same random data.
 What the last layer gives has to be equal in every step. lava-dl needs Python 3.10 and PyTorch:
 `--python` names an interpreter, from which an environment of its own is made in FOLDER (5 GB, some
@@ -21,6 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from net_files import small_nets, write_net
 
 from snnc.backends.netx import build, write
 from snnc.backends.registry import get_engine
@@ -28,6 +30,8 @@ from snnc.converter.sources import GraphSource, SourceOptions, open_source
 from snnc.ir.arrays import IntArray
 from snnc.ir.codes import RunSettings
 from snnc.ir.graph import Graph
+from snnc.ir.neurons import Delta
+from snnc.ir.nodes import Population
 
 HERE = Path(__file__).resolve().parent
 CHILD = HERE / "peers" / "run_netx.py"
@@ -82,7 +86,12 @@ def data(graph: Graph, steps: int, seed: int) -> IntArray:
     shape = (steps, *entering.shape)
     if (entering.lo, entering.hi) == (0, 1):
         return (rng.random(shape) < 0.05).astype(np.int64)
-    return np.broadcast_to(rng.integers(entering.lo, entering.hi + 1, shape[1:]), shape).copy()
+    counts = rng.integers(entering.lo, entering.hi + 1, shape)
+    (behind,) = {p.target for p in graph.outgoing(entering.name)}
+    node = graph.nodes[behind]
+    if isinstance(node, Population) and isinstance(node.model, Delta):
+        return counts
+    return np.broadcast_to(counts[0], shape).copy()  # netx takes such data as a bias
 
 
 def ours(graph: Graph, x: IntArray) -> IntArray:
@@ -118,14 +127,17 @@ def compare(python: Path, net: Path, steps: int) -> Compared:
 def main() -> int:
     """Compare every network; 0 where all are equal."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("nets", nargs="+", type=Path, metavar="NET")
+    parser.add_argument("nets", nargs="*", type=Path, metavar="NET")
     parser.add_argument("--python", default="python3.10")
     parser.add_argument("--env", type=Path, default=HERE / ".lava-dl")
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--out", type=Path, help="writes netx.json there")
     options = parser.parse_args()
     python = environment(options.python, options.env)
-    found = [compare(python, net, options.steps) for net in options.nets]
+    with tempfile.TemporaryDirectory() as folder:
+        made = small_nets().items()
+        small = [write_net(Path(folder) / f"{name}.net", *layers) for name, layers in made]
+        found = [compare(python, net, options.steps) for net in (*options.nets, *small)]
     for row in found:
         print(f"{row.net}: {row.n_differences} of {row.n_values} differ, {row.n_events} events")
     if options.out is not None:
