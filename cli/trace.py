@@ -18,20 +18,44 @@ from snnc.cli.options import (
 from snnc.cli.terminal import Terminal
 
 
+def _span(
+    _ctx: click.Context, _param: click.Parameter, given: str | None
+) -> tuple[int | None, int | None]:
+    """A:B, A: or :B as a first tick and the one behind the last."""
+    first, colon, end = (given or ":").partition(":")
+    if not colon or not all(part.isdecimal() for part in (first, end) if part):
+        raise click.BadParameter(f"`{given}` is not of the form A:B", param_hint="--ticks")
+    return int(first) if first else None, int(end) if end else None
+
+
 @click.command("trace", short_help="Record every spike of one sample.")
 @model_argument
 @data_option
 @click.option(
     "--sample", metavar="I", type=click.IntRange(0), required=True, help="Which sample, from 0."
 )
-@click.option("--membranes", is_flag=True, help="Record every membrane at every tick as well.")
+@click.option("--membranes", is_flag=True, help="Record membranes at every tick as well.")
+@click.option(
+    "--population",
+    "populations",
+    metavar="NAME",
+    multiple=True,
+    help="Keep what this population does; repeats.  [default: all]",
+)
+@click.option("--ticks", metavar="A:B", callback=_span, help="Keep ticks A to B - 1.")
 @setting_options()
-@output_option("TRACE.npz", "Write arrays tick, population, neuron, payload and names.")
+@output_option("TRACE.npz", "Write every event (.npz, .h5 or .csv).")
 @click.option(
     "--plot",
     metavar="RASTER.png",
     type=click.Path(path_type=Path),
-    help="Draw a raster plot (.png or .html).",
+    help="Draw a picture (.png, .svg, .pdf, or .html to look into).",
+)
+@click.option(
+    "--plot-kind",
+    type=click.Choice(["raster", "psth", "membrane"]),
+    default="raster",
+    help="What to draw: spikes, events in each tick, membranes.  [default: raster]",
 )
 @force_option
 @json_option
@@ -39,8 +63,9 @@ def command(model: Path, data: str, as_json: bool, **options: Any) -> None:
     """Trace sample I of DATA through MODEL, tick by tick, in the event engine.
 
     \b
-    Example:
+    Examples:
       snnc trace model.snnc --data test.npz --sample 0 --code burst -o trace.npz --plot raster.png
+      snnc trace model.snnc --data test.npz --sample 0 --population act1 --ticks 10:40 -o part.h5
     """
     from snnc.runtime.trace import trace
 

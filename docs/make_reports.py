@@ -27,6 +27,7 @@ import numpy as np
 import torch
 
 import snnc
+from snnc.converter.sources import SourceOptions, load_source
 from snnc.ir.arrays import Array
 from snnc.runtime.data import DataSet
 from tests.browser import Browser, chromium
@@ -84,17 +85,18 @@ def recordings() -> Array:
     return np.minimum(frames, 15)
 
 
-def deploy(name: str, source: Any, data: DataSet, folder: Path, **said: Any) -> None:
+def deploy(name: str, given: Any, data: DataSet, folder: Path, **said: Any) -> None:
     """Convert, verify and report, as the commands do."""
-    example = None if isinstance(source, Path) else data.x[:1]
-    conversion = snnc.convert(source, example, output=folder / f"{name}.snnc", force=True, **said)
-    said.pop("input_range", None)
-    verified = snnc.verify(source, conversion.model, data.limit(N_SAMPLES), **said)
+    example = None if isinstance(given, Path) else data.x[:1]
+    source = load_source(given, SourceOptions(**said), example)
+    conversion = snnc.convert(source, output=folder / f"{name}.snnc", force=True)
+    verified = snnc.verify(source, conversion.model, data.limit(N_SAMPLES))
     snnc.report(
         folder / f"{name}.snnc",
         data,
         hardware=HARDWARE,
         code="burst",
+        map="loihi2",
         verification=verified.to_json(),
         output=[folder / f"{name}.html", folder / f"{name}.json"],
         force=True,

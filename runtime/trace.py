@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,16 @@ from snnc.ir.arrays import Array, IntArray
 from snnc.ir.codes import Rate, RunSettings
 from snnc.ir.errors import DataError, NotExecutable
 from snnc.ir.file import check_output
+from snnc.ir.registry import did_you_mean
 from snnc.ir.stages import crosses_host
 from snnc.runtime.data import DataSet, load_data
 from snnc.runtime.engines import open_session
 from snnc.runtime.feeds import Feeder
 from snnc.runtime.jsonable import jsonable
 from snnc.runtime.model import Model, load
-from snnc.runtime.npz import check_suffix, write_npz
-from snnc.runtime.raster import PLOT_SUFFIXES, write_raster
+from snnc.runtime.npz import check_suffix
+from snnc.runtime.trace_files import SUFFIXES, as_path, write_trace
+from snnc.runtime.trace_plots import PLOT_SUFFIXES, PlotKind, write_plot
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,7 +41,8 @@ class TraceResult:
         names: emitting nodes.
         values: those of them that pass sums on as graded events, which are no spikes.
         n_ticks: length of the run.
-        membranes: by node, shape (n_ticks, *shape); only where asked for.
+        ticks: the first tick that is held and the one behind the last; (0, n_ticks) for all.
+        membranes: by node, shape (ticks held, *shape); only where asked for.
         output, plot: files that were written.
     """
 
@@ -54,6 +57,7 @@ class TraceResult:
     names: tuple[str, ...]
     values: frozenset[str]
     n_ticks: int
+    ticks: tuple[int, int]
     membranes: Mapping[str, IntArray] | None
     output: Path | None
     plot: Path | None
@@ -87,8 +91,51 @@ class TraceResult:
             "neuron": self.neuron,
             "payload": self.payload,
             "names": np.array(self.names),
+            "ticks": np.array(self.ticks, dtype=np.int64),
             **membranes,
         }
+
+    def select(
+        self, populations: Sequence[str] = (), ticks: tuple[int | None, int | None] = (None, None)
+    ) -> TraceResult:
+        """The part of some populations and ticks; ticks keep their numbers.
+
+        Args:
+            populations: by name; none: all.
+            ticks: first tick and the one behind the last; None: from the start, to the end.
+
+        Raises:
+            DataError: there is no such population, or no such ticks.
+        """
+        names = populations or self.names
+        known = {*self.names, *(self.membranes or {})}
+        for name in names:
+            if name not in known:
+                raise DataError(
+                    f"there is no population `{name}` that sends events"
+                    f"{did_you_mean(name, sorted(known))}"
+                )
+        first, end = (ticks[0] or 0, self.n_ticks if ticks[1] is None else ticks[1])
+        if not self.ticks[0] <= first < end <= self.ticks[1]:
+            raise DataError(
+                f"ticks {first}:{end} are not within {self.ticks[0]}:{self.ticks[1]} of the run"
+            )
+        kept = [i for i, name in enumerate(self.names) if name in names]
+        chosen = np.isin(self.population, kept) & (self.tick >= first) & (self.tick < end)
+        rows = slice(first - self.ticks[0], end - self.ticks[0])
+        held = {
+            k: v[rows] for k, v in (self.membranes or {}).items() if not populations or k in names
+        }
+        return replace(
+            self,
+            tick=self.tick[chosen],
+            population=np.searchsorted(kept, self.population[chosen]),
+            neuron=self.neuron[chosen],
+            payload=self.payload[chosen],
+            names=tuple(self.names[i] for i in kept),
+            ticks=(first, end),
+            membranes=None if self.membranes is None else held,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The object of `snnc trace --json`."""
@@ -99,6 +146,7 @@ class TraceResult:
                 "schedule": self.schedule,
                 "rate": self.rate,
                 "n_ticks": self.n_ticks,
+                "ticks": self.ticks,
                 "n_events": len(self.tick),
                 "n_spikes": self.n_spikes,
                 "by_population": self.by_population,
@@ -115,6 +163,8 @@ def trace(
     *,
     sample: int,
     membranes: bool = False,
+    populations: Sequence[str] = (),
+    ticks: tuple[int | None, int | None] = (None, None),
     code: str | None = None,
     schedule: str | None = None,
     rate_ticks: int | None = None,
@@ -122,6 +172,7 @@ def trace(
     rate_pools: str | None = None,
     output: str | os.PathLike[str] | None = None,
     plot: str | os.PathLike[str] | None = None,
+    plot_kind: PlotKind = "raster",
     force: bool = False,
 ) -> TraceResult:
     """Trace one sample through the event engine.
@@ -130,12 +181,15 @@ def trace(
         model: a loaded model, a `.snnc` file or a bundle folder.
         data: samples: `.npz`, `.npy`, a name, or an array.
         sample: index of the sample.
-        membranes: record every membrane at every tick as well.
+        membranes: record membranes at every tick as well.
+        populations: whose events and membranes are kept; none: all.
+        ticks: first tick that is kept and the one behind the last; None: all.
         code: `burst`, `graded`, `delta` or `rate`; None: the model's.
         schedule: `sequential` or `pipelined`; None: the model's.
         rate_ticks, rate_reset, rate_pools: of code `rate`: see `Rate`; None: the model's.
-        output: `.npz` to write.
-        plot: raster plot to write, `.png` or `.html`.
+        output: file to write: `.npz`, `.h5`, or `.csv` (events alone).
+        plot: picture to draw, `.png`, `.svg`, `.pdf`, or `.html` to look into.
+        plot_kind: `raster`, `psth` (events in each tick) or `membrane`, which records membranes.
         force: overwrite `output` and `plot`.
 
     Raises:
@@ -160,16 +214,17 @@ def trace(
     session = rate.open_session(engine, model.integer_graph, settings, n_frames)
     if not isinstance(session, TracingSession):
         raise NotExecutable("engine `event` gives no traces")
+    membranes = membranes or plot_kind == "membrane"
     found = session.trace(feeds, membranes=membranes)
-    result = _result(found, model, sample, settings, output, plot)
-    _write(result, model, force=force)
+    result = _result(found, model, sample, settings, output, plot).select(populations, ticks)
+    _write(result, model, plot_kind, force=force)
     return result
 
 
 def _check_files(
     output: str | os.PathLike[str] | None, plot: str | os.PathLike[str] | None, *, force: bool
 ) -> None:
-    for path, known in ((output, (".npz",)), (plot, PLOT_SUFFIXES)):
+    for path, known in ((output, SUFFIXES), (plot, PLOT_SUFFIXES)):
         if path is not None:
             check_suffix(Path(path), known)
             check_output(path, force=force)
@@ -196,15 +251,15 @@ def _result(
         names=tuple(found.names),
         values=frozenset(name for name in found.names if emits(name) == "value"),
         n_ticks=found.n_ticks,
+        ticks=(0, found.n_ticks),
         membranes=found.membranes,
-        output=None if output is None else Path(output),
-        plot=None if plot is None else Path(plot),
+        output=as_path(output),
+        plot=as_path(plot),
     )
 
 
-def _write(result: TraceResult, model: Model, *, force: bool) -> None:
+def _write(result: TraceResult, model: Model, kind: PlotKind, *, force: bool) -> None:
     if result.output is not None:
-        write_npz(result.output, result.arrays(), force=force)
+        write_trace(result, result.output, force=force)
     if result.plot is not None:
-        sizes = {name: model.integer_graph.nodes[name].size for name in result.names}
-        write_raster(result.plot, result, sizes, force=force)
+        write_plot(result.plot, result, model.integer_graph, kind, force=force)

@@ -129,7 +129,7 @@ def test_trace_draws_a_raster(model: Path, data: Path, tmp_path: Path, suffix: s
     assert done.code == 0, done.stdout
     assert done.json["plot"] == str(plot)
     head = plot.read_bytes()[:200]
-    assert head.startswith(b"\x89PNG") if suffix == "png" else b"<html>" in head
+    assert head.startswith(b"\x89PNG") if suffix == "png" else b"<!doctype html>" in head
 
 
 def test_trace_refuses_other_pictures(model: Path, data: Path) -> None:

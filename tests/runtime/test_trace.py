@@ -17,6 +17,9 @@ def model(tmp_path: Path) -> Path:
     return save_model(tmp_path)
 
 
+KEYS = ("tick", "population", "neuron", "payload")
+
+
 def hidden_counts(q: np.ndarray) -> np.ndarray:
     i = W1 @ q.astype(np.int64) + BIAS
     return (i[:, None] >= THRESHOLDS).sum(axis=1)
@@ -82,3 +85,50 @@ def test_files_are_checked_before_the_work(model: Path, tmp_path: Path) -> None:
     with pytest.raises(OutputExists, match=r"r\.png"):
         trace(model, samples()[0], sample=0, output=out, plot=plot)
     assert not out.exists()
+
+
+def test_a_part_of_a_trace(model: Path) -> None:
+    x, _ = samples()
+    whole = trace(model, x, sample=3, code="burst", membranes=True)
+    part = trace(
+        model, x, sample=3, code="burst", membranes=True, populations=["hidden"], ticks=(D, D + 2)
+    )
+    counts = hidden_counts(x[3])
+    assert part.names == ("hidden",)
+    assert set(part.population.tolist()) == {0}
+    assert part.n_spikes == int(np.minimum(counts, 2).sum())  # two ticks of the thermometer
+    assert part.to_json()["ticks"] == [D, D + 2]
+    assert whole.membranes is not None
+    assert part.membranes is not None
+    assert list(part.membranes) == ["hidden"]
+    assert (part.membranes["hidden"] == whole.membranes["hidden"][D : D + 2]).all()
+    for wrong in ((5, 5), (0, whole.n_ticks + 1), (whole.n_ticks, None)):
+        with pytest.raises(DataError, match="ticks"):
+            trace(model, x, sample=3, code="burst", ticks=wrong)
+    with pytest.raises(DataError, match="hidde"):
+        trace(model, x, sample=3, populations=["hidde"])
+
+
+def test_files_read_back_without_snnc(model: Path, tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    x, _ = samples()
+    made = [
+        trace(model, x, sample=3, code="burst", membranes=True, output=tmp_path / f"t.{kind}")
+        for kind in ("npz", "h5", "csv")
+    ]
+    found = made[0]
+    columns = [found.tick, found.population, found.neuron, found.payload]
+    with np.load(tmp_path / "t.npz") as file:
+        assert all((file[key] == c).all() for key, c in zip(KEYS, columns, strict=True))
+        assert file["ticks"].tolist() == [0, found.n_ticks]
+    with h5py.File(tmp_path / "t.h5") as file:
+        assert all((file[key][:] == c).all() for key, c in zip(KEYS, columns, strict=True))
+        membranes = {d.attrs["name"]: d[:] for d in file["membranes"].values()}
+        assert [name.decode() for name in file["names"][:]] == list(found.names)
+        assert file.attrs["code"] == "burst"
+    assert found.membranes is not None
+    assert (membranes["hidden"] == found.membranes["hidden"]).all()
+    lines = (tmp_path / "t.csv").read_text().splitlines()
+    named = [found.names[p] for p in found.population]
+    rows = zip(found.tick, named, found.neuron, found.payload, strict=True)
+    assert lines == ["tick,population,neuron,payload", *(f"{t},{p},{n},{k}" for t, p, n, k in rows)]

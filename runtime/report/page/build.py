@@ -7,12 +7,14 @@ from importlib import resources
 from string import Template
 from typing import Any
 
+from snnc.ir.graph import Graph
 from snnc.runtime.report.model import Report
 from snnc.runtime.report.page.cores import core_map
 from snnc.runtime.report.page.events import raster
 from snnc.runtime.report.page.layout import drawing
 from snnc.runtime.report.page.membranes import membranes
 from snnc.runtime.report.page.pack import pack
+from snnc.runtime.trace import TraceResult
 
 _SCRIPTS = (
     "data", "format", "table", "energy", "summary", "layers", "raster", "membranes", "activity",
@@ -24,6 +26,30 @@ _SCRIPTS = (
 def page(report: Report) -> str:
     """The whole page as HTML; every number in it comes from the object of `--json`."""
     return document(f"{report.name}: operations and energy", report.to_json(), pictures(report))
+
+
+def trace_page(trace: TraceResult, graph: Graph) -> str:
+    """A page of one trace alone."""
+    rows: dict[str, dict[str, Any]] = {
+        name: {
+            "module_path": graph.nodes[name].module_path,
+            "kind": graph.nodes[name].kind,
+            "n_neurons": graph.nodes[name].size,
+            "mean_count": None,
+            "events": row["n_events"],
+            "spikes": row["n_spikes"],
+            "picojoule": {},
+        }
+        for name, row in trace.by_population.items()
+    }
+    value = {
+        "model": graph.name,
+        "n_samples": 1,
+        "by_population": rows,
+        "by_projection": {name: {"synaptic_events": None} for name in graph.projections},
+        "energy": {},
+    }
+    return document(f"{graph.name}: sample {trace.sample}", value, _pictures(graph, trace))
 
 
 def document(title: str, report: dict[str, Any], drawn: dict[str, Any]) -> str:
@@ -45,13 +71,17 @@ def document(title: str, report: dict[str, Any], drawn: dict[str, Any]) -> str:
 
 def pictures(report: Report) -> dict[str, Any]:
     """What the page draws beyond the numbers of the JSON object."""
-    trace, graph = report.trace, report.graph
+    cores = None if report.mapping is None else core_map(report.mapping)
+    return {**_pictures(report.graph, report.trace), "cores": cores}
+
+
+def _pictures(graph: Graph, trace: TraceResult | None) -> dict[str, Any]:
     sizes = {name: node.size for name, node in graph.nodes.items()}
     return {
         "network": drawing(graph),
         "raster": None if trace is None else raster(trace, sizes),
-        "cores": None if report.mapping is None else core_map(report.mapping),
         "membranes": {} if trace is None else membranes(trace, graph),
+        "cores": None,
     }
 
 

@@ -54,6 +54,8 @@ def raster(trace: TraceResult, sizes: Mapping[str, int]) -> dict[str, Any]:
         "code": trace.code,
         "schedule": trace.schedule,
         "n_ticks": trace.n_ticks,
+        "first": trace.ticks[0],
+        "end": trace.ticks[1],
         "n_events": len(trace.tick),
         "n_spikes": trace.n_spikes,
         "binned": binned,

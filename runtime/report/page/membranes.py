@@ -23,7 +23,8 @@ def membranes(trace: TraceResult, graph: Graph) -> dict[str, Any]:
     """By population: `neurons`, the `busiest`, their `values` (ticks last) and `thresholds`."""
     if not trace.membranes:
         return {}
-    share = MAX_VALUES // (len(trace.membranes) * max(1, trace.n_ticks))
+    n_ticks = trace.ticks[1] - trace.ticks[0]
+    share = MAX_VALUES // (len(trace.membranes) * n_ticks)
     found = {}
     for name, values in trace.membranes.items():
         node = graph.nodes[name]
@@ -34,7 +35,7 @@ def membranes(trace: TraceResult, graph: Graph) -> dict[str, Any]:
         found[name] = {
             "neurons": neurons,
             "busiest": int(neurons[sent[neurons].argmax()]),
-            "values": values.reshape(trace.n_ticks, -1)[:, neurons].T,
+            "values": values.reshape(n_ticks, -1)[:, neurons].T,
             "thresholds": [_thresholds(node, int(neuron)) for neuron in neurons],
         }
     return found

@@ -13,6 +13,7 @@ import pytest
 
 from snnc.runtime.data import DataSet
 from snnc.runtime.report import report
+from snnc.runtime.trace import trace
 from tests.browser import Browser, chromium
 from tests.runtime.report.test_report import HOSTILE, model_of, network
 
@@ -206,4 +207,21 @@ def test_light_dark_narrow_and_print(browser: Browser, files: Path, tmp_path: Pa
     browser.screenshot(shots / "narrow.png")
     browser.pdf(shots / "print.pdf")
     assert (shots / "print.pdf").read_bytes().startswith(b"%PDF")
+    assert browser.problems == []
+
+
+def test_a_trace_alone_is_a_page_too(browser: Browser, tmp_path: Path) -> None:
+    x = np.full((1, 1, 4, 4), 3.0, dtype=np.float32)
+    model = model_of(network())
+    trace(
+        model, DataSet(x=x, y=None, name="x"), sample=0, code="burst", membranes=True,
+        ticks=(2, 28), plot=tmp_path / "t.html",
+    )  # fmt: skip
+    browser.open(tmp_path / "t.html")
+    assert browser.run("[...document.querySelectorAll('section')].map((s) => s.id)") == [
+        "summary", "activity", "raster", "membranes", "network",
+    ]  # fmt: skip
+    browser.run("document.querySelector('#raster-canvas').focus()")
+    browser.press("0")
+    assert view(browser) == {"t0": 1.5, "t1": 27.5, "y0": 0, "y1": 1}
     assert browser.problems == []

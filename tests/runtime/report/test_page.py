@@ -27,7 +27,7 @@ def traced(n_events: int, n_ticks: int, size: int) -> TraceResult:
         sample=0, code="burst", schedule="sequential", rate=None,
         tick=flat // size, population=np.zeros(n_events, dtype=np.int64), neuron=flat % size,
         payload=np.ones(n_events, dtype=np.int64), names=("p",), values=frozenset(),
-        n_ticks=n_ticks, membranes=None, output=None, plot=None,
+        n_ticks=n_ticks, ticks=(0, n_ticks), membranes=None, output=None, plot=None,
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ function activitySection() {
   whenChanged(["population", "neuron", "theme"], draw);
   const chooser = populationChooser();
   const from = sources.length > 1 ? select("Counts", sources, state.source, (value) => { state.source = value; draw(); }) : null;
-  return section("activity", "Activity", meanBars(), el("h3", { text: "Neuron by neuron" }), el("div", { class: "controls" }, chooser, from), el("figure", {}, field, readout,
+  return section("activity", "Activity", meanBars() ?? "", el("h3", { text: "Neuron by neuron" }), el("div", { class: "controls" }, chooser, from), el("figure", {}, field, readout,
     el("figcaption", { text: "One square a neuron: channels side by side, each in its rows and columns. Dark is silent, bright is the busiest neuron of this population." })));
 }
 function populationChooser() {
@@ -27,6 +27,7 @@ function populationChooser() {
 }
 function meanBars() {
   const names = Object.keys(report.by_population).filter((name) => typeof report.by_population[name].mean_count === "number");
+  if (!names.length) return null;
   const mean = (name) => report.by_population[name].mean_count;
   const most = Math.max(...names.map(mean), Number.MIN_VALUE);
   const rows = names.slice(0, LAYERS_AT_ONCE).map((name) => ({ label: name, bar: [[mean(name) / most, colour(2), ""]], value: [num(["by_population", name, "mean_count"])] }));

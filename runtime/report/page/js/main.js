@@ -26,7 +26,9 @@ function tools() {
   whenChanged(["hardware"], draw);
   const theme = el("button", { id: "theme", text: "Theme", title: "Light or dark (key t)", onclick: () => setTheme(THEMES[1 - THEMES.indexOf(chosen.theme)]) });
   const file = report.model.replace(/[^\w.-]+/g, "_") || "report";
-  box.append(estimates().length ? hardware : "", theme, el("button", { text: "JSON", title: "The object of snnc report --json", onclick: () => save(`${file}.json`, "application/json", JSON.stringify(report, null, 1)) }), el("button", { text: "CSV", title: "One row for each population", onclick: () => save(`${file}.csv`, "text/csv", csv()) }), el("button", { text: "Print", onclick: () => window.print() }));
+  box.append(estimates().length ? hardware : "", theme);
+  if (report.counters) box.append(el("button", { text: "JSON", title: "The object of snnc report --json", onclick: () => save(`${file}.json`, "application/json", JSON.stringify(report, null, 1)) }), el("button", { text: "CSV", title: "One row for each population", onclick: () => save(`${file}.csv`, "text/csv", csv()) }));
+  box.append(el("button", { text: "Print", onclick: () => window.print() }));
 }
 function keys() {
   window.addEventListener("keydown", (event) => {
@@ -49,13 +51,16 @@ async function main() {
   const sends = pictures.raster?.populations.find((p) => p.n_events && !p.values && report.by_population[p.name]?.kind !== "input") ?? pictures.raster?.populations[0];
   Object.assign(chosen, { hardware: names[0] ?? null, population: sends?.name ?? Object.keys(report.by_population)[0] ?? null, theme: window.matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light" });
   document.documentElement.dataset.theme = chosen.theme;
-  const parts = [summary(), energySection(), energyByLayer(), layersSection(), operationsSection(), activitySection(), rasterSection(), membraneSection(), networkSection(), coresSection(), statisticsSection(), fidelitySection(), hardwareSection(), provenanceSection(), definitionsSection()].filter(Boolean);
+  const parts = report.counters ? reportParts() : [el("section", { id: "summary" }, el("h1", { text: report.model })), activitySection(), rasterSection(), membraneSection(), networkSection()].filter(Boolean);
   document.getElementById("page").replaceChildren(...parts);
   tools();
   keys();
   const contents = document.getElementById("contents");
   for (const part of parts.slice(1)) contents.append(el("a", { href: `#${part.id}`, text: CONTENTS[part.id] ?? part.id }));
   document.documentElement.dataset.ready = "yes";
+}
+function reportParts() {
+  return [summary(), energySection(), energyByLayer(), layersSection(), operationsSection(), activitySection(), rasterSection(), membraneSection(), networkSection(), coresSection(), statisticsSection(), fidelitySection(), hardwareSection(), provenanceSection(), definitionsSection()].filter(Boolean);
 }
 const CONTENTS = { "energy-by-layer": "by layer", layers: "layers", network: "network", provenance: "origin", statistics: "data set" };
 main().catch((error) => {

@@ -21,7 +21,7 @@ function membraneSection() {
 function membranePlot(names, { population, neuron }) {
   const { neurons, values, thresholds } = pictures.membranes[population];
   const index = [...neurons].indexOf(neuron);
-  const n = pictures.raster.n_ticks;
+  const { first, end } = pictures.raster, n = end - first;
   const trace = values.subarray(index * n, (index + 1) * n);
   const levels = thresholds[index];
   const of = (size) => size > neurons.length ? ` The page holds ${neurons.length} of ${grouped(size)} neurons: those that send most, and some evenly spread.` : "";
@@ -30,7 +30,7 @@ function membranePlot(names, { population, neuron }) {
   return [
     el("div", { class: "controls" }, select("Population", names.map((name) => [name, name]), population, (name) => choose({ population: name, neuron: null })),
       select("Neuron", [...neurons].map((i) => [String(i), grouped(i)]), String(neuron), (text) => choose({ population, neuron: Number(text) }))),
-    el("figure", {}, lines([trace], levels, { label: `Membrane of neuron ${neuron} of ${population}`, xTitle: "tick" }),
+    el("figure", {}, lines([trace], levels, { label: `Membrane of neuron ${neuron} of ${population}`, xTitle: "tick", xs: Array.from(trace, (_, i) => first + i) }),
       el("figcaption", { text: `${population}, neuron ${grouped(neuron)}: membrane in integers at the end of each tick, before a latch clears it.${levels.length ? " Dashed: its thresholds." : ""}${of(size)}${asked}` })),
   ];
 }

@@ -6,7 +6,7 @@ const METRICS = {
 };
 function networkSection() {
   const { nodes, edges } = pictures.network;
-  const state = { metric: "synaptic_events", x: 0, y: 0, scale: 1 };
+  const state = { metric: report.counters ? "synaptic_events" : "spikes", x: 0, y: 0, scale: 1 };
   const plot = svg("svg", { class: "plot", tabindex: "0", role: "application", "aria-label": "Event graph: arrow keys go from node to node", style: "height:34rem" });
   plot.id = "network-plot";
   const details = el("div", { id: "network-details" });
@@ -18,7 +18,7 @@ function networkSection() {
   steerNetwork(plot, state, draw, fit, nodes, edges);
   tell();
   const near = () => { centreOn(plot, state, nodes.find((node) => node.name === chosen.population)); draw(); };
-  const controls = el("div", { class: "controls" }, select("Numbers", Object.entries(METRICS), state.metric, (key) => { state.metric = key; draw(); }), populationChooser(), el("button", { text: "Show it", onclick: near }), el("button", { text: "Whole network", onclick: fit }));
+  const controls = el("div", { class: "controls" }, select("Numbers", Object.entries(METRICS).filter(([key]) => report.counters || ["spikes", "events", "n_neurons"].includes(key)), state.metric, (key) => { state.metric = key; draw(); }), populationChooser(), el("button", { text: "Show it", onclick: near }), el("button", { text: "Whole network", onclick: fit }));
   return section("network", "The network as its event graph", el("p", { class: "note", text: `${grouped(nodes.length)} nodes and ${grouped(edges.length)} projections as they ran. Numbers on nodes and edges follow the choice of numbers and of hardware; wheel zooms, drag moves, arrow keys walk from node to node.` }), controls, el("figure", {}, plot), details);
 }
 function nodeNumber(node, metric) {

@@ -5,7 +5,7 @@ const BAND_GAP = 4;
 function rasterSection() {
   const raster = pictures.raster;
   if (!raster) return null;
-  const full = { t0: -0.5, t1: raster.n_ticks - 0.5, y0: 0, y1: 1 };
+  const full = { t0: raster.first - 0.5, t1: raster.end - 0.5, y0: 0, y1: 1 };
   const view = { ...full };
   const bands = makeBands(raster.populations);
   const readout = el("div", { class: "readout", role: "status", text: "Wheel or + and − zoom, drag or arrow keys move, 0 shows everything, Shift zooms ticks alone." });
@@ -195,12 +195,12 @@ function hitRaster(raster, bands, view, field, x, y) {
 }
 // Events in each tick of the chosen population, or of all: the histogram under the raster.
 function drawRate(pen, width, height, raster, view) {
-  const left = width < 560 ? 70 : LEFT, columns = Math.min(raster.n_ticks, Math.floor((width - left) / 2));
-  const each = raster.n_ticks / columns, sums = new Float64Array(columns);
+  const left = width < 560 ? 70 : LEFT, span = raster.end - raster.first, columns = Math.min(span, Math.floor((width - left) / 2));
+  const each = span / columns, sums = new Float64Array(columns);
   for (const sent of raster.populations) {
     if (chosen.population !== null && sent.name !== chosen.population) continue;
     const weigh = sent.step[0] > 1 || sent.step[1] > 1;
-    for (let i = 0; i < sent.tick.length; i++) sums[Math.min(columns - 1, Math.floor(sent.tick[i] / each))] += weigh ? sent.payload[i] : 1;
+    for (let i = 0; i < sent.tick.length; i++) sums[Math.min(columns - 1, Math.floor((sent.tick[i] - raster.first) / each))] += weigh ? sent.payload[i] : 1;
   }
   let most = 0;
   for (const value of sums) most = Math.max(most, value);
@@ -208,7 +208,7 @@ function drawRate(pen, width, height, raster, view) {
   const toX = (tick) => left + ((tick - 0.5 - view.t0) / (view.t1 - view.t0)) * (width - left);
   pen.save(); pen.beginPath(); pen.rect(left, 0, width - left, height); pen.clip();
   pen.fillStyle = ink("--c0");
-  sums.forEach((value, i) => { if (value) pen.fillRect(toX(i * each), bottom - (value / most) * (bottom - 14), Math.max(1, toX(each) - toX(0) - 1), (value / most) * (bottom - 14)); });
+  sums.forEach((value, i) => { if (value) pen.fillRect(toX(raster.first + i * each), bottom - (value / most) * (bottom - 14), Math.max(1, toX(each) - toX(0) - 1), (value / most) * (bottom - 14)); });
   pen.restore();
   pen.fillStyle = ink("--quiet"); pen.textAlign = "right"; pen.textBaseline = "top";
   pen.fillText("events", left - 8, 4);
