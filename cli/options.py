@@ -215,6 +215,13 @@ jobs_option = click.option(
     default=1,
     help="Worker processes; results are the same for any number.  [default: 1]",
 )
+distributed_option = click.option(
+    "--distributed",
+    metavar="[ADDRESS]",
+    is_flag=False,
+    flag_value="local",
+    help="Run on a Ray cluster: of this machine's cores, or the one at ADDRESS (auto, IP:6379).",
+)
 resume_option = click.option(
     "--resume", is_flag=True, help="Go on with a run that was stopped, from its complete shards."
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 
 from snnc.cli.options import (
     data_option,
+    distributed_option,
     engine_option,
     force_option,
     jobs_option,
@@ -31,24 +33,34 @@ from snnc.cli.terminal import Terminal
 @setting_options()
 @limit_option
 @click.option("--counts", is_flag=True, help="Keep every population's counts in the output.")
+@click.option(
+    "--stream",
+    type=click.Choice(["frames", "events"]),
+    help="Answer window by window, a JSON line each; DATA is - (stdin), tcp://HOST:PORT or a file.",
+)
 @on_bad_option
 @jobs_option
+@distributed_option
 @output_option("OUT.npz", "Write outputs and predictions, kept shard by shard on the way.")
 @resume_option
 @time_limit_option
 @force_option
 @json_option
-def command(model: Path, data: str, as_json: bool, **options: Any) -> None:
+def command(model: Path, data: str, as_json: bool, stream: Any, **options: Any) -> None:
     """Run MODEL, a .snnc file or a bundle folder, on DATA.
 
     \b
     Example:
       snnc run model.snnc --data test.npz --engine dense -o out.npz
       snnc run model.snnc --data test.npz --engine dense -o out.npz --jobs 8 --resume
+      camera | snnc run model.snnc --stream events --data -
     """
     from snnc.runtime.run import run
 
     terminal = Terminal(as_json=as_json)
+    if stream:
+        _stream(terminal, model, data, stream, options)
+        return
     with terminal.work() as progress:
         result = run(model, data, progress=progress, **options)
 
@@ -80,3 +92,23 @@ def command(model: Path, data: str, as_json: bool, **options: Any) -> None:
         return [key_values(shown), counters]
 
     terminal.show(result, render)
+
+
+_STREAM_OPTIONS = ("engine", "code", "schedule", "rate_ticks", "rate_reset", "rate_pools")
+
+
+def _stream(terminal: Terminal, model: Path, data: str, kind: Any, options: Any) -> None:
+    from snnc.ir.errors import WrongUsage
+    from snnc.runtime.live import answers
+    from snnc.runtime.stream import stream
+
+    for name in ("output", "resume", "distributed", "counts", "time_limit"):
+        if options[name]:
+            raise WrongUsage(f"--{name.replace('_', '-')} is not for a stream")
+    with terminal.work():
+        opened = stream(model, **{name: options[name] for name in _STREAM_OPTIONS})
+    with opened:
+        for n, answer in enumerate(answers(opened, kind, data), start=1):
+            click.echo(json.dumps(answer.to_json()))
+            if n == options["limit"]:
+                return

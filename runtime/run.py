@@ -37,7 +37,8 @@ class RunResult:
         seconds: of this run, without loading and compiling.
         prepare_seconds: of these; `jobs` processes load in `seconds`.
         worker_seconds: of all workers, earlier runs included.
-        jobs: worker processes.
+        jobs: workers at the same time: processes, or a cluster's cores.
+        distributed: address of the Ray cluster, or None.
         outputs: float64 = integer * step, the source's output shape, samples first.
         outputs_int: int64; None where the host computes the output.
         predictions: class of each sample, None where the output is no class score.
@@ -68,6 +69,7 @@ class RunResult:
     prepare_seconds: float
     worker_seconds: float
     jobs: int
+    distributed: str | None
     outputs: FloatArray
     outputs_int: IntArray | None
     predictions: IntArray | None
@@ -119,6 +121,7 @@ class RunResult:
             "prepare_seconds",
             "worker_seconds",
             "jobs",
+            "distributed",
             "counters",
             "sums",
             "input_loss",
@@ -143,6 +146,7 @@ def run(
     counts: bool = False,
     on_bad_sample: str = "stop",
     jobs: int = 1,
+    distributed: str | None = None,
     output: str | os.PathLike[str] | None = None,
     resume: bool = False,
     time_limit: float | None = None,
@@ -165,6 +169,8 @@ def run(
         counts: keep every population's counts, in `output` or else in the result.
         on_bad_sample: `stop` with an error at a sample that cannot be used, or `skip` it.
         jobs: worker processes; the result is the same for any number.
+        distributed: run on a Ray cluster instead: its address, `auto`, or `local` for one of this
+            machine's cores; the same result again.
         output: `.npz` to write, all or nothing.
         resume: go on with a run of the same model, data and settings that was stopped.
         time_limit: seconds after which the run stops with an error.
@@ -186,11 +192,14 @@ def run(
         skip=_skips(on_bad_sample),
         time_limit=time_limit,
     )
+    if distributed is not None and jobs != 1:
+        raise WrongUsage("--jobs is for this machine, --distributed for a cluster: give one")
     place = Place.of(output, resume=resume, force=force)
     clock = Clock(time_limit)
-    work = Work(model, samples, plan, jobs=jobs, clock=clock, tell=progress or silent)
+    tell = progress or silent
+    work = Work(model, samples, plan, jobs=jobs, distributed=distributed, clock=clock, tell=tell)
     gathered = work.run(place)
-    return _result(model, samples, plan, jobs, gathered)
+    return _result(model, samples, plan, distributed, gathered)
 
 
 def _skips(on_bad_sample: str) -> bool:
@@ -199,7 +208,9 @@ def _skips(on_bad_sample: str) -> bool:
     return on_bad_sample == "skip"
 
 
-def _result(model: Model, samples: DataSet, plan: Plan, jobs: int, gathered: Gathered) -> RunResult:
+def _result(
+    model: Model, samples: DataSet, plan: Plan, distributed: str | None, gathered: Gathered
+) -> RunResult:
     totals, arrays = gathered.totals, gathered.arrays
     if not totals.n_samples:
         raise DataError("no sample could be used", where=samples.name)
@@ -219,7 +230,8 @@ def _result(model: Model, samples: DataSet, plan: Plan, jobs: int, gathered: Gat
         seconds=gathered.seconds,
         prepare_seconds=gathered.prepare_seconds,
         worker_seconds=totals.worker_seconds,
-        jobs=jobs,
+        jobs=gathered.n_workers,
+        distributed=distributed,
         outputs=arrays["outputs"],
         outputs_int=arrays.get("outputs_int"),
         predictions=arrays.get("predictions"),

@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 
 from snnc.backends.base import Counters, EngineResult, NodeCounters, SessionState
-from snnc.ir.arrays import Array, FloatArray, IntArray
+from snnc.ir.arrays import Array, FloatArray, IntArray, Shape
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import NotExecutable, ShapeMismatch, WidthExceeded
 from snnc.ir.graph import Graph
@@ -53,6 +53,7 @@ class Stream:
 
     Attributes:
         n_frames: frames so far.
+        preparation: what is done to raw data before the model takes it.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Stream:
         self._settings = settings
         self._most = frames
         self._feeder = Feeder(model.file)
+        self.preparation = model.preparation
         self._reader = OutputReader(graph)
         self._graph = graph
         self._session = open_engine(model, engine, self._settings, frames).session
@@ -100,6 +102,16 @@ class Stream:
             outputs_int=readings[first].integers,
             extra_outputs={name: readings[name].real for name in rest},
         )
+
+    @property
+    def frame_shape(self) -> Shape:
+        """Of one frame of one sample of the first input."""
+        return self._feeder.shape
+
+    @property
+    def frame_dtype(self) -> str:
+        """Of the first input, as numpy names it."""
+        return self._feeder.input.dtype
 
     @property
     def counters(self) -> dict[str, int]:

@@ -18,6 +18,7 @@ class LocalExecutor:
     """
 
     def __init__(self, model: Model, data: DataSet, plan: Plan) -> None:
+        self.n_workers = 1
         self._worker = Worker(model, data, plan)
 
     def run(self, shards: Sequence[Shard], check: Callable[[], None]) -> Iterator[ShardResult]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from snnc.ir import file as snnc_file
+from snnc.ir.arrays import Array
 from snnc.ir.errors import BadInputFile
 from snnc.runtime.data import DataSet, load_data
 from snnc.runtime.feeds import Feeder
@@ -48,17 +49,26 @@ class Order:
         values: dict[str, Any] = json.loads(data)
         return cls(**{**values, "plan": Plan.from_json(values["plan"])})
 
-    def worker(self) -> Worker:
+    def worker(self, path: Path | None = None, arrays: dict[str, Array] | None = None) -> Worker:
         """Load everything.
+
+        Args:
+            path: of the model, where it is not where the order says.
+            arrays: samples by input, ready for the model; None: opened as the order says.
 
         Raises:
             BadInputFile: model or data are not there, or not what the run began with.
         """
-        model = load(self.model)
+        model = load(path or self.model)
         if model.graph_hash != self.graph_hash:
             raise BadInputFile("the model has changed since the run began", where=self.model)
         feeder = Feeder(model.file)
-        data = load_data(self.data, feeder.shape, feeder.names, model.preparation)
+        if arrays is None:
+            data = load_data(self.data, feeder.shape, feeder.names, model.preparation)
+        else:
+            first = next(iter(arrays.values()))
+            several = arrays if len(arrays) > 1 else {}
+            data = DataSet(name=self.data, x=first, inputs=several)
         if len(data) != self.n_samples:
             raise BadInputFile(
                 f"{len(data)} samples, where the run began with {self.n_samples}", where=data.name

@@ -35,6 +35,7 @@ class ProcessExecutor:
     """
 
     def __init__(self, order: Order, jobs: int) -> None:
+        self.n_workers = jobs
         self._order = order.to_bytes()
         self._jobs = jobs
         self._workers: list[_Process] = []

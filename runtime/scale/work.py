@@ -36,7 +36,13 @@ _SHARDS_PER_WORKER = 4
 
 
 class Executor(Protocol):
-    """Computes shards somewhere."""
+    """Computes shards somewhere.
+
+    Attributes:
+        n_workers: that work at the same time.
+    """
+
+    n_workers: int
 
     def run(self, shards: Sequence[Shard], check: Callable[[], None]) -> Iterator[ShardResult]:
         """Results as they come.
@@ -113,6 +119,7 @@ class Gathered:
         arrays: rows by name; counts of populations only where no file was written.
         n_resumed: samples that an earlier run had done.
         seconds, prepare_seconds: of computing, and of what came before.
+        n_workers: that computed.
         output: the file that was written.
     """
 
@@ -121,6 +128,7 @@ class Gathered:
     n_resumed: int
     seconds: float
     prepare_seconds: float
+    n_workers: int
     output: Path | None
 
 
@@ -130,6 +138,7 @@ class Work:
     Args:
         model, data, plan: what runs on what, and how.
         jobs: worker processes.
+        distributed: address of a Ray cluster, `local`, or None.
         clock: with the time limit.
         tell: is told after each shard.
     """
@@ -141,13 +150,15 @@ class Work:
         plan: Plan,
         *,
         jobs: int,
+        distributed: str | None,
         clock: Clock,
         tell: Progress,
     ) -> None:
         self._model = model
         self._data = data
         self._plan = plan
-        self._jobs = jobs
+        self._jobs = self._n_workers = jobs
+        self._distributed = distributed
         self._clock = clock
         self._tell = tell
         self._done = 0
@@ -191,10 +202,11 @@ class Work:
     def _compute(self, store: Store) -> float:
         """Run all shards that `store` lacks; returns the seconds of preparation."""
         self._done = sum(shard.n for shard in store.done)
-        shards = remaining(len(self._data), store.done, self._shard_size())
-        if not shards:
+        if self._done == len(self._data):
             return self._clock.seconds()
         with self._executor() as executor:
+            self._n_workers = executor.n_workers
+            shards = remaining(len(self._data), store.done, self._shard_size())
             prepared = self._clock.seconds()
             self._tell("run", self._done, len(self._data))
             for result in executor.run(shards, self._check):
@@ -208,16 +220,20 @@ class Work:
 
     def _shard_size(self) -> int:
         most = batch_of(self._model.integer_graph, self._plan.n_frames)
-        if self._jobs == 1:
+        if self._n_workers == 1:
             return most
-        share = -(-len(self._data) // (self._jobs * _SHARDS_PER_WORKER))
+        share = -(-len(self._data) // (self._n_workers * _SHARDS_PER_WORKER))
         return max(1, min(most, share))
 
     @contextlib.contextmanager
     def _executor(self) -> Iterator[Executor]:
         with contextlib.ExitStack() as stack:
             executor: Executor
-            if self._jobs == 1:
+            if self._distributed is not None:
+                from snnc.runtime.scale.ray import RayExecutor
+
+                executor = RayExecutor(self._model, self._data, self._plan, self._distributed)
+            elif self._jobs == 1:
                 executor = LocalExecutor(self._model, self._data, self._plan)
             else:
                 from snnc.runtime.scale.processes import ProcessExecutor
@@ -236,6 +252,7 @@ class Work:
             n_resumed=n_resumed,
             seconds=self._clock.seconds() - prepared,
             prepare_seconds=prepared,
+            n_workers=self._n_workers,
             output=output,
         )
 
@@ -252,6 +269,7 @@ class Work:
             n_resumed=len(self._data),
             seconds=0.0,
             prepare_seconds=self._clock.seconds(),
+            n_workers=self._n_workers,
             output=output,
         )
 

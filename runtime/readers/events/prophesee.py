@@ -53,7 +53,12 @@ def _read_dat(data: bytes, start: int) -> Recording:
     body = data[start + 2 :]
     if size != 8 or len(body) % 8:
         raise DataError(f"{len(body)} bytes are no whole number of events of {size} bytes")
-    pairs = np.frombuffer(body, "<u4").reshape(-1, 2).astype(np.int64)
+    return events_of_words(np.frombuffer(body, "<u4").reshape(-1, 2))
+
+
+def events_of_words(words: Array) -> Recording:
+    """Events of pairs of words (N, 2), as `.dat` has them."""
+    pairs = words.astype(np.int64)
     word = pairs[:, 1]
     return recording(pairs[:, 0], word & 0x3FFF, (word >> 14) & 0x3FFF, (word >> 28) & 1)
 

@@ -1,0 +1,77 @@
+"""Two Ray nodes on this machine, one of them killed in mid-run: the numbers of a single process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from snnc.ir.errors import ChildFailed, DataError, MissingExtra, WrongUsage
+from snnc.runtime.run import run
+from tests.runtime.models import N_IN, D, reference, samples, save_model
+from tests.runtime.scale.test_resume import arrays, numbers
+
+
+def test_without_ray_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    with pytest.raises(MissingExtra, match="--distributed needs Ray"):
+        run(save_model(tmp_path), samples()[0], engine="oracle", distributed="local")
+
+
+def test_jobs_and_a_cluster_exclude_each_other(tmp_path: Path) -> None:
+    with pytest.raises(WrongUsage, match="give one"):
+        run(save_model(tmp_path), samples()[0], engine="oracle", distributed="local", jobs=2)
+
+
+@pytest.fixture
+def cluster() -> Any:
+    ray = pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    second = made.add_node(num_cpus=1)
+    made.wait_for_nodes()
+    yield made, second
+    ray.shutdown()
+    made.shutdown()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_node_is_killed_in_mid_run(tmp_path: Path, cluster: Any) -> None:
+    made, second = cluster
+    model = save_model(tmp_path)
+    x = np.random.default_rng(5).integers(0, D + 1, (6000, 60, N_IN)).astype(np.uint8)
+    whole = run(model, x, engine="oracle", output=tmp_path / "whole.npz")
+    killed: list[int] = []
+
+    def kill(stage: str, done: int, total: int) -> None:
+        if 1000 < done < 4000 and not killed:
+            killed.append(done)
+            made.remove_node(second, allow_graceful=False)
+
+    result = run(
+        model, x, engine="oracle", distributed=made.address, output=tmp_path / "out.npz",
+        progress=kill,
+    )  # fmt: skip
+    assert len(killed) == 1
+    assert result.jobs == 2
+    assert numbers(result) == numbers(whole)
+    assert arrays(tmp_path / "out.npz") == arrays(tmp_path / "whole.npz")
+    expected = reference(x.reshape(-1, N_IN)).reshape(6000, 60, -1)
+    np.testing.assert_array_equal(result.outputs_int, expected)
+
+    bad = x[:500].astype(np.float64)
+    bad[300] = np.nan
+    with pytest.raises(DataError, match="sample 300 holds NaN"):
+        run(model, bad, engine="oracle", distributed=made.address)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_no_cluster_is_a_named_error(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    with pytest.raises(ChildFailed, match="no Ray cluster answers"):
+        run(save_model(tmp_path), samples()[0], engine="oracle", distributed="127.0.0.1:1")

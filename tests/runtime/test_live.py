@@ -1,0 +1,145 @@
+"""Streams: a recording from a file, by stdin and as one run gives the same; memory stays flat."""
+
+from __future__ import annotations
+
+import json
+import resource
+import socket
+import struct
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from snnc.ir.errors import BadInputFile, DataError, WrongUsage
+from snnc.runtime.live import Windows, answers
+from snnc.runtime.readers.events.recording import Recording
+from snnc.runtime.readers.preparation import EventPreparation
+from snnc.runtime.run import run
+from snnc.runtime.stream import stream
+from tests.cli.helpers import command_line
+from tests.runtime.models import reference, samples, save_model
+from tests.runtime.readers import event_files
+
+EVENTS = {"sensor": [2, 3], "polarity": "merged", "clip": 4, "window_us": 20_000, "frames": 15}
+RESET = b"\xff" * 8
+
+
+def event_model(folder: Path, **more: object) -> Path:
+    manifest = {"preparation": {"events": {**EVENTS, **more}}}
+    return save_model(folder, shape=(1, 2, 3), manifest=manifest)
+
+
+def words(events: event_files.Events) -> bytes:
+    return b"".join(struct.pack("<II", t, p << 28 | y << 14 | x) for t, x, y, p in events)
+
+
+def test_a_recording_from_file_by_stream_and_as_one_run(tmp_path: Path) -> None:
+    model = event_model(tmp_path)
+    events = event_files.some_events(120, 3, 2)
+    event_files.nmnist(tmp_path / "r.bin", events)
+    whole = run(model, tmp_path / "r.bin", engine="oracle")
+    with stream(model, engine="oracle") as running:
+        found = list(answers(running, "events", str(tmp_path / "r.bin")))
+    assert whole.outputs_int is not None
+    expected = whole.outputs_int[0, : len(found)].tolist()
+    assert [a.outputs_int.tolist() for a in found if a.outputs_int is not None] == expected
+    assert len(found) == (events[-1][0] - events[0][0]) // 20_000 + 1
+
+    args = command_line("run", model, "--stream", "events", "--data", "-", "--engine", "oracle")
+    sent = words(events) + RESET + words(events[:9])
+    done = subprocess.run(args, input=sent, capture_output=True, check=True, timeout=120)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["outputs_int"] for line in lines[: len(found)]] == expected
+    assert [line["window"] for line in lines[len(found) :]][:1] == [0]
+    assert lines[0]["prediction"] == int(np.argmax(expected[0]))
+
+
+def test_frames_by_socket(tmp_path: Path) -> None:
+    model = save_model(tmp_path)
+    x, _ = samples(7)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def send() -> None:
+            connection, _ = server.accept()
+            with connection:
+                for byte in x.tobytes():
+                    connection.sendall(bytes([byte]))
+
+        thread = threading.Thread(target=send)
+        thread.start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with stream(model, engine="oracle") as running:
+            found = [a.outputs_int for a in answers(running, "frames", address)]
+        thread.join()
+    np.testing.assert_array_equal(np.stack([f for f in found if f is not None]), reference(x))
+
+
+def test_what_a_stream_refuses(tmp_path: Path) -> None:
+    (tmp_path / "cut").write_bytes(bytes(13))
+    (tmp_path / "plain").mkdir()
+    running = stream(save_model(tmp_path / "plain"), engine="oracle")
+    with pytest.raises(DataError, match="it ends 1 bytes into a record of 6"):
+        list(answers(running, "frames", str(tmp_path / "cut")))
+    with pytest.raises(BadInputFile, match="cannot be read"):
+        list(answers(running, "frames", str(tmp_path / "none")))
+    with pytest.raises(WrongUsage, match=r"under \[events\]"):
+        list(answers(running, "events", "-"))
+    whole = stream(event_model(tmp_path, framing="voxel-grid"), engine="oracle")
+    with pytest.raises(WrongUsage, match="windows of a known length"):
+        list(answers(whole, "events", "-"))
+
+
+def pieces(events: event_files.Events, sizes: list[int]) -> Iterator[Recording]:
+    columns = [np.array(c) for c in zip(*events, strict=True)]
+    begin = 0
+    for size in sizes:
+        part = [c[begin : begin + size] for c in columns]
+        yield Recording(t=part[0], x=part[1], y=part[2], p=part[3])
+        begin += size
+
+
+@pytest.mark.parametrize("framing", ["time-bins", "fixed-count"])
+def test_pieces_change_nothing(framing: str) -> None:
+    events = event_files.some_events(100, 3, 2)
+    how = EventPreparation(**{**EVENTS, "framing": framing, "count": 7})  # type: ignore[arg-type]
+    whole = [w.tolist() for w in Windows(how).of(pieces(events, [100])) if w is not None]
+    parts = [
+        w.tolist() for w in Windows(how).of(pieces(events, [1, 50, 0, 9, 40])) if w is not None
+    ]
+    assert parts == whole
+    assert len(whole) == 15
+
+
+@pytest.mark.slow
+def test_an_hour_in_constant_memory(tmp_path: Path) -> None:
+    """36,000 windows of 100 ms, by a socket; the peak of memory after a tenth and at the end."""
+    model = event_model(tmp_path, window_us=100_000)
+    peak, n = 0, 0
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def feed() -> None:
+            rng = np.random.default_rng(0)
+            connection, _ = server.accept()
+            with connection:
+                for second in range(3600):
+                    t = np.sort(rng.integers(second * 10**6, (second + 1) * 10**6, 50))
+                    place = rng.integers(0, 3, 50) | rng.integers(0, 2, 50) << 14
+                    connection.sendall(np.stack([t, place], axis=1).astype("<u4").tobytes())
+
+        thread = threading.Thread(target=feed)
+        thread.start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with stream(model, engine="oracle") as running:
+            for answer in answers(running, "events", address):
+                n += 1
+                if answer.window == 3600:
+                    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        thread.join()
+    assert 35_990 <= n <= 36_000
+    end = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"{n} windows, {peak} kB after a tenth, {end} kB at the end")
+    assert end <= 1.05 * peak
