@@ -186,7 +186,7 @@ def check_same(info: BundleInfo, graph: Graph, onnx: Mapping[str, bytes]) -> Non
 
 def is_bundle(path: str | os.PathLike[str]) -> bool:
     """Does a folder look like a bundle?"""
-    return (Path(path) / MANIFEST).is_file() and (Path(path) / "network.py").is_file()
+    return (Path(path) / MANIFEST).is_file() and (Path(path) / "run.py").is_file()
 
 
 def _manifest(blueprint: Blueprint, graph: Graph, files: Mapping[str, bytes]) -> bytes:

@@ -15,7 +15,7 @@ from snnc.backends.lava.stages import onnx_files, operators, read_by
 from snnc.backends.lava.synapses import weight_width
 from snnc.backends.lava.text import comment_text
 from snnc.ir.graph import Graph, Projection
-from snnc.ir.nodes import HostOp, Input, Node, Output, Pattern, Population, Product
+from snnc.ir.nodes import HostOp, Input, InputPart, Node, Output, Pattern, Population, Product
 from snnc.ir.rate import METADATA
 
 _TEXT = """\
@@ -282,11 +282,20 @@ def _input(node: Input | HostOp) -> str:
     line = f"{line}, integer counts {node.lo} to {node.hi}"
     if isinstance(node, HostOp):
         return f"{line}: what the model's part on the host gives, in units of its step"
+    whole = _whole(node)
+    if isinstance(node, InputPart):
+        sign, word = ("", "positive") if node.sign > 0 else ("-", "negative")
+        return f"{line}: max({sign}q, 0), the {word} part of q, {whole} (`{node.whole}`)"
+    return f"{line}: {whole}"
+
+
+def _whole(node: Input) -> str:
+    """How data becomes counts."""
     if np.dtype(node.dtype).kind in "bui":
         less = f" minus {node.zero_point}" if node.zero_point else ""
-        return f"{line}: the model's {node.dtype} data{less}"
+        return f"the model's {node.dtype} data{less}"
     how = "" if node.arithmetic == "float64" else f" in {node.arithmetic}"
-    return f"{line}: the model's data divided by {node.step!r}{how}, rounded half to even"
+    return f"the model's data divided by {node.step!r}{how}, rounded half to even"
 
 
 def _output(blueprint: Blueprint, node: Output) -> str:

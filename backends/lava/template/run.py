@@ -191,6 +191,7 @@ def run(model, integers, data, leading, options) -> None:
             if hasattr(stage, "onnx"):
                 if not stage.is_given(integers):
                     stage.compute(HERE, integers, reals)
+                check_time(options)
                 continue
             network = importlib.import_module(stage.network)
             found = run_network(network, integers, leading, folder, options)
@@ -311,7 +312,6 @@ class Guard(threading.Thread):
         self.children = set()
         self.started = threading.Event()
         self.done = threading.Event()
-        self.deadline = STARTED + options.time_limit
 
     def run(self) -> None:
         """Look at the actors every tenth of a second until the run is done."""
@@ -320,9 +320,7 @@ class Guard(threading.Thread):
         while not self.done.wait(0.1):
             for actor, name in self.watched():
                 self.check(actor, name)
-            if time.monotonic() > self.deadline:
-                complain(f"stopped at the time limit of {self.options.time_limit:g} s")
-                end(EXIT_TIME_LIMIT)
+            check_time(self.options)
 
     def watched(self):
         """Lava's processes so far: the network's own, then those that it runs them with."""
@@ -354,6 +352,13 @@ class Guard(threading.Thread):
         if status and (status < 0 or self.started.is_set()):
             complain(f"process `{name}` died with status {status}")
             end(EXIT_PROCESS_FAILED)
+
+
+def check_time(options) -> None:
+    """End everything once the time limit is over."""
+    if time.monotonic() > STARTED + options.time_limit:
+        complain(f"stopped at the time limit of {options.time_limit:g} s")
+        end(EXIT_TIME_LIMIT)
 
 
 def end_with_parent() -> None:

@@ -14,10 +14,12 @@ import pytest
 
 from snnc.backends.lava.bundle import check_same, is_bundle, read_bundle, write_bundle
 from snnc.backends.lava.environment import Environment
+from snnc.backends.lava.limits import LOIHI1
 from snnc.backends.registry import get_engine
+from snnc.converter.chip import for_chip
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import BadInputFile, DamagedFile, NewerFile, OutputExists, UnsupportedByTarget
-from tests.backends.lava.graphs import feeds_for, mlp, odd_net, residual_conv_net
+from tests.backends.lava.graphs import feeds_for, mlp, odd_net, residual_conv_net, two_nets
 
 
 @pytest.fixture
@@ -60,6 +62,17 @@ def test_readme_has_the_numbers(bundle: Path) -> None:
         assert line in text.splitlines()
     assert "np.savez(\"inputs.npz\", **{'x': np.zeros((1, 12), dtype='int32')})" in text
     assert (bundle / "requirements.txt").read_text() == "lava-nc==0.10.0\nnumpy<2\n"
+
+
+def test_parts_of_signed_inputs_are_explained(tmp_path: Path) -> None:
+    """Spikes of Loihi 1 have no sign: whoever runs the folder splits the data."""
+    graph, _ = for_chip(two_nets(), LOIHI1, RunSettings("burst"))
+    folder = write_bundle(graph, tmp_path / "b", target="loihi1", settings=RunSettings("burst"))
+    lines = (folder / "README.md").read_text().splitlines()
+    assert (
+        "- `in a.negative`: shape (samples, 3), integer counts 0 to 2: max(-q, 0), the negative "
+        "part of q, the model's data divided by 1.0, rounded half to even (`in a`)"
+    ) in lines
 
 
 def test_network_leaves_out_what_is_usual(tmp_path: Path) -> None:

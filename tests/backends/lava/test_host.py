@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 import pytest
 
-from snnc.backends.lava.bundle import check_same, read_bundle, write_bundle
+from snnc.backends.lava.bundle import check_same, is_bundle, read_bundle, write_bundle
 from snnc.backends.lava.environment import Environment
 from snnc.ir.arrays import Array
 from snnc.ir.codes import Rate, RunSettings
@@ -144,6 +144,7 @@ def test_what_is_in_the_folder(bundle: Path, stages: ModuleType) -> None:
         "The model's output `outside` is `reals/z`.",
     ):
         assert line in readme
+    assert is_bundle(bundle)
     check_same(read_bundle(bundle), turns().integer_graph, turns().onnx)
     with pytest.raises(DamagedFile, match=r"host/z\.onnx: is not what this snnc writes"):
         check_same(read_bundle(bundle), turns().integer_graph, {**turns().onnx, "z": softmax()})
