@@ -63,6 +63,7 @@ class Builder:
     constants: dict[str, onnx.TensorProto] = field(default_factory=dict)
     inputs: dict[str, onnx.ValueInfoProto] = field(default_factory=dict)
     types: dict[str, DType] = field(default_factory=dict)
+    _maker: dict[str, onnx.NodeProto] = field(default_factory=dict)
 
     def input(self, name: str, dtype: DType, shape: Shape) -> str:
         """A graph input of shape (rows, *shape)."""
@@ -80,16 +81,16 @@ class Builder:
     def op(self, kind: str, inputs: Sequence[str], dtype: DType, **attributes: Any) -> str:
         """Add an operator; returns the name of its output, which carries `dtype`."""
         name = f"t{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
+        node = helper.make_node(kind, list(inputs), [name], **attributes)
+        self.nodes.append(node)
+        self._maker[name] = node
         self.types[name] = dtype
         return name
 
     def floored(self, name: str) -> str | None:
         """What a tensor was floored from, if that is how it was made."""
-        for node in reversed(self.nodes):
-            if name in node.output:
-                return node.input[0] if node.op_type == "Floor" else None
-        return None
+        node = self._maker.get(name)
+        return node.input[0] if node is not None and node.op_type == "Floor" else None
 
     def onnx_type(self, dtype: DType) -> int:
         """ONNX's number for a type."""

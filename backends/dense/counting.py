@@ -13,7 +13,7 @@ import numpy as np
 
 from snnc.backends.base import Counters, NodeCounters
 from snnc.backends.dense.builder import EXACT, Builder, DType, Wire, dtype_for
-from snnc.ir.arrays import Array, IntArray
+from snnc.ir.arrays import Array, IntArray, Shape
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.nodes import Population, Product
 
@@ -250,30 +250,54 @@ class ProductTally:
         )
 
 
+@dataclass(frozen=True)
+class Operand:
+    """What arrives at a port of a product: its tensor, (rows, *shape), and the largest |value|."""
+
+    tensor: str
+    shape: Shape
+    largest: int
+
+
 def tally_product(
-    b: Builder, node: Product, operands: tuple[str, str], largest: int
+    b: Builder, node: Product, operands: tuple[Operand, Operand], largest: int
 ) -> ProductTally:
     """Add the sums of a product; `largest` bounds every partial sum of |a b|."""
     wide: DType = dtype_for(max(largest * node.size, EXACT["f4"] + 1))
-    magnitudes = [b.op("Abs", [b.cast(x, wide)], wide) for x in operands]
-    fired = [b.op("Sign", [x], wide) for x in magnitudes]
-    peaks = []
-    for x, shape in zip(magnitudes, (node.a_shape, node.b_shape), strict=True):
-        axes = b.constant(np.arange(1, 1 + len(shape)))
-        peaks.append(b.op("ReduceMax", [x, axes], wide, keepdims=0))
+    magnitudes, fired, peaks = [], [], []
+    for x in operands:
+        dtype = b.types[x.tensor]
+        size = b.op("Abs", [x.tensor], dtype)
+        magnitudes.append(Operand(size, x.shape, x.largest))
+        one = b.op("Min", [size, b.constant(1, dtype)], dtype)
+        fired.append(Operand(one, x.shape, 1))
+        axes = b.constant(np.arange(1, 1 + len(x.shape)))
+        peaks.append(b.op("ReduceMax", [size, axes], dtype, keepdims=0))
     return ProductTally(
         node,
         [_sum_of_product(b, node, fired, wide), _sum_of_product(b, node, magnitudes, wide), *peaks],
     )
 
 
-def _sum_of_product(b: Builder, node: Product, operands: list[str], dtype: DType) -> str:
+def _sum_of_product(b: Builder, node: Product, operands: list[Operand], dtype: DType) -> str:
     """Sum over all elements of the product; of a matrix product without forming it."""
-    a, c = operands
     n_axes = len(node.a_shape)
     if node.op == "matmul":
-        a = b.op("ReduceSum", [a, b.constant(np.array([n_axes - 1]))], dtype, keepdims=0)
-        c = b.op("ReduceSum", [c, b.constant(np.array([n_axes]))], dtype, keepdims=0)
+        factors = [
+            _sum_along(b, x, axis, dtype)
+            for x, axis in zip(operands, (n_axes - 1, n_axes), strict=True)
+        ]
         n_axes -= 1
-    both = b.op("Mul", [a, c], dtype)
+    else:
+        factors = [b.cast(x.tensor, dtype) for x in operands]
+    both = b.op("Mul", factors, dtype)
     return b.op("ReduceSum", [both, b.constant(np.arange(1, 1 + n_axes))], dtype, keepdims=0)
+
+
+def _sum_along(b: Builder, x: Operand, axis: int, wide: DType) -> str:
+    """Sums along an axis (that of the rows is 0), in the operand's own type if that holds them."""
+    tensor, dtype = x.tensor, b.types[x.tensor]
+    if x.largest * x.shape[axis - 1] > EXACT[dtype]:
+        tensor, dtype = b.cast(tensor, wide), wide
+    total = b.op("ReduceSum", [tensor, b.constant(np.array([axis]))], dtype, keepdims=0)
+    return b.cast(total, wide)

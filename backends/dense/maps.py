@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from snnc.backends.dense.builder import Builder
-from snnc.ir.arrays import Array, IntArray, along
+from snnc.ir.arrays import Array, IntArray, Shape, along
 from snnc.ir.maps import Conv, Dense, Identity, LinearMap, Sparse, SumPool
 
 Lowering: TypeAlias = Callable[[Builder, str, Any, Array, "Array | None"], str]
@@ -184,6 +184,38 @@ def padded_rows(map_: LinearMap, exists: Array | None = None) -> tuple[IntArray,
 
 def gather(b: Builder, flat: str, index: IntArray, n: int) -> str:
     """(rows, n) rearranged to (rows, len(index)); -1 gives 0."""
+    axes = as_transposition(index) if len(index) == n else None
+    if axes is not None:
+        shape, order = axes
+        dtype = b.types[flat]
+        turned = b.op("Transpose", [b.reshape(flat, shape)], dtype, perm=[0, *order])
+        return b.reshape(turned, (n,))
     if (index >= 0).all():
         return b.op("Gather", [flat, b.constant(index)], b.types[flat], axis=1)
     return gather_padded(b, flat, np.where(index >= 0, index, n))
+
+
+def as_transposition(index: IntArray) -> tuple[Shape, tuple[int, ...]] | None:
+    """Shape and order of axes, counted from 1, for which a permutation is a transposition.
+
+    index == arange(n).reshape(shape).transpose(order - 1).ravel(); None where there is none.
+    """
+    lengths, strides, block = [], [], 1
+    while block < len(index):
+        if len(index) % block:
+            return None
+        blocks = index.reshape(-1, block)
+        step = int(blocks[1, 0] - blocks[0, 0])
+        regular = (blocks[:, 0] == index[0] + step * np.arange(len(blocks))).tolist()
+        length = regular.index(False) if False in regular else len(blocks)
+        lengths.append(length)
+        strides.append(step)
+        block *= length
+    lengths, strides = lengths[::-1], strides[::-1]  # outermost first, as the result has them
+    axes = sorted(range(len(lengths)), key=lambda axis: -strides[axis])
+    shape = tuple(lengths[axis] for axis in axes)
+    order = tuple(axes.index(axis) + 1 for axis in range(len(lengths)))
+    if int(np.prod(shape)) != len(index) or not lengths:
+        return None
+    found = np.arange(len(index)).reshape(shape).transpose([axis - 1 for axis in order])
+    return (shape, order) if (found.reshape(-1) == index).all() else None

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from snnc.backends.dense.builder import DType, dtype_for
 from snnc.backends.dense.compiler import Compiler, Foreign, pooled, summed
+from snnc.backends.dense.counting import Operand
 from snnc.backends.dense.fire import add_bias, lower_fire
 from snnc.backends.dense.quantised import byte_pool
 from snnc.backends.dense.stateful import firing, loihi, trace
@@ -48,18 +49,22 @@ def lower_population(c: Compiler, node: Population) -> None:
     c.wire(node.name, node.name, lower(c, node, node.model, dtype), node.shape)
 
 
-def lower_product(c: Compiler, node: Product) -> tuple[str, str]:
+def lower_product(c: Compiler, node: Product) -> tuple[Operand, Operand]:
     """A product; returns its two operands, (rows, *port shape)."""
     r = c.ranges[node.name]
     dtype = dtype_for(max(-r.membrane_lo, r.membrane_hi))
-    incoming = c.graph.incoming(node.name)
-    a, b = (
-        summed(c, [p for p in incoming if p.port == port], node.port_shape(port), dtype)
-        for port in node.ports
-    )
+    a, b = (_operand(c, node, port, dtype) for port in node.ports)
     kind = "MatMul" if node.op == "matmul" else "Mul"
-    c.wire(node.name, node.name, c.builder.op(kind, [a, b], dtype), node.shape)
+    product = c.builder.op(kind, [a.tensor, b.tensor], dtype)
+    c.wire(node.name, node.name, product, node.shape)
     return a, b
+
+
+def _operand(c: Compiler, node: Product, port: str, dtype: DType) -> Operand:
+    arriving = [p for p in c.graph.incoming(node.name) if p.port == port]
+    into, shape = c.arriving(arriving), node.port_shape(port)
+    largest = max(int(into.partial_hi[0]), -int(into.partial_lo[0]))
+    return Operand(summed(c, arriving, shape, dtype), shape, largest)
 
 
 def _accumulator(c: Compiler, node: Population, model: NeuronModel, dtype: DType) -> str:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from snnc.backends.dense.builder import Builder, DType
 from snnc.backends.dense.counting import Columns, Sums, digit_bits, weighted_sums
 from snnc.backends.dense.execute import compute, make_session
+from snnc.backends.dense.maps import as_transposition
 from snnc.ir.arrays import IntArray
 
 
@@ -69,3 +70,25 @@ def test_digits_fill_what_the_type_holds() -> None:
     assert digit_bits("f4", 2**24, 2) == 0
     assert digit_bits("u1", 1, 10) == 8
     assert digit_bits("i8", 1, 10) == 0
+
+
+@pytest.mark.parametrize(
+    ("shape", "order"),
+    [((4, 3), (1, 0)), ((2, 3, 4), (0, 2, 1)), ((2, 3, 4, 5), (2, 0, 3, 1)), ((6,), (0,))],
+)
+def test_a_gather_that_turns_axes_is_a_transposition(
+    shape: tuple[int, ...], order: tuple[int, ...]
+) -> None:
+    index = np.arange(np.prod(shape)).reshape(shape).transpose(order).reshape(-1)
+    found = as_transposition(index)
+    assert found is not None
+    axes, turned = found
+    x = np.random.default_rng(0).random(index.size)
+    np.testing.assert_array_equal(
+        x.reshape(axes).transpose([axis - 1 for axis in turned]).reshape(-1), x[index]
+    )
+
+
+@pytest.mark.parametrize("index", [[1, 0, 2], [0, 2, 1, 3, 5, 4], [3, 2, 1, 0], [0, 0, 1, 1]])
+def test_other_gathers_are_none(index: list[int]) -> None:
+    assert as_transposition(np.array(index)) is None
