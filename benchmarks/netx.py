@@ -137,9 +137,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         made = small_nets().items()
         small = [write_net(Path(folder) / f"{name}.net", *layers) for name, layers in made]
-        found = [compare(python, net, options.steps) for net in (*options.nets, *small)]
-    for row in found:
-        print(f"{row.net}: {row.n_differences} of {row.n_values} differ, {row.n_events} events")
+        found = []
+        for net in (*options.nets, *small):
+            row = compare(python, net, options.steps)
+            found.append(row)
+            of = f"{row.n_differences} of {row.n_values} differ"
+            print(f"{row.net}: {of}, {row.n_events} events", flush=True)
     if options.out is not None:
         text = json.dumps([asdict(row) for row in found], indent=1)
         (options.out / "netx.json").write_text(text + "\n")
