@@ -14,13 +14,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from snnc.ir.arrays import IntArray
+from snnc.ir.codes import RunSettings
 from snnc.ir.errors import BadInputFile, DataError, WrongUsage
+from snnc.ir.file import SnncFile
+from snnc.ir.graph import Graph, Projection
+from snnc.ir.maps import Dense, Identity
+from snnc.ir.neurons import IntegerFire
+from snnc.ir.nodes import Input, Output, Population
 from snnc.runtime.live import Windows, answers
+from snnc.runtime.model import Model
 from snnc.runtime.readers.events.recording import Recording
 from snnc.runtime.readers.preparation import EventPreparation
 from snnc.runtime.run import run
 from snnc.runtime.stream import stream
 from tests.cli.helpers import command_line
+from tests.needs import data_file
 from tests.runtime.models import reference, samples, save_model
 from tests.runtime.readers import event_files
 
@@ -112,6 +121,56 @@ def test_pieces_change_nothing(framing: str) -> None:
     ]
     assert parts == whole
     assert len(whole) == 15
+
+
+def camera_model() -> tuple[Model, IntArray]:
+    """Ten neurons on a camera of 34 x 34 with two polarities, and their weights."""
+    weight = np.random.default_rng(4).integers(-3, 4, (10, 2 * 34 * 34))
+    fire = IntegerFire(lo=0, thresholds=np.array([[3, 20, 50, 90]]))
+    graph = Graph(
+        name="camera",
+        nodes=[
+            Input(name="x", shape=(2, 34, 34), dtype="uint8", lo=0, hi=15),
+            Population(name="k", shape=(10,), model=fire),
+            Output(name="y", shape=(10,)),
+        ],
+        projections=[
+            Projection(name="fc", source="x", target="k", map=Dense(weight=weight)),
+            Projection(name="read", source="k", target="y", map=Identity(shape=(10,))),
+        ],
+        form="integer",
+    )
+    how = {"sensor": [34, 34], "frames": 10, "window_us": 30_000, "clip": 15}
+    file = SnncFile(
+        float_graph=graph, integer_graph=graph, manifest={"preparation": {"events": how}}
+    )
+    model = Model(path=None, file=file, bundle=None, target="sim", settings=RunSettings())
+    return model, weight
+
+
+@pytest.mark.data
+def test_real_recordings_from_file_and_by_stream(tmp_path: Path) -> None:
+    z = np.load(data_file("events/nmnist_train1000.npz"))
+    model, weight = camera_model()
+    for i in range(3):
+        part = slice(*z["offset"][i : i + 2])
+        t = np.cumsum(z["dt_us"][part].astype(np.int64))
+        columns = (t, z["x"][part], z["y"][part], z["p"][part].astype(int))
+        events = [(int(a), int(b), int(c), int(d)) for a, b, c, d in zip(*columns, strict=True)]
+        event_files.nmnist(tmp_path / "r.bin", events)
+        whole = run(model, tmp_path / "r.bin", engine="oracle").outputs_int
+        with stream(model, engine="oracle") as running:
+            found = list(answers(running, "events", str(tmp_path / "r.bin")))
+        assert whole is not None
+        expected = np.zeros((len(found), 2, 34, 34), np.int64)
+        for time, x, y, p in events:
+            expected[(time - events[0][0]) // 30_000, p, y, x] += 1
+        sums = np.minimum(expected, 15).reshape(len(found), -1) @ weight.T
+        counts = sum((sums >= theta).astype(int) for theta in (3, 20, 50, 90))
+        np.testing.assert_array_equal(np.stack([f.outputs for f in found]), counts)
+        n = min(10, len(found))
+        np.testing.assert_array_equal(whole[0, :n], np.asarray(counts)[:n])
+        assert np.unique(counts).size > 3
 
 
 @pytest.mark.slow
