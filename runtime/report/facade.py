@@ -30,8 +30,8 @@ from snnc.runtime.statistics import DEFAULT_SAMPLES, Gathered, gather
 from snnc.runtime.trace import trace
 
 DEFAULT_HARDWARE = ("45nm", "45nm-int8", "loihi1")
-MAX_MEMBRANES = 30_000_000
-"""Neurons x ticks whose membranes are kept for the page: 240 MB."""
+MAX_MEMBRANES = 100_000_000
+"""Neurons x ticks whose membranes are kept for the page: 800 MB while it is made."""
 
 
 def report(

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 
 SHOWN_OF_MAPPING = (
-    "target", "fits", "changes", "n_cores", "n_chips", "data", "n_samples", "traffic",
-    "busiest_core", "busiest_link",
+    "target", "title", "fits", "fit_reasons", "changes", "n_cores", "n_chips", "data",
+    "n_samples", "traffic", "busiest_core", "busiest_link",
 )  # fmt: skip
 """Keys of a mapping that a report repeats."""
 

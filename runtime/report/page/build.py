@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 from importlib import resources
 from string import Template
 from typing import Any
 
+from snnc.ir.arrays import FloatArray
 from snnc.ir.graph import Graph
 from snnc.runtime.report.model import Report
 from snnc.runtime.report.page.cores import core_map
@@ -16,6 +18,8 @@ from snnc.runtime.report.page.membranes import membranes
 from snnc.runtime.report.page.pack import pack
 from snnc.runtime.trace import TraceResult
 
+MAX_MEAN_COUNTS = 500_000
+"""Neurons whose mean counts one page holds."""
 _SCRIPTS = (
     "data", "format", "table", "energy", "summary", "layers", "raster", "membranes", "activity",
     "network", "cores", "statistics", "fidelity", "sources", "main",
@@ -72,7 +76,8 @@ def document(title: str, report: dict[str, Any], drawn: dict[str, Any]) -> str:
 def pictures(report: Report) -> dict[str, Any]:
     """What the page draws beyond the numbers of the JSON object."""
     cores = None if report.mapping is None else core_map(report.mapping)
-    return {**_pictures(report.graph, report.trace), "cores": cores}
+    means = None if report.statistics is None else _within_budget(report.statistics.mean_counts)
+    return {**_pictures(report.graph, report.trace), "cores": cores, "mean_counts": means}
 
 
 def _pictures(graph: Graph, trace: TraceResult | None) -> dict[str, Any]:
@@ -82,7 +87,19 @@ def _pictures(graph: Graph, trace: TraceResult | None) -> dict[str, Any]:
         "raster": None if trace is None else raster(trace, sizes),
         "membranes": {} if trace is None else membranes(trace, graph),
         "cores": None,
+        "mean_counts": None,
     }
+
+
+def _within_budget(counts: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """The populations that fit, smallest first."""
+    kept, room = {}, MAX_MEAN_COUNTS
+    for name in sorted(counts, key=lambda name: counts[name].size):
+        room -= counts[name].size
+        if room < 0:
+            break
+        kept[name] = counts[name]
+    return kept
 
 
 def _read(name: str) -> str:

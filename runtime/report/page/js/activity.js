@@ -55,7 +55,7 @@ function tiling(shape) {
 }
 function drawMap(pen, width, height, { node, values }, readout) {
   pen.fillStyle = ink("--ink");
-  if (!values) { pen.fillText("This population sends no events.", 12, 24); return null; }
+  if (!values) { pen.fillText("This page holds no counts of this population: it sends none, or is too large.", 12, 24); return null; }
   const { rows, columns, tiles } = tiling(node.shape);
   const gap = rows > 1 ? 2 : 0;
   let best = { scale: 0, across: 1 };

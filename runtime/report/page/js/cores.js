@@ -9,8 +9,8 @@ function coresSection() {
   const values = () => (state.kind === "node" ? cores.node : state.kind === "events" ? cores.events : cores.use[state.kind.slice(4)]);
   let places = null;
   const wide = Math.max(...cores.x) + 1, high = Math.max(...cores.y) + 1;
-  const field = canvas("Core map", Math.min(640, Math.max(120, (1100 * high) / wide)), (pen, width, height) => {
-    const scale = Math.min((width - 4) / wide, (height - 4) / high, 40);
+  const field = canvas("Core map", Math.min(640, Math.max(60, 8 + Math.min(28, 1100 / wide) * high)), (pen, width, height) => {
+    const scale = Math.min((width - 4) / wide, (height - 4) / high, 28);
     places = { scale };
     const shade = values();
     let most = 0;
@@ -42,6 +42,6 @@ function coresSection() {
   const m = report.mapping;
   const facts = [["chip", m.title ?? m.target], ["fits", m.fits], ["cores", num(["mapping", "n_cores"])], ["chips", num(["mapping", "n_chips"])]];
   for (const key of ["messages", "hops", "mean_hops", "hops_naive", "chip_crossings"]) if (typeof m.traffic?.[key] === "number") facts.push([`${key} of a frame`, num(["mapping", "traffic", key])]);
-  const reasons = (m.fit_reasons ?? []).map((reason) => el("li", { text: Object.values(reason).filter((v) => typeof v === "string").join(": ") }));
+  const reasons = (m.fit_reasons ?? []).map((reason) => el("li", { text: `${reason.verdict}: ${reason.what} (${reason.where.slice(0, 4).join(", ")}${reason.where.length > 4 ? ", …" : ""}). ${reason.ways_out.join("; ")}` }));
   return section("cores", "Core map", pairs(facts), reasons.length ? el("ul", {}, ...reasons) : null, el("div", { class: "controls" }, select("Colour", Object.entries(kinds), state.kind, (kind) => { state.kind = kind; field.paint(); })), el("figure", {}, field, readout, el("figcaption", { text: "One square a core where it lies; lines are borders of chips; outlined are the cores of the chosen population. Dark is little, bright is the most." })));
 }

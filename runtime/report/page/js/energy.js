@@ -46,7 +46,7 @@ function layerBars(state, draw) {
   const estimate = report.energy[chosen.hardware];
   if (!estimate || estimate.picojoule === null) return [el("p", { text: "No hardware with published figures was named." })];
   const parts = estimate.by_layer_figure ?? Object.fromEntries(Object.entries(estimate.by_layer).map(([name, pJ]) => [name, { energy: pJ }]));
-  const keys = [...new Set(Object.values(parts).flatMap((part) => Object.keys(part)))];
+  const keys = [...new Set(Object.values(parts).flatMap((part) => Object.keys(part)))].filter((key) => inTotal(estimate, key));
   const names = Object.keys(estimate.by_layer).filter((name) => estimate.by_layer[name] > 0 || Object.keys(estimate.by_layer).length < LAYERS_AT_ONCE);
   if (state.sorted) names.sort((a, b) => estimate.by_layer[b] - estimate.by_layer[a]);
   const most = Math.max(...names.map((name) => estimate.by_layer[name]), Number.MIN_VALUE);
@@ -56,8 +56,19 @@ function layerBars(state, draw) {
     value: [num(["energy", chosen.hardware, "by_layer", name], "energy")],
   }));
   const out = [legend(keys.map((key, i) => [figureTitle(estimate, key), colour(i)])), bars(rows)];
+  out.push(partsNote(estimate));
   if (names.length > state.limit) out.push(el("p", {}, `${grouped(state.limit)} of ${grouped(names.length)} layers. `, el("button", { text: "Show more", onclick: () => { state.limit *= 10; draw(); } })));
   return out;
+}
+// Is a figure's part of the energy added up in the total?
+function inTotal(estimate, key) {
+  const figure = estimate.hardware.figures.find((f) => f.key === key);
+  return !figure || estimate.parts[figure.part]?.in_total !== false;
+}
+function partsNote(estimate) {
+  const path = ["energy", chosen.hardware, "parts"];
+  const words = Object.entries(estimate.parts).flatMap(([name, part]) => [`${name} `, num([...path, name, "picojoule"], "energy"), part.in_total ? "; " : " (not in the total); "]);
+  return el("p", { class: "note" }, "Parts of the whole: ", ...words, "--include and --exclude choose what is added up.");
 }
 function figureTitle(estimate, key) {
   const figure = estimate.hardware.figures.find((f) => f.key === key);

@@ -6,7 +6,7 @@ function layersSection() {
   const has = (key) => names.some((name) => typeof at(path(name, key)) === "number");
   const columns = [
     { head: "population", name: true, value: (name) => name, cell: (name) => nameButton(name) },
-    { head: "module", name: true, value: (name) => report.by_population[name].module_path, cell: (name) => report.by_population[name].module_path },
+    ...(names.some((name) => ![name, ""].includes(report.by_population[name].module_path)) ? [{ head: "module", name: true, value: (name) => report.by_population[name].module_path, cell: (name) => report.by_population[name].module_path }] : []),
     { head: "kind", value: (name) => report.by_population[name].kind, cell: (name) => report.by_population[name].kind },
     column("neurons", "n_neurons", "count"),
     column("mean count", "mean_count", "count"),

@@ -14,12 +14,13 @@ function networkSection() {
   const tell = () => { details.replaceChildren(...nodeDetails(nodes, edges)); draw(); };
   const fit = () => { fitNetwork(plot, state, nodes); draw(); };
   whenChanged(["hardware", "population"], tell);
-  new ResizeObserver(() => requestAnimationFrame(fit)).observe(plot);
+  const begin = () => { fitNetwork(plot, state, nodes); readable(plot, state, nodes); draw(); };
+  new ResizeObserver(() => requestAnimationFrame(begin)).observe(plot);
   steerNetwork(plot, state, draw, fit, nodes, edges);
   tell();
   const near = () => { centreOn(plot, state, nodes.find((node) => node.name === chosen.population)); draw(); };
   const controls = el("div", { class: "controls" }, select("Numbers", Object.entries(METRICS).filter(([key]) => report.counters || ["spikes", "events", "n_neurons"].includes(key)), state.metric, (key) => { state.metric = key; draw(); }), populationChooser(), el("button", { text: "Show it", onclick: near }), el("button", { text: "Whole network", onclick: fit }));
-  return section("network", "The network as its event graph", el("p", { class: "note", text: `${grouped(nodes.length)} nodes and ${grouped(edges.length)} projections as they ran. Numbers on nodes and edges follow the choice of numbers and of hardware; wheel zooms, drag moves, arrow keys walk from node to node.` }), controls, el("figure", {}, plot), details);
+  return section("network", "The network as its event graph", el("p", { class: "note", text: `${grouped(nodes.length)} nodes and ${grouped(edges.length)} projections as they ran. Numbers on nodes and edges follow the choice of numbers and of hardware; wheel zooms, drag moves, arrow keys walk from node to node.` }), controls, kindLegend(nodes), el("figure", {}, plot), details);
 }
 function nodeNumber(node, metric) {
   const row = report.by_population[node.name];
@@ -35,6 +36,14 @@ function fitNetwork(plot, state, nodes) {
   state.scale = Math.min(1.1, width / (x1 - x0), height / (y1 - y0));
   state.x = (x0 + x1) / 2 - width / 2 / state.scale;
   state.y = (y0 + y1) / 2 - height / 2 / state.scale;
+}
+// Of a deep network the top, at a size that can be read.
+function readable(plot, state, nodes) {
+  if (state.scale >= 0.55) return;
+  const first = Math.min(...nodes.filter((n) => n.y === 0).map((n) => n.x));
+  state.scale = 0.8;
+  state.x = first * BOX.stepX - plot.clientWidth / 2 / state.scale;
+  state.y = -BOX.height;
 }
 function centreOn(plot, state, node) {
   if (!node) return;
@@ -96,6 +105,9 @@ function mark(element, path, format, over) {
   if (over) element.setAttribute("data-over", JSON.stringify(over));
 }
 const KIND_COLOURS = { input: "--c2", "input-part": "--c2", pattern: "--c2", "host-op": "--c7", output: "--c2", product: "--c5", accumulator: "--c6", "integer-fire": "--c0", max: "--c4" };
+function kindLegend(nodes) {
+  return legend([...new Set(nodes.map((node) => node.kind))].map((kind) => [kind, `var(${KIND_COLOURS[kind] ?? "--c3"})`]));
+}
 function nodeBox(node, [x, y], metric, most, words, scale) {
   const group = svg("g", { "data-node": node.name, style: "cursor:pointer" });
   const lit = node.name === chosen.population;

@@ -13,7 +13,7 @@ function operationsSection() {
   return section("operations", "Operations", table(columns, keys, { label: "counters" }), on, bench, codesTable());
 }
 function codesTable() {
-  const codes = Object.entries(report.codes ?? {});
+  const codes = Object.entries(report.codes ?? {}).filter(([, row]) => row);
   if (codes.length < 2) return null;
   const columns = [{ head: "code", cell: ([code]) => code }, { head: "ticks", right: true, cell: ([code]) => num(["codes", code, "n_ticks"]) },
     ...["events", "spikes", "synaptic_events"].map((key) => ({ head: key, right: true, cell: ([code]) => num(["codes", code, "counters", key], "count", perSample) })),

@@ -22,6 +22,7 @@ function accuracyCard() {
     interval && [`${shown(at(["statistics", "confidence"]), "share")} interval `, num(["statistics", "accuracy", "low"], "share"), " … ", num(["statistics", "accuracy", "high"], "share")],
     source && ["source model ", num(["verification", "rounding", "source_accuracy"], "share"), " on ", num(["verification", "n_samples"]), " verified samples"],
     agree && known && [num(["verification", "rounding", "predictions_agree"], "share"), " of predictions as the source's"],
+    agree && !known && ["as the source's, on ", num(["verification", "n_samples"]), " verified samples; the data have no labels"],
     !known && !agree && ["The data have no labels; give --verification."]);
 }
 function operationsCard() {
@@ -49,11 +50,12 @@ function exactCard() {
   return card("Exactness", [word], known && [num(["verification", "n_mismatches"]), " differences in ", num(["verification", "n_activations"]), " activations"]);
 }
 function fitCard() {
-  const fit = report.mapping ?? report.traffic;
-  const path = report.mapping ? ["mapping"] : ["traffic"];
+  const fit = report.mapping;
+  const path = ["mapping"];
   if (!fit) return card("Fits the chip?", ["not mapped"], ["Name a chip with --map."]);
   const look = { yes: "ok", no: "bad" }[fit.fits] ?? "warn";
   return card(`Fits ${fit.title ?? fit.target}?`, [el("span", { class: look, text: fit.fits })],
-    [num([...path, "n_cores"]), " cores", fit.n_chips === null ? "" : " on ", fit.n_chips === null ? "" : num([...path, "n_chips"]), fit.n_chips === null ? "" : " chips"],
+    [num([...path, "n_cores"]), ` core${fit.n_cores === 1 ? "" : "s"}`, ...(fit.n_chips === null ? [] : [" on ", num([...path, "n_chips"]), ` chip${fit.n_chips === 1 ? "" : "s"}`])],
+    fit.fits === "no" && ["The reasons stand at the core map."],
     fit.fits === "assumed" && ["as far as the chip's limits are public"]);
 }
