@@ -141,6 +141,19 @@ def test_the_older_compilers_own_loop_gives_its_twelve_cores(net: Net) -> None:
     assert len(parts) == layer.cores
     mean = sum(words(graph, 5, (part,)) for part in parts) / len(parts)
     assert int(mean) == 7253
+    others = mapped(net)[0].n_cores - mapped(net)[1][5]
+    assert others + len(parts) == net.n_cores
+
+
+def test_the_older_loop_explains_neither_oxford_nor_the_newer_tables() -> None:
+    """Halves of 128 and 100 neurons instead of tiles of 127; newer cores hold more than 12000."""
+    for i, layer in enumerate(OXFORD.layers):
+        parts = -(-layer.words // OLDER_WORDS)
+        n = -(-layer.n_out // parts)
+        assert words(GRAPHS["oxford"], i, (n,)) <= OLDER_WORDS
+        assert (parts, n) == (2, (128, 100)[i])
+    newer = [layer.words for net in (MNIST, YOLO_KP) for layer in net.layers]
+    assert max(newer) > OLDER_WORDS
 
 
 def test_layers_without_a_row_of_their_own() -> None:
