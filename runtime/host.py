@@ -17,6 +17,8 @@ from snnc.runtime.rowwise import many_rows
 
 _TOLERANCE = 1e-4
 """How far count * step / step may lie from the count: float32 rounding, nothing else."""
+_CACHED = 2**15
+"""Values that are looked at together: what is made of them on the way stays in the cache."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,16 @@ def to_integers(node: HostOp, real: FloatArray) -> IntArray:
         GraphError: what should be a count is none.
         DataError: an integer beyond what widths were checked for.
     """
-    values = real / node.step_map()
+    step = node.step_map()
+    counts = np.empty(real.shape, dtype=np.int64)
+    rows = max(1, _CACHED // max(1, node.size))
+    for at in range(0, len(real), rows):
+        counts[at : at + rows] = _rounded(node, real[at : at + rows] / step)
+    return counts
+
+
+def _rounded(node: HostOp, values: FloatArray) -> FloatArray:
+    """Real values in steps, rounded and checked."""
     if not np.isfinite(values).all():
         raise DataError(
             "what leaves the host holds NaN or infinite values", where=node.module_path or node.name
@@ -162,7 +173,7 @@ def to_integers(node: HostOp, real: FloatArray) -> IntArray:
             where=node.module_path or node.name,
             hint="bring the data into the range that the model was trained on",
         )
-    return rounded.astype(np.int64)
+    return rounded
 
 
 def host_parts(file: SnncFile, graph: Graph) -> tuple[HostPart, ...]:
