@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from snnc.backends.event.connections import LOWERED, lower_listed, takes_whole
+from snnc.backends.event.gather import GATHER_LANES
 from snnc.backends.event.layout import Layout, input_layout, output_layout
 from snnc.backends.event.neurons import lower_model
 from snnc.backends.event.pools import ListTable, Pool
 from snnc.backends.event.tables import (
+    ANY,
+    GATHER,
     LANES,
     NODE,
     PRODUCT,
     PROJECTION,
+    SCATTER,
     SOURCE,
     Program,
 )
@@ -27,6 +31,10 @@ from snnc.ir.graph import Graph, Projection
 from snnc.ir.nodes import HostOp, Input, Node, Population, Product
 from snnc.ir.ranges import NodeRange
 from snnc.ir.schedule import Schedule
+
+Method = Literal["any", "scatter", "gather"]
+"""How events are delivered: the cheaper way at each delivery, or always one way."""
+METHODS = {"any": ANY, "scatter": SCATTER, "gather": GATHER}
 
 INT16_MAX = 2**15 - 1
 INT32_MAX = 2**31 - 1
@@ -47,6 +55,8 @@ class Compiled:
         n_before: counts that are kept because events are changes.
         n_held: likewise, inputs of maxima.
         n_scratch: working memory of the kernels.
+        n_runs: likewise, runs of events that one output pixel takes.
+        n_spread: likewise, neurons of a list that is spread out.
     """
 
     graph: Graph
@@ -62,6 +72,8 @@ class Compiled:
     n_before: int
     n_held: int
     n_scratch: int
+    n_runs: int
+    n_spread: int
 
 
 class Compiler:
@@ -69,6 +81,7 @@ class Compiler:
 
     Args:
         ranges: bounds of every node, which decide between 32 and 64 bits.
+        method: one of `METHODS`.
     """
 
     def __init__(
@@ -77,7 +90,9 @@ class Compiler:
         settings: RunSettings,
         schedule: Schedule,
         ranges: Mapping[str, NodeRange],
+        method: Method = "any",
     ) -> None:
+        self.method = method
         self.graph = graph
         self.settings = settings
         self.changes = settings.sends_changes
@@ -120,6 +135,8 @@ class Compiler:
             n_before=self.pools["before"].size,
             n_held=self.pools["held"].size,
             n_scratch=self._scratch(),
+            n_runs=int(self.synapses["runs"].max(initial=1)),
+            n_spread=int(self.synapses["spread"].max(initial=1)),
         )
 
     def is_wide(self, node: Node) -> bool:
@@ -215,7 +232,7 @@ class Compiler:
         if wanted is not None:
             lay_in = self._add_route(row, p, wanted)
         by_position = wanted is not None
-        row["held"] = -1
+        row["held"] = row["gather"] = -1
         if self.changes and row["maximum"]:
             size, pixels = self.lists.room(row["list"])
             row["held"], row["kept"] = (
@@ -291,6 +308,7 @@ class Compiler:
         return max(self.route_size, widest, changed, LANES)
 
     def _program(self) -> Program:
+        self.pools["bias32"].reserve(GATHER_LANES)  # gathering adds 0 to what lies behind a pixel
         arrays: dict[str, Array] = {
             name: pool.array() for name, pool in self.pools.items() if name in Program._fields
         }
@@ -299,6 +317,7 @@ class Compiler:
             projections=self.synapses,
             rooms=self.lists.array(),
             unit_spikes=int(self.settings.unit_spikes),
+            method=METHODS[self.method],
             changes=int(self.changes),
             rest32=arrays["bias32"],
             rest64=arrays["bias64"],
@@ -340,6 +359,7 @@ def _make_pools() -> dict[str, Pool]:
         "indptr": np.int64,
         "fan_out": np.int32,
         "effective": np.int32,
+        "weights8": np.int8,
         "weights16": np.int16,
         "weights64": np.int64,
         "bias32": np.int32,

@@ -7,10 +7,16 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from snnc.backends.event.layout import Layout, is_flat_window, window_geometry
+from snnc.backends.event.costs import set_channel_costs, set_dense_costs, set_window_costs
+from snnc.backends.event.gather import GATHER_LANES, gather_geometry, n_runs
+from snnc.backends.event.layout import GROUP_IN, GROUP_OUT, Layout, is_flat_window, window_geometry
 from snnc.backends.event.pools import Pool
 from snnc.backends.event.tables import (
+    BITS_8,
+    BITS_16,
+    BITS_64,
     DENSE,
+    EACH,
     GROUPED,
     ONE_TO_ONE,
     SPARSE,
@@ -36,6 +42,9 @@ class Ends(Protocol):
     def by_position(self) -> bool:
         """Does `source` order the map's input positions instead of the source's neurons?"""
 
+
+WEIGHTS = ("weights8", "weights16", "weights64")
+"""Pools of weights, by the `width` of a projection."""
 
 _Lower = Callable[[Any, Projection, Mapping[str, Pool], Ends], None]
 
@@ -76,11 +85,16 @@ def lower_dense(row: Any, p: Projection, pools: Mapping[str, Pool], ends: Ends) 
         _add_window(row, p, p.map, pools)
         return
     row["kind"] = DENSE
-    row["pitch"] = p.map.out_size
     at = positions(p, ends)
     by_source = p.map.weight.T[np.maximum(at, 0)][:, ends.target.order()]
     by_source = np.where((at >= 0)[:, None], by_source, 0)
+    if not row["wide"]:
+        by_source = np.pad(by_source, [(0, 0), (0, -p.map.out_size % GATHER_LANES)])
+    row["pitch"] = row["gather_pitch"] = by_source.shape[1]
     row["weight"] = add_weights(row, by_source, p, pools)
+    if not row["wide"]:
+        row["gather"], row["runs"] = row["weight"], n_runs(1, len(by_source))
+        set_dense_costs(row)
 
 
 def lower_identity(row: Any, p: Projection, pools: Mapping[str, Pool], ends: Ends) -> None:
@@ -117,8 +131,11 @@ def lower_listed(row: Any, p: Projection, pools: Mapping[str, Pool], ends: Ends)
 
 def add_weights(row: Any, weights: Array, p: Projection, pools: Mapping[str, Pool]) -> int:
     """Store weights, their exponent folded in; their offset."""
-    pool = pools["weights64" if row["wide"] else "weights16"]
-    return pool.add(weights.astype(np.int64) << p.exponent)
+    scaled = weights.astype(np.int64) << p.exponent
+    row["heaviest"] = max(int(np.abs(scaled).max(initial=0)), 1)
+    narrow = scaled.min(initial=0) >= -128 and scaled.max(initial=0) <= 127
+    row["width"] = BITS_64 if row["wide"] else BITS_8 if narrow else BITS_16
+    return pools[WEIGHTS[row["width"]]].add(scaled)
 
 
 def _add_window(
@@ -127,8 +144,31 @@ def _add_window(
     geometry, weights = window_geometry(map_)
     row["geometry"] = pools["geometry"].add(geometry)
     row["pitch"] = weights[0].size
-    if not row["maximum"]:
-        row["weight"] = add_weights(row, weights, p, pools)
+    if row["maximum"]:
+        return
+    row["weight"] = add_weights(row, weights, p, pools)
+    if row["kind"] == WINDOW:
+        if row["width"] != BITS_64:
+            _add_gathered(row, p, map_, pools)
+            set_window_costs(row, map_)
+    elif geometry[GROUP_IN] == geometry[GROUP_OUT] == 1:
+        row["kind"] = EACH
+        if row["width"] == BITS_8 and not isinstance(map_, Dense):
+            _add_gathered(row, p, map_, pools)
+            set_channel_costs(row, map_)
+            row["spread"] = map_.in_size + GATHER_LANES
+
+
+def _add_gathered(
+    row: Any, p: Projection, map_: Conv | SumPool | Dense, pools: Mapping[str, Pool]
+) -> None:
+    """The weights once more, as gathering reads them."""
+    geometry, weights = gather_geometry(map_)
+    row["seen_from"] = pools["geometry"].add(geometry)
+    row["gather"] = add_weights(row, weights, p, pools)
+    row["gather_pitch"] = weights.shape[-1]
+    row["taps"] = weights.shape[0] * weights.shape[1]
+    row["runs"] = n_runs(row["taps"], row["taps"] * weights.shape[2])
 
 
 LOWERED: dict[type[LinearMap], _Lower] = {

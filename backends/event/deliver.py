@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from snnc.backends.event.changes import hold
+from snnc.backends.event.gather import INT16_MAX, gather_dense, gather_each, gather_window
 from snnc.backends.event.jit import inlined, kernel
 from snnc.backends.event.layout import (
     CHANNELS_IN,
@@ -27,8 +28,13 @@ from snnc.backends.event.layout import (
 )
 from snnc.backends.event.simd import add_rows
 from snnc.backends.event.tables import (
+    BITS_8,
+    BITS_16,
     DENSE,
+    EACH,
+    GATHER,
     GROUPED,
+    SCATTER,
     SPARSE,
     WINDOW,
     Lists,
@@ -56,20 +62,55 @@ def deliver(program: Program, state: State, p: int) -> None:
             else:
                 indptr, targets = program.indptr, program.targets
                 _sparse_maximum(projection, node, room, state.lists, indptr, targets, best, seen)
-        elif projection.wide:
-            _add(program, projection, room, state.lists, state.acc64, program.weights64)
+        elif projection.width == BITS_8:
+            _add(program, projection, room, state, state.acc32, program.weights8)
+        elif projection.width == BITS_16:
+            _add(program, projection, room, state, state.acc32, program.weights16)
         else:
-            _add(program, projection, room, state.lists, state.acc32, program.weights16)
+            _scatter(program, projection, room, state.lists, state.acc64, program.weights64)
 
 
 @inlined
 def _add(
+    program: Program, projection: Any, room: Any, state: State, acc: Array, weights: Array
+) -> None:
+    if not _gathers(program, projection, room, state.lists):
+        _scatter(program, projection, room, state.lists, acc, weights)
+    elif projection.kind == WINDOW:
+        gather_window(projection, room, state, program.geometry, acc, weights)
+    elif projection.kind == EACH:
+        gather_each(projection, room, state, program.geometry, acc, weights)
+    else:
+        gather_dense(projection, room, state, acc, weights)
+
+
+@inlined
+def _gathers(program: Program, projection: Any, room: Any, lists: Lists) -> bool:
+    """Is gathering allowed, and does it cost less?"""
+    if projection.gather < 0 or program.method == SCATTER:
+        return False
+    peak = lists.peak[room.number]
+    if projection.kind == EACH and projection.taps * peak * projection.heaviest > INT16_MAX:
+        return False
+    if program.method == GATHER:
+        return True
+    n = lists.length[room.number]
+    pixels = n * room.pixels // (n + room.pixels)  # that have events, about
+    scatter = projection.scatter_once + pixels * projection.scatter_pixel
+    scatter += n * projection.scatter_event
+    return projection.gather_once + n * projection.gather_event < scatter
+
+
+@inlined
+def _scatter(
     program: Program, projection: Any, room: Any, lists: Lists, acc: Array, weights: Array
 ) -> None:
     if projection.kind == WINDOW:
         _window(projection, room, lists, program.geometry, acc, weights)
     elif projection.kind == DENSE:
         _dense(projection, room, lists, acc, weights)
+    elif projection.kind == EACH:
+        _each(projection, room, lists, program.geometry, acc, weights)
     elif projection.kind == GROUPED:
         _grouped(projection, room, lists, program.geometry, acc, weights)
     elif projection.kind == SPARSE:
@@ -156,6 +197,37 @@ def _grouped(
                         w = offset + (tap + u) * size
                         for c in range(size):
                             acc[to + c] += weights[w + c] * k
+
+
+@kernel
+def _each(
+    projection: Any, room: Any, lists: Lists, geometry: IntArray, acc: Array, weights: Array
+) -> None:
+    """As `_grouped`, each channel a group."""
+    table = geometry[projection.geometry :]
+    height, width, row, channels = table[HEIGHT], table[WIDTH], table[ROW], table[CHANNELS_OUT]
+    step = table[STEP_X] * channels
+    for y in range(height):
+        at_y = HEADER + 3 * y
+        for x in range(width):
+            pixel = y * width + x
+            at_x = HEADER + 3 * (height + x)
+            n = table[at_x + 1]
+            for e in range(
+                room.events + lists.segments[room.segments + pixel],
+                room.events + lists.segments[room.segments + pixel + 1],
+            ):
+                channel = np.int64(lists.neuron[e]) - pixel * channels
+                k = lists.payload[e]
+                for j in range(table[at_y + 1]):
+                    out = (table[at_y] + j * table[STEP_Y]) * row + table[at_x]
+                    tap = (table[at_y + 2] + j) * table[TAPS_X] + table[at_x + 2]
+                    to = np.uint64(projection.acc + channel + out * channels)
+                    w = np.uint64(projection.weight + channel * projection.pitch + tap)
+                    for _ in range(n):
+                        acc[to] += weights[w] * k
+                        to += np.uint64(step)
+                        w += np.uint64(1)
 
 
 @kernel

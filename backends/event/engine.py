@@ -9,6 +9,7 @@ from snnc.ir.codes import RunSettings
 from snnc.ir.graph import Graph
 
 if TYPE_CHECKING:
+    from snnc.backends.event.compile import Method
     from snnc.backends.event.session import EventSession
 
 
@@ -18,6 +19,7 @@ class EventEngine:
     Args:
         jobs: threads; None: as `OMP_NUM_THREADS` says, else one for each CPU at hand.
         tick_by_tick: see `EventSession`.
+        method: how events are delivered, see `Method`; the results are the same.
     """
 
     name = "event"
@@ -26,9 +28,12 @@ class EventEngine:
     counts_synapses = True
     needs = None
 
-    def __init__(self, jobs: int | None = None, *, tick_by_tick: bool = False) -> None:
+    def __init__(
+        self, jobs: int | None = None, *, tick_by_tick: bool = False, method: Method = "any"
+    ) -> None:
         self.jobs = jobs
         self.tick_by_tick = tick_by_tick
+        self.method = method
 
     def prepare(self, graph: Graph, settings: RunSettings, *, n_frames: int = 1) -> EventSession:
         """Compile an integer graph; see `Engine.prepare`."""
@@ -40,7 +45,8 @@ class EventEngine:
 
         check_code(self.name, self.codes, settings)
         ranges = check_graph(graph, settings, n_frames)
-        compiled = Compiler(graph, settings, make_schedule(graph, settings), ranges).build()
+        schedule = make_schedule(graph, settings)
+        compiled = Compiler(graph, settings, schedule, ranges, self.method).build()
         jobs = default_jobs() if self.jobs is None else self.jobs
         return EventSession(compiled, n_frames=n_frames, jobs=jobs, tick_by_tick=self.tick_by_tick)
 

@@ -149,14 +149,14 @@ def window_geometry(map_: Conv | SumPool | Dense) -> tuple[IntArray, Array]:
     ]
     if len(axes) == 1:
         axes.insert(0, window_axis(1, 1, 1, 1, 0, 1))
-    kernel = _kernel(map_)
+    kernel = window_kernel(map_)
     ordered = kernel[:, :, axes[0].taps][:, :, :, axes[1].taps]
     groups = map_.groups if isinstance(map_, Conv) else map_.in_shape[0]
     geometry = _flat(axes, out[-1], map_.in_shape[0], map_.out_shape[0], groups)
     return geometry, np.ascontiguousarray(_by_input(ordered, groups))
 
 
-def _kernel(map_: Conv | SumPool) -> Array:
+def window_kernel(map_: Conv | SumPool) -> Array:
     """Weights as (C_out, C_in / groups, kernel y, kernel x)."""
     if isinstance(map_, SumPool):
         channels = map_.in_shape[0]

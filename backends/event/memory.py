@@ -8,7 +8,7 @@ import numpy as np
 
 from snnc.backends.event.compile import Compiled
 from snnc.backends.event.frames import Data
-from snnc.backends.event.tables import LANES, Lists, Program, Start, State
+from snnc.backends.event.tables import LANES, RUN, Lists, Program, Start, State
 from snnc.ir.arrays import IntArray
 from snnc.ir.neurons.sigma_delta import CHECKED, too_large
 
@@ -45,6 +45,8 @@ def make_state(compiled: Compiled, program: Program, *, ticks: bool = False) -> 
         initial=np.zeros(max(compiled.n_state, 1), dtype=np.int64),
         exceeded=np.zeros(3, dtype=np.int64),
         remaining=np.zeros(n_events if ticks else 1, dtype=np.int64),
+        spread=np.zeros(compiled.n_spread, dtype=np.int16),
+        runs=np.zeros(compiled.n_runs * RUN, dtype=np.int64),
         scratch=np.zeros(compiled.n_scratch, dtype=np.int64),
         counters=np.zeros((max(len(compiled.counter_names), 1), 4), dtype=np.int64),
         node_counters=np.zeros((len(compiled.names), 3), dtype=np.int64),

@@ -17,7 +17,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from snnc.backends.event.jit import inlined
-from snnc.backends.event.tables import LANES
+from snnc.backends.event.tables import BASE, FIRST, LANES, RUN
 from snnc.ir.arrays import Array
 
 _intrinsic: Any = intrinsic
@@ -145,6 +145,174 @@ def add_rows(
             row = offset + np.int64(index[e]) * pitch
             for u in range(j, size):
                 acc[at + u] += weights[row + u] * payload[e]
+
+
+def _make_gather_block(lanes: int, bits: int) -> Callable[..., None]:
+    """acc[at + j] += sum over runs r, their events e: payload[e] * weights[row(r, e) + j]
+
+    row(r, e) = runs[r].base + column + index[e] * pitch; the sum is one of `bits` bits.
+    """
+
+    @_intrinsic
+    def gather_block(  # type: ignore[no-untyped-def]
+        typing_context, acc, at, weights, column, pitch, index, payload, runs, begin, end
+    ):
+        signature = types.void(acc, at, weights, column, pitch, index, payload, runs, begin, end)
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            kinds = signature.args
+            acc, weights, index, payload, runs = (
+                _array(context, builder, kinds[i], args[i]) for i in (0, 2, 5, 6, 7)
+            )
+            at, column, pitch, begin, end = (args[i] for i in (1, 3, 4, 8, 9))
+            kind = ir.VectorType(ir.IntType(bits), lanes)
+            tile = _alloca(builder, ir.Constant(kind, None))
+            with cgutils.for_range(builder, builder.sub(end, begin), intp=_I64) as run:
+                at_run = builder.mul(builder.add(begin, run.index), _I64(RUN))
+                first, last, base = (
+                    builder.load(builder.gep(runs.data, [builder.add(at_run, _I64(i))]))
+                    for i in range(3)
+                )
+                base = builder.add(base, column)
+                with cgutils.for_range(builder, builder.sub(last, first), intp=_I64) as loop:
+                    event = builder.add(first, loop.index)
+                    neuron = builder.load(builder.gep(index.data, [event]))
+                    row = builder.mul(builder.zext(neuron, _I64), pitch)
+                    row = builder.add(base, row)
+                    weight = _load(builder, _vector_pointer(builder, weights, row, lanes))
+                    times = builder.load(builder.gep(payload.data, [event]))
+                    scale = _splat(builder, _resize(builder, times, kind.element), lanes)
+                    term = builder.mul(_resize(builder, weight, kind), scale)
+                    builder.store(builder.add(builder.load(tile), term), tile)
+            target = _vector_pointer(builder, acc, at, lanes)
+            old = _load(builder, target)
+            term = _resize(builder, builder.load(tile), old.type)
+            _store(builder, builder.add(old, term), target)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    made: Callable[..., None] = gather_block
+    return made
+
+
+def _make_channel_block(lanes: int) -> Callable[..., None]:
+    """acc[at + j] += sum over runs r: weights[r.base + column + j] * spread[r.first + column + j]
+
+    The sum is one of 16 bits.
+    """
+
+    @_intrinsic
+    def channel_block(typing_context, acc, at, weights, column, spread, runs, n):  # type: ignore[no-untyped-def]
+        signature = types.void(acc, at, weights, column, spread, runs, n)
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            acc, weights, spread, runs = (
+                _array(context, builder, signature.args[i], args[i]) for i in (0, 2, 4, 5)
+            )
+            at, column, n = (args[i] for i in (1, 3, 6))
+            kind = ir.VectorType(ir.IntType(16), lanes)
+            tile = _alloca(builder, ir.Constant(kind, None))
+            with cgutils.for_range(builder, n, intp=_I64) as run:
+                at_run = builder.mul(run.index, _I64(RUN))
+                first, base = (
+                    builder.load(builder.gep(runs.data, [builder.add(at_run, _I64(i))]))
+                    for i in (FIRST, BASE)
+                )
+                first, base = builder.add(first, column), builder.add(base, column)
+                weight = _load(builder, _vector_pointer(builder, weights, base, lanes))
+                payload = _load(builder, _vector_pointer(builder, spread, first, lanes))
+                term = builder.mul(_resize(builder, weight, kind), payload)
+                builder.store(builder.add(builder.load(tile), term), tile)
+            target = _vector_pointer(builder, acc, at, lanes)
+            old = _load(builder, target)
+            term = _resize(builder, builder.load(tile), old.type)
+            _store(builder, builder.add(old, term), target)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    made: Callable[..., None] = channel_block
+    return made
+
+
+_channels_64 = _make_channel_block(64)
+_channels_16 = _make_channel_block(16)
+_gather_16_128 = _make_gather_block(128, 16)
+_gather_16_64 = _make_gather_block(64, 16)
+_gather_16_32 = _make_gather_block(32, 16)
+_gather_16_16 = _make_gather_block(16, 16)
+_gather_32_64 = _make_gather_block(64, 32)
+_gather_32_16 = _make_gather_block(16, 32)
+
+
+@inlined
+def gather_16(
+    acc: Array,
+    at: int,
+    size: int,
+    weights: Array,
+    pitch: int,
+    index: Array,
+    payload: Array,
+    runs: Array,
+    begin: int,
+    end: int,
+) -> None:
+    """Add what runs `begin` to `end` - 1 bring to `size` membranes, summed in 16 bits.
+
+    Args:
+        size: a multiple of 16; weights of lanes that there are not are 0.
+    """
+    j = 0
+    while size - j >= 128:
+        _gather_16_128(acc, at + j, weights, j, pitch, index, payload, runs, begin, end)
+        j += 128
+    if size - j >= 64:
+        _gather_16_64(acc, at + j, weights, j, pitch, index, payload, runs, begin, end)
+        j += 64
+    if size - j >= 32:
+        _gather_16_32(acc, at + j, weights, j, pitch, index, payload, runs, begin, end)
+        j += 32
+    if size - j >= 16:
+        _gather_16_16(acc, at + j, weights, j, pitch, index, payload, runs, begin, end)
+
+
+@inlined
+def gather_32(
+    acc: Array,
+    at: int,
+    size: int,
+    weights: Array,
+    pitch: int,
+    index: Array,
+    payload: Array,
+    runs: Array,
+    begin: int,
+    end: int,
+) -> None:
+    """As `gather_16`, summed in 32 bits."""
+    j = 0
+    while size - j >= 64:
+        _gather_32_64(acc, at + j, weights, j, pitch, index, payload, runs, begin, end)
+        j += 64
+    while size - j >= 16:
+        _gather_32_16(acc, at + j, weights, j, pitch, index, payload, runs, begin, end)
+        j += 16
+
+
+@inlined
+def gather_channels(
+    acc: Array, at: int, size: int, weights: Array, spread: Array, runs: Array, n: int
+) -> None:
+    """Add to `size` channels, a multiple of 16, what each hears of its own in n pixels."""
+    j = 0
+    while size - j >= 64:
+        _channels_64(acc, at + j, weights, j, spread, runs, n)
+        j += 64
+    while size - j >= 16:
+        _channels_16(acc, at + j, weights, j, spread, runs, n)
+        j += 16
 
 
 @_intrinsic

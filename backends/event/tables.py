@@ -22,9 +22,17 @@ KEEP, SUBTRACT, REPLACE = range(3)
 RESET_STEP, RESET_VALUE, V_MIN, LEAK, CURRENT_LEAK = range(5)
 # Rows of Loihi's neurons; sigma-delta neurons have the first two.
 THRESHOLD, BIAS, KEEP_U, KEEP_V, RESET_EVERY, RESET_AT = range(6)
-# How a projection delivers: a window on positions, the same with groups, all to all, listed
-# synapses, one to one.
-WINDOW, GROUPED, DENSE, SPARSE, ONE_TO_ONE = range(5)
+# How a projection delivers: a window on positions, the same with groups, the same where each
+# channel is a group, all to all, listed synapses, one to one.
+WINDOW, GROUPED, EACH, DENSE, SPARSE, ONE_TO_ONE = range(6)
+
+# Pools of weights.
+BITS_8, BITS_16, BITS_64 = range(3)
+# Ways to deliver.
+ANY, SCATTER, GATHER = range(3)
+# A run of events, as gathering sees it: its first and last event, the row of weights of neuron 0,
+# and whether a batch ends.
+FIRST, LAST, BASE, ENDS, RUN = range(5)
 
 LANES = 8
 """Neurons that a staircase takes at once."""
@@ -81,7 +89,9 @@ PROJECTION = np.dtype(
             "kind",
             "source",
             "target",
-            "wide",  # 1: weights64 into acc64; 0: weights16 into acc32
+            "wide",  # 1: into acc64; 0: into acc32
+            "width",  # which pool its weights lie in: BITS_8, BITS_16, BITS_64
+            "heaviest",  # largest |weight|, at least 1
             "maximum",  # 1: into a maximum
             "list",  # event list that it delivers
             "route",  # offset in `targets`: map position of each source neuron; -1: as they lie
@@ -90,7 +100,18 @@ PROJECTION = np.dtype(
             "acc",
             "weight",  # offset in its pool of weights
             "geometry",
-            "pitch",  # dense: outputs; window: weights of one input channel
+            "pitch",  # dense: outputs, filled up; window: weights of one input channel
+            "gather",  # weights as gathering reads them: offset; -1: it only scatters
+            "gather_pitch",  # outputs, filled up
+            "taps",  # of its window
+            "spread",  # neurons of its list, where gathering spreads them out
+            "runs",  # of events that one output pixel can need
+            "seen_from",  # geometry of a window seen from its outputs
+            "scatter_once",  # picoseconds of scattering at all, from each pixel, for each event
+            "scatter_pixel",
+            "scatter_event",
+            "gather_once",  # of gathering at all, and for each event
+            "gather_event",
             "targets",  # sparse, one to one: offset in `targets`
             "indptr",  # sparse: offset in `indptr`
             "fan_out",  # offset in `fan_out`; effective fan-out in `effective`, the same offset
@@ -129,6 +150,7 @@ class Program(NamedTuple):
     indptr: IntArray
     fan_out: IntArray
     effective: IntArray
+    weights8: Array
     weights16: Array
     weights64: Array
     bias32: Array
@@ -141,6 +163,8 @@ class Program(NamedTuple):
     inputs: Array
     unit_spikes: int
     """1: counts travel as unit spikes (burst)."""
+    method: int
+    """ANY: each projection takes the cheaper way at each delivery; else the way that all take."""
     changes: int
     """1: events say what has changed, and membranes keep what has arrived (delta)."""
 
@@ -193,6 +217,10 @@ class State(NamedTuple):
     remaining: IntArray
     """Tick mode: spikes that are still to come of each event, this one included."""
     scratch: IntArray
+    spread: Array
+    """Payloads by neuron of one list, while it is delivered; else zeros."""
+    runs: IntArray
+    """Of one output pixel, see `RUN`."""
     counters: IntArray
     """By projection, then by product: synaptic events, unit spike operations, ACs, MACs."""
     node_counters: IntArray

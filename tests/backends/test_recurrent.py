@@ -26,6 +26,8 @@ ENGINES: list[Any] = [
     OracleEngine(),
     EventEngine(1),
     EventEngine(1, tick_by_tick=True),
+    EventEngine(1, method="scatter"),
+    EventEngine(1, method="gather"),
     DenseEngine(threads=1),
 ]
 SETTINGS = [

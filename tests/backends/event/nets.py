@@ -14,14 +14,16 @@ from snnc.ir.maps import Identity, LinearMap
 from snnc.ir.neurons import Accumulator, NeuronModel
 from snnc.ir.nodes import Input, Output, Population
 
-MODES = ("frames", "ticks")
+MODES = ("frames", "ticks", "scatter", "gather")
+"""Ways to run: the cheaper of both kernels frame by frame or tick by tick, or always one."""
 
 Synapse: TypeAlias = tuple[int, int, int]
 """Source, target, weight."""
 
 
 def engine(mode: Any = "frames", jobs: Any = 1) -> EventEngine:
-    return EventEngine(jobs, tick_by_tick=mode == "ticks")
+    method = "any" if mode in ("frames", "ticks") else mode
+    return EventEngine(jobs, tick_by_tick=mode == "ticks", method=method)
 
 
 def prepare(

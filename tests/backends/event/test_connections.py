@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snnc.backends.event.tables import DENSE, GROUPED, ONE_TO_ONE, SPARSE, WINDOW
+from snnc.backends.event.gather import GATHER_LANES
+from snnc.backends.event.tables import DENSE, EACH, ONE_TO_ONE, SPARSE, WINDOW
 from snnc.ir.arrays import IntArray
 from snnc.ir.codes import Code
 from snnc.ir.graph import Projection
@@ -93,25 +94,51 @@ def test_convolutions(
     )
 
 
-@pytest.mark.parametrize("c_out", [3, 7, 20, 33, 64, 67, 129])
-def test_rows_of_every_length(c_out: int) -> None:
-    """Register tiles of 64 … 4 neurons and what is left over."""
+@pytest.mark.parametrize("mode", ["scatter", "gather"])
+@pytest.mark.parametrize("c_out", [3, 7, 20, 33, 64, 67, 129, 250])
+def test_rows_of_every_length(c_out: int, mode: str) -> None:
+    """Register tiles of 128 … 4 neurons and what is left over."""
     rng = np.random.default_rng(c_out)
-    check_conv(make_conv(rng, c_out, (3, 4, 4), (3, 3), pad=1), rng)
+    check_conv(make_conv(rng, c_out, (3, 4, 4), (3, 3), pad=1), rng, mode=mode)
 
 
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("code", CODES)
-@pytest.mark.parametrize(("groups", "c_out"), [(4, 4), (4, 8), (2, 6)])
-def test_grouped_and_depthwise(groups: int, c_out: int, code: Code) -> None:
+@pytest.mark.parametrize(("groups", "c_out"), [(4, 4), (4, 8), (2, 6), (84, 84)])
+def test_grouped_and_depthwise(groups: int, c_out: int, code: Code, mode: str) -> None:
     rng = np.random.default_rng(groups)
-    check_conv(make_conv(rng, c_out, (4, 5, 5), (3, 3), 2, 1, groups=groups), rng, code)
+    conv = make_conv(rng, c_out, (max(groups, 4), 5, 5), (3, 3), 2, 1, groups=groups)
+    check_conv(conv, rng, code, mode)
 
 
-@pytest.mark.parametrize("bound", [2**15 - 1, 2**15, 2**40])
-def test_weights_of_every_width(bound: int) -> None:
-    """16-bit weights into 32 bits of membrane, others into 64."""
+@pytest.mark.parametrize("mode", ["scatter", "gather"])
+@pytest.mark.parametrize("bound", [127, 128, 2**15 - 1, 2**15, 2**40])
+def test_weights_of_every_width(bound: int, mode: str) -> None:
+    """8-bit and 16-bit weights into 32 bits of membrane, others into 64."""
     rng = np.random.default_rng(bound)
-    check_conv(make_conv(rng, 9, (2, 4, 4), (3, 3), pad=1, bound=bound), rng)
+    check_conv(make_conv(rng, 9, (2, 4, 4), (3, 3), pad=1, bound=bound), rng, mode=mode)
+
+
+@pytest.mark.parametrize("k", [1, -1, 3, 31, 32, 33, 36, 300, 40000])
+@pytest.mark.parametrize("weight", [127, -127, -128])
+def test_sums_at_the_bound_of_16_bits(weight: int, k: int) -> None:
+    """All terms of one sign and as large as can be: one event more in a batch would be too many.
+
+    From |k| = 33 on too few events fit into 16 bits, and sums have 32.
+    """
+    taps = Conv(
+        weight=np.full((20, 100, 3, 3), weight), in_shape=(100, 3, 3), stride=(1, 1),
+        padding=((1, 1), (1, 1)), dilation=(1, 1),
+    )  # fmt: skip
+    each = Conv(
+        weight=np.full((20, 1, 16, 16), weight), in_shape=(20, 16, 16), stride=(1, 1),
+        padding=((0, 0), (0, 0)), dilation=(1, 1), groups=20,
+    )  # fmt: skip
+    for map_, events in ((taps, 900), (Dense(weight=np.full((20, 900), weight)), 900), (each, 256)):
+        session = one_layer(map_, lo=min(k, 0), hi=max(k, 0), mode="gather")
+        y = session.run({"x": np.full((1, 1, *map_.in_shape), k)}).counts["y"]
+        middle = y.reshape(20, -1)[:, y.size // 40]  # where every tap meets an event
+        assert middle.tolist() == [events * k * weight] * 20
 
 
 def test_membranes_beyond_32_bits() -> None:
@@ -151,14 +178,16 @@ def test_sparse() -> None:
     assert one_layer(sparse, lo=-2, hi=3).run({"x": x}).counts["y"].tolist() == [[[-7, 15, 0, -6]]]
 
 
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("code", CODES)
-def test_sum_pool(code: Code) -> None:
+def test_sum_pool(code: Code, mode: str) -> None:
     pool = SumPool(in_shape=(2, 4, 5), kernel=(2, 3), stride=(2, 2), padding=((0, 0), (1, 1)))
     x = random_counts(np.random.default_rng(3), pool.in_shape)
     padded = np.pad(x, ((0, 0), (0, 0), (0, 0), (0, 0), (1, 1)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (2, 3), axis=(3, 4))
     expected = windows[:, :, :, ::2, ::2].sum(axis=(-1, -2))
-    assert (one_layer(pool, lo=-2, hi=3, code=code).run({"x": x}).counts["y"] == expected).all()
+    got = one_layer(pool, lo=-2, hi=3, code=code, mode=mode).run({"x": x}).counts["y"]
+    assert (got == expected).all()
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -182,7 +211,7 @@ def test_gathered_part_of_another_shape(code: Code, mode: str) -> None:
 def test_dense_on_a_part_stores_no_rows_for_the_rest() -> None:
     dense = Dense(weight=np.arange(6).reshape(3, 2))
     session = one_layer(dense, lo=0, hi=3, shape=(1000,), gather=np.array([7, 3]))
-    assert len(session.compiled.program.weights16) < 20
+    assert len(session.compiled.program.weights8) < 2 * GATHER_LANES + 20
     x = np.zeros((1, 1, 1000), dtype=int)
     x[..., [3, 7]] = 1, 2
     # sees (2, 1): rows (0, 1), (2, 3), (4, 5)
@@ -222,7 +251,7 @@ def test_a_target_that_lies_otherwise_gets_listed_synapses() -> None:
     [
         (Conv(weight=np.ones((2, 1, 3), int), in_shape=(1, 5), stride=(1,), padding=((0, 0),),
               dilation=(1,)), WINDOW),
-        (SumPool(in_shape=(2, 4), kernel=(2,), stride=(2,), padding=((0, 0),)), GROUPED),
+        (SumPool(in_shape=(2, 4), kernel=(2,), stride=(2,), padding=((0, 0),)), EACH),
         (Dense(weight=np.ones((2, 3), int)), DENSE),
         (Dense(weight=np.ones((2, 3), int), lead=(2,)), WINDOW),
         (Identity(shape=(3,)), ONE_TO_ONE),

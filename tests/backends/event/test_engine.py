@@ -23,6 +23,23 @@ class TestTickByTick(EngineConformance):
         return EventEngine(1, tick_by_tick=True)
 
 
+class TestScattered(EngineConformance):
+    def engine(self) -> EventEngine:
+        return EventEngine(1, method="scatter")
+
+
+class TestGathered(EngineConformance):
+    """Where there is no kernel that gathers, events are scattered all the same."""
+
+    def engine(self) -> EventEngine:
+        return EventEngine(1, method="gather")
+
+
+class TestGatheredTickByTick(EngineConformance):
+    def engine(self) -> EventEngine:
+        return EventEngine(1, tick_by_tick=True, method="gather")
+
+
 class TestThreads(EngineConformance):
     def engine(self) -> EventEngine:
         return EventEngine(3)
