@@ -298,6 +298,9 @@ class Compiler:
             fan = np.where(p.position(size) >= 0, fan, -1)
         # a maximum multiplies nothing
         self.dense_macs.append(0 if row["maximum"] else int(np.maximum(fan, 0).sum()))
+        same = bool((fan == fan.flat[0]).all() and (effective == effective.flat[0]).all())
+        row["same_fan"] = fan.flat[0] if same else -1
+        row["same_effective"] = effective.flat[0]
         order = lay_in.order()
         row["fan_out"] = self.pools["fan_out"].add(fan.reshape(-1)[order])
         self.pools["effective"].add(effective.reshape(-1)[order])

@@ -105,7 +105,9 @@ def lower_identity(row: Any, p: Projection, pools: Mapping[str, Pool], ends: End
         return
     row["kind"] = ONE_TO_ONE
     at = positions(p, ends)
-    row["targets"] = pools["targets"].add(np.where(at >= 0, ends.target.position()[at], -1))
+    targets = np.where(at >= 0, ends.target.position()[at], -1)
+    row["straight"] = bool((targets == np.arange(len(targets))).all())
+    row["targets"] = pools["targets"].add(targets)
     weight = np.broadcast_to(
         along(p.map.weight, len(p.map.shape), p.map.channel_axis), p.map.shape
     ).reshape(-1)

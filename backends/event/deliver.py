@@ -255,6 +255,11 @@ def _one_to_one(
     neuron = lists.neuron[room.events : room.events + lists.length[room.number]]
     payload = lists.payload[room.events :]
     onto, weight = targets[projection.targets :], weights[projection.weight :]
+    if projection.straight and len(neuron) == room.size:  # all fire: no index to follow
+        membrane = acc[projection.acc : projection.acc + room.size]
+        for e in range(room.size):
+            membrane[e] += weight[e] * payload[e]
+        return
     for e in range(len(neuron)):
         to = onto[neuron[e]]
         if to >= 0:

@@ -9,7 +9,7 @@ import numpy as np
 from snnc.backends.event.jit import inlined, kernel
 from snnc.backends.event.lists import add_event, close_list, copy_run
 from snnc.backends.event.loihi import integrate_loihi, leak, tell_changes
-from snnc.backends.event.simd import fire_block, lowest_bit
+from snnc.backends.event.simd import count_bits, fire_block
 from snnc.backends.event.tables import (
     CURRENT_LEAK,
     DELTA,
@@ -37,6 +37,15 @@ from snnc.ir.arrays import Array, IntArray
 
 _SEARCH_FROM = 16
 """Levels from which a binary search beats comparing with each threshold."""
+
+_LANES_OF = np.array(
+    [
+        [lane for lane in range(LANES) if mask >> lane & 1] + [0] * (LANES - mask.bit_count())
+        for mask in range(2**LANES)
+    ],
+    dtype=np.uint8,
+).reshape(-1)
+"""The lanes that are set in each mask, in the first of LANES places."""
 
 
 @inlined
@@ -87,15 +96,30 @@ def _latch_plainly(
 @kernel
 def _pass_on(node: Any, room: Any, lists: Lists, acc: Array) -> None:
     """Accumulators and maxima: every membrane that is not 0 is an event."""
-    n = 0
-    j = 0
+    neuron, payload = lists.neuron[room.events :], lists.payload[room.events :]
+    membrane, channels = acc[node.acc :], np.uint64(node.channels)
+    n, j = np.uint64(0), np.uint64(0)
     for pixel in range(node.pixels):
         lists.segments[room.segments + pixel] = n
-        for _ in range(node.channels):
-            k = np.int64(acc[node.acc + j])
-            n = add_event(room, lists, n, j, k)
-            j += 1
-    close_list(room, lists, n)
+        for _ in range(channels):
+            k = np.int64(membrane[j])
+            neuron[n], payload[n] = j, k  # overwritten where it is no event
+            n += np.uint64(k != 0)
+            j += np.uint64(1)
+    close_list(room, lists, int(n))
+
+
+@inlined
+def _note_lanes(
+    mask: int, first: int, counts: IntArray, neuron: Array, payload: IntArray, n: int
+) -> int:
+    """Append the lanes of a mask as events; how many there are. What lies behind is overwritten."""
+    row = mask * np.uint64(LANES)
+    for lane in range(LANES):
+        at = _LANES_OF[row + np.uint64(lane)]
+        neuron[n + np.uint64(lane)] = first + at
+        payload[n + np.uint64(lane)] = counts[at]
+    return count_bits(mask)
 
 
 @kernel
@@ -110,27 +134,25 @@ def _fire(
 ) -> None:
     """Staircase with few levels: compare with each threshold, LANES neurons at once."""
     neuron, payload = lists.neuron[room.events :], lists.payload[room.events :]
+    segments = lists.segments[room.segments :]
+    # read once: to the compiler, what is written to a list might change them
+    channels, pitch, levels, lo = node.channels, node.theta_pitch, node.levels, node.lo
+    above, step, membrane = node.theta, node.theta_step, node.acc
     n = np.uint64(0)  # unsigned: numba need not look for indices below 0
     for pixel in range(node.pixels):
-        lists.segments[room.segments + pixel] = n
-        above = node.theta + pixel * node.theta_step
+        segments[np.uint64(pixel)] = n
         done = 0
-        while done < node.channels:
+        while done < channels:
             # the last block overlaps the one before it, and leaves out what that has done
-            c = min(done, node.channels - LANES)
-            first = pixel * node.channels + c
+            c = min(done, channels - LANES)
+            first = pixel * channels + c
             mask = fire_block(
-                acc, node.acc + first, rest, theta, above + c, node.theta_pitch, node.levels,
-                node.lo, scratch,
-            )  # fmt: skip
+                acc, membrane + first, rest, theta, above + c, pitch, levels, lo, scratch
+            )
             mask = mask >> np.uint64(done - c) << np.uint64(done - c)
             done = c + LANES
-            while mask != 0:
-                lane = lowest_bit(mask)
-                neuron[n] = first + lane
-                payload[n] = scratch[lane]
-                n += np.uint64(1)
-                mask &= mask - np.uint64(1)
+            n += _note_lanes(mask, first, scratch, neuron, payload, n)
+        above += step
     scratch[:LANES] = 0
     close_list(room, lists, int(n))
 

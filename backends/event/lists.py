@@ -39,12 +39,14 @@ def copy_run(to: Array, at: int, source: Array, first: int, size: int) -> None:
 
 @inlined
 def add_event(room: Any, lists: Lists, n: int, neuron: int, payload: Any) -> int:
-    """Note a payload as the list's event `n`, unless it is 0; how many there are then."""
-    if payload != 0:
-        lists.neuron[room.events + n] = neuron
-        lists.payload[room.events + n] = payload
-        n += 1
-    return n
+    """Note a payload as the list's event `n`, unless it is 0; how many there are then.
+
+    Rooms are longer than any list, so what is no event can be written and then overwritten: a
+    branch that follows the data would cost more.
+    """
+    lists.neuron[room.events + n] = neuron
+    lists.payload[room.events + n] = payload
+    return n + (payload != 0)
 
 
 @kernel
@@ -151,6 +153,15 @@ def count_synapses(
         synaptic events, unit spike operations, effective operations, largest payload.
     """
     n = lists.length[room.number]
+    if projection.same_fan >= 0:
+        count, total = n, lists.total[room.number]
+        if trains:
+            count = total
+        peak = lists.peak[room.number]
+        reached, real = projection.same_fan, projection.same_effective
+        if trains:
+            peak = min(peak, 1)
+        return count * reached, total * reached, count * real, peak
     index = lists.neuron[room.events : room.events + n]
     payload = lists.payload[room.events : room.events + n]
     fan = fan_out[projection.fan_out :]

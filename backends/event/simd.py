@@ -353,11 +353,11 @@ def fire_block(typing_context, acc, at, rest, theta, offset, pitch, levels, lo, 
 
 
 @_intrinsic
-def lowest_bit(typing_context, mask):  # type: ignore[no-untyped-def]
-    """Position of the lowest set bit of a mask that is not 0."""
-    signature = types.int64(types.uint64)
+def count_bits(typing_context, mask):  # type: ignore[no-untyped-def]
+    """How many bits of a mask are set."""
+    signature = types.uint64(types.uint64)
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+        return builder.ctpop(args[0])
 
     return signature, generate

@@ -112,8 +112,11 @@ PROJECTION = np.dtype(
             "scatter_event",
             "gather_once",  # of gathering at all, and for each event
             "gather_event",
+            "straight",  # one to one: every neuron n of the source meets neuron n of the target
             "targets",  # sparse, one to one: offset in `targets`
             "indptr",  # sparse: offset in `indptr`
+            "same_fan",  # fan-out of every neuron and its effective one; -1: see `fan_out`
+            "same_effective",
             "fan_out",  # offset in `fan_out`; effective fan-out in `effective`, the same offset
             "held",  # delta, into a maximum: offset in `held`; else -1
             "kept",  # and the list of what is held
