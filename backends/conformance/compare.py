@@ -18,13 +18,13 @@ def run_case(engine: Engine, case: Case) -> EngineResult:
     return session.run(case.feeds)
 
 
-def trace_case(engine: Engine, case: Case, sample: int) -> Trace | None:
+def trace_case(engine: Engine, case: Case, sample: int, *, membranes: bool = True) -> Trace | None:
     """Every event and membrane of one sample, or None where the engine has no ticks."""
     session = open_session(engine, case.graph, case.settings, case.n_frames)
     if not isinstance(session, TracingSession):
         return None
     feeds = {name: feed[sample : sample + 1] for name, feed in case.feeds.items()}
-    return session.trace(feeds, membranes=True)
+    return session.trace(feeds, membranes=membranes)
 
 
 def differences(expected: EngineResult, got: EngineResult, *, synapses: bool = True) -> list[str]:
@@ -46,7 +46,7 @@ def differences(expected: EngineResult, got: EngineResult, *, synapses: bool = T
 
 
 def trace_differences(expected: Trace, got: Trace) -> list[str]:
-    """One line for each thing in which two traces differ."""
+    """One line for each thing in which two traces differ; membranes where `got` has them."""
     lines = [
         f"{name}: {getattr(got, name)}, expected {getattr(expected, name)}"
         for name in ("names", "n_ticks")
@@ -57,7 +57,9 @@ def trace_differences(expected: Trace, got: Trace) -> list[str]:
         {name: getattr(expected, name) for name in columns},
         {name: getattr(got, name) for name in columns},
     )
-    return lines + array_differences(expected.membranes or {}, got.membranes or {})
+    if got.membranes is None:
+        return lines
+    return lines + array_differences(expected.membranes or {}, got.membranes)
 
 
 def array_differences(expected: Mapping[str, IntArray], got: Mapping[str, IntArray]) -> list[str]:

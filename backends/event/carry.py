@@ -10,6 +10,7 @@ from snnc.backends.base import LAST, SessionState, last_counts
 from snnc.backends.event.changes import start_here
 from snnc.backends.event.compile import Compiled
 from snnc.backends.event.frames import run_frames
+from snnc.backends.event.log import make_log
 from snnc.backends.event.memory import Buffers
 from snnc.backends.event.tables import Program, State
 from snnc.ir.arrays import Array, IntArray
@@ -74,7 +75,7 @@ class Carrier:
         data = Buffers(self._compiled, feeds, ()).data
         counters = memory.counters.copy(), memory.node_counters.copy()
         start_here(memory, self._compiled.program)
-        run_frames(self._program, memory, data, 0, 1, 1, 0)
+        run_frames(self._program, memory, data, make_log(self._compiled), 0, 1, 1, 0)
         start_here(memory)
         memory.counters[:], memory.node_counters[:] = counters
 

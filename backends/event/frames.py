@@ -25,6 +25,7 @@ from snnc.backends.event.lists import (
     read_feed,
     regroup,
 )
+from snnc.backends.event.log import Log, is_full, note
 from snnc.backends.event.tables import FOREIGN, SOURCE, Lists, Program, State
 from snnc.ir.arrays import Array, IntArray
 
@@ -48,6 +49,7 @@ def run_frames(
     program: Program,
     state: State,
     data: Data,
+    log: Log,
     at: int,
     last: int,
     n_frames: int,
@@ -56,18 +58,20 @@ def run_frames(
     """Run frames `at` to `last` - 1, counted over all samples.
 
     Args:
+        log: where all that is emitted is noted, if it has room.
         first_node: 0; or, going on after a pause, the node whose list has been filled.
 
     Returns:
         where it paused: the frame and the node, which has integrated and has no compiled latch;
-        or (frame, 0) at the end, and after a frame in which a width was passed (`exceeded`).
+        the frame and 0, where the log is full before it, after a frame in which a width was
+        passed (`exceeded`), and at the end.
     """
     n_nodes = len(program.nodes)
     while at < last and state.exceeded[0] == 0:
+        if first_node == 0 and is_full(log):
+            return at, 0
         if first_node == 0 and at % n_frames == 0:
-            copy_run(state.state, 0, state.initial, 0, len(state.state))
-            if program.changes == 1:
-                start_sample(state)
+            _begin(program, state)
         for i in range(first_node, n_nodes):
             # the first node of all is a source, so 0 is never a node to go on with
             if i > first_node or first_node == 0:
@@ -80,12 +84,20 @@ def run_frames(
                     return at, i
                 else:
                     latch(program, state, i, program.nodes[i].list)
-            _finish(program, state, data, i, at)
+            _finish(program, state, data, log, i, at, n_frames)
             if program.nodes[i].delayed:
                 _keep(program, state, i, at % n_frames)
         first_node = 0
         at += 1
     return at, 0
+
+
+@inlined
+def _begin(program: Program, state: State) -> None:
+    """Bring all that lives across frames to where a sample begins."""
+    copy_run(state.state, 0, state.initial, 0, len(state.state))
+    if program.changes == 1:
+        start_sample(state)
 
 
 @inlined
@@ -135,7 +147,9 @@ def _keep(program: Program, state: State, i: int, frame: int) -> None:
 
 
 @inlined
-def _finish(program: Program, state: State, data: Data, i: int, at: int) -> None:
+def _finish(
+    program: Program, state: State, data: Data, log: Log, i: int, at: int, n_frames: int
+) -> None:
     """Record what a node has latched, and count what it emits."""
     node = program.nodes[i]
     room = program.rooms[node.list]
@@ -146,6 +160,8 @@ def _finish(program: Program, state: State, data: Data, i: int, at: int) -> None
     if program.changes == 1:
         to_changes(node, room, state.lists, state.before, state.scratch)
     count_node(room, state.lists, state.node_counters[i], trains)
+    if len(log.neuron) > 0:
+        note(node, room, state.lists, log, at % n_frames, trains)
 
 
 @kernel

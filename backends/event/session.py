@@ -17,6 +17,8 @@ from snnc.backends.event.compile import Compiled
 from snnc.backends.event.foreign import ForeignModels
 from snnc.backends.event.frames import run_frames
 from snnc.backends.event.jit import is_cached
+from snnc.backends.event.log import ROOM as LOG_ROOM
+from snnc.backends.event.log import Block, Log, lay_out, make_log, take
 from snnc.backends.event.memory import Buffers, check_widths, make_state
 from snnc.backends.event.simulate import Simulation
 from snnc.backends.event.tables import State
@@ -55,6 +57,8 @@ class EventSession:
         self.kernels = frozenset({"event"} | ({"numpy"} if compiled.foreign else set()))
         self._states: list[State] = []
         self._simulations: list[Simulation] = []
+        self._logs: list[Log] = []
+        self._no_log = make_log(compiled)
         self._compile()
 
     def run(
@@ -104,11 +108,23 @@ class EventSession:
         buffers = Buffers(self.compiled, read, ())
         if buffers.n_samples != 1:
             raise DataError(f"a trace is of one sample, got {buffers.n_samples}")
+        if not (membranes or self.tick_by_tick):
+            return self._lay_out(buffers)
         _announce(run_ticks)
         simulation = self._simulation(buffers.n_frames)
         trace = simulation.trace(buffers.data, membranes=membranes)
         self._simulations.append(simulation)
         return trace
+
+    def _lay_out(self, buffers: Buffers) -> Trace:
+        """A trace from a run frame by frame."""
+        compiled = self.compiled
+        blocks: list[Block] = []
+        log = self._logs.pop() if self._logs else make_log(compiled, LOG_ROOM)
+        self._run_chunk(buffers, 0, 1, log, lambda: blocks.append(take(log, compiled)))
+        self._logs.append(log)
+        n_ticks = compiled.schedule.n_ticks(buffers.n_frames)
+        return lay_out(blocks, compiled, n_ticks)
 
     def _simulation(self, n_frames: int) -> Simulation:
         """One that is left from an earlier trace, or a new one."""
@@ -126,8 +142,19 @@ class EventSession:
         shapes = {s.name: (0, 1, *s.shape) for s in self.compiled.graph.sources}
         self.run({name: np.zeros(shape, dtype=np.int64) for name, shape in shapes.items()})
 
-    def _run_chunk(self, buffers: Buffers, first: int, last: int) -> tuple[IntArray, IntArray]:
-        """Run samples first … last - 1; their counters by projection and by node."""
+    def _run_chunk(
+        self,
+        buffers: Buffers,
+        first: int,
+        last: int,
+        log: Log | None = None,
+        empty: Callable[[], None] | None = None,
+    ) -> tuple[IntArray, IntArray]:
+        """Run samples first … last - 1; their counters by projection and by node.
+
+        Args:
+            log, empty: see `_run_frames`.
+        """
         if self.tick_by_tick:
             simulation = Simulation(self.compiled, buffers.n_frames)
             for sample in range(first, last):
@@ -141,19 +168,35 @@ class EventSession:
         state.counters[:] = 0
         state.node_counters[:] = 0
         foreign = ForeignModels(self.compiled, state, keeping(program, state))
-        self._run_frames(state, buffers, first, last, foreign)
+        self._run_frames(state, buffers, first, last, foreign, log, empty)
         counters = state.counters.copy(), state.node_counters.copy()
         self._states.append(state)
         return counters
 
     def _run_frames(
-        self, state: State, buffers: Buffers, first: int, last: int, foreign: ForeignModels
+        self,
+        state: State,
+        buffers: Buffers,
+        first: int,
+        last: int,
+        foreign: ForeignModels,
+        log: Log | None = None,
+        empty: Callable[[], None] | None = None,
     ) -> None:
+        """Run samples.
+
+        Args:
+            log: where events are noted.
+            empty: called where it is full, and at the end.
+        """
         program, n_frames = foreign.program, buffers.n_frames
-        at, node = first * n_frames, 0
-        while at < last * n_frames:
-            at, node = run_frames(program, state, buffers.data, at, last * n_frames, n_frames, node)
+        noted = self._no_log if log is None else log
+        at, node, end = first * n_frames, 0, last * n_frames
+        while at < end:
+            at, node = run_frames(program, state, buffers.data, noted, at, end, n_frames, node)
             check_widths(self.compiled, state)
+            if not node and empty is not None:
+                empty()
             if node:
                 if at % n_frames == 0 and node == self.compiled.foreign[0]:
                     foreign.start_sample()

@@ -5,13 +5,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from snnc.backends.event import simulate
+from snnc.backends.event import session, simulate
 from snnc.ir.codes import Code, ScheduleKind
 from snnc.ir.graph import Projection
 from snnc.ir.maps import Dense, Identity
 from snnc.ir.neurons import Accumulator, IntegerFire
 from snnc.ir.nodes import Input, Population
-from tests.backends.event.nets import prepare, reading
+from tests.backends.event.nets import one_layer, prepare, reading
+from tests.backends.event.test_connections import make_conv, random_counts
 
 
 def pair(code: Any, schedule: Any = "sequential", n_frames: Any = 1) -> Any:
@@ -125,13 +126,39 @@ def test_delayed_frames_meet_their_own(code: Code, schedule: ScheduleKind) -> No
     assert [tick for tick, *_ in at_b] == [2 * window + period * f for f in frames.tolist()]
 
 
-def test_a_trace_longer_than_its_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("membranes", [False, True])
+def test_a_trace_longer_than_its_buffer(membranes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     feeds = {"x": np.random.default_rng(0).integers(-3, 4, (1, 5, 2))}
-    whole = skipping("burst", "pipelined").trace(feeds)
+    whole = skipping("burst", "pipelined").trace(feeds, membranes=membranes)
     monkeypatch.setattr(simulate, "_ROOM", 1)
-    parts = skipping("burst", "pipelined").trace(feeds)
+    monkeypatch.setattr(session, "LOG_ROOM", 1)
+    parts = skipping("burst", "pipelined").trace(feeds, membranes=membranes)
     assert events(parts) == events(whole)
     assert len(events(whole)) > 20
+
+
+@pytest.mark.parametrize("schedule", ["sequential", "pipelined"])
+@pytest.mark.parametrize("code", ["burst", "graded", "delta"])
+def test_traces_without_a_clock_are_those_of_the_clock(code: Code, schedule: ScheduleKind) -> None:
+    """Channels lie last in memory and first in a trace."""
+    rng = np.random.default_rng(2)
+    conv = make_conv(rng, 5, (3, 4, 4), (3, 3), pad=1)
+    x = random_counts(rng, conv.in_shape)[:1].repeat(3, axis=1) * rng.integers(
+        0, 2, (1, 3, 1, 1, 1)
+    )
+    kept = [
+        one_layer(conv, lo=-2, hi=3, code=code, schedule=schedule, n_frames=3, mode=mode).trace(
+            {"x": x}
+        )
+        for mode in ("frames", "ticks")
+    ]
+    assert events(kept[0]) == events(kept[1])
+    assert len(events(kept[0])) > 100
+    assert all(
+        getattr(t, name).dtype == np.int64
+        for t in kept
+        for name in ("tick", "population", "neuron", "payload")
+    )
 
 
 def test_silence_has_no_events() -> None:
