@@ -111,7 +111,7 @@ def _pass_on(node: Any, room: Any, lists: Lists, acc: Array) -> None:
 
 @inlined
 def _note_lanes(
-    mask: int, first: int, counts: IntArray, neuron: Array, payload: IntArray, n: int
+    mask: Any, first: int, counts: IntArray, neuron: Array, payload: IntArray, n: Any
 ) -> int:
     """Append the lanes of a mask as events; how many there are. What lies behind is overwritten."""
     row = mask * np.uint64(LANES)

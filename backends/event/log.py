@@ -122,10 +122,17 @@ def lay_out(blocks: list[Block], compiled: Compiled, n_ticks: int) -> Trace:
     columns = [np.empty(n, dtype=np.int64) for _ in range(4)]
     done = 0
     for block in blocks:
-        own = slice(done, done + np.count_nonzero(block.per_slot))
+        own = slice(done, done + int(np.count_nonzero(block.per_slot)))
         _place(tick[own], node[own], number[own], begin[own], block, *columns)
         done = own.stop
-    return Trace(*columns, names=compiled.names, n_ticks=n_ticks)
+    return Trace(
+        tick=columns[0],
+        population=columns[1],
+        neuron=columns[2],
+        payload=columns[3],
+        names=compiled.names,
+        n_ticks=n_ticks,
+    )
 
 
 @entry

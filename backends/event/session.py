@@ -192,7 +192,8 @@ class EventSession:
         program, n_frames = foreign.program, buffers.n_frames
         noted = self._no_log if log is None else log
         at, node, end = first * n_frames, 0, last * n_frames
-        while at < end:
+        going = True  # even a run of no samples is one: it compiles
+        while going:
             at, node = run_frames(program, state, buffers.data, noted, at, end, n_frames, node)
             check_widths(self.compiled, state)
             if not node and empty is not None:
@@ -201,6 +202,7 @@ class EventSession:
                 if at % n_frames == 0 and node == self.compiled.foreign[0]:
                     foreign.start_sample()
                 foreign.latch(node, int(program.nodes[node]["list"]))
+            going = at < end
 
     def _result(
         self, buffers: Buffers, counters: IntArray, node_counters: IntArray
@@ -237,7 +239,7 @@ class EventSession:
 
 def _announce(entry: Callable[..., Any]) -> None:
     if not is_cached(entry):
-        _LOG.info("compiling the event engine, once per machine (about 20 s)")
+        _LOG.info("compiling the event engine, once per machine (about 40 s)")
 
 
 def _chunks(n_samples: int, jobs: int) -> list[tuple[int, int]]:

@@ -140,7 +140,9 @@ def test_traces_agree(settings: RunSettings) -> None:
     assert trace_differences(*traces) == []
 
 
-@pytest.mark.parametrize("engine", ENGINES, ids=["oracle", "event", "ticks", "dense"])
+@pytest.mark.parametrize(
+    "engine", ENGINES, ids=["oracle", "event", "ticks", "scatter", "gather", "dense"]
+)
 def test_what_never_arrives_is_not_counted(engine: Engine) -> None:
     """It was emitted, but a sample's end comes first: it reaches no synapse of any sample."""
     rng = np.random.default_rng(3)

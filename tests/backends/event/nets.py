@@ -22,7 +22,7 @@ Synapse: TypeAlias = tuple[int, int, int]
 
 
 def engine(mode: Any = "frames", jobs: Any = 1) -> EventEngine:
-    method = "any" if mode in ("frames", "ticks") else mode
+    method: Any = "any" if mode in ("frames", "ticks") else mode
     return EventEngine(jobs, tick_by_tick=mode == "ticks", method=method)
 
 
