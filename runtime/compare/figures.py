@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from snnc.runtime.compare.result import Comparison, Point
@@ -37,12 +38,18 @@ def _draw_one(
     folder: Path,
     force: bool,
 ) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     best = comparison.pareto(hardware)
     most = max(p.n_ticks for p in points)
     models = list(dict.fromkeys(p.model for p in points))
     with figure(folder, f"pareto-{hardware}", (COLUMN, 0.8 * COLUMN), force=force) as made:
         axes = made.add_subplot()
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        middle = math.sqrt(math.prod(f(p.picojoule[hardware] for p in points) for f in (min, max)))
         front = sorted((p for p in points if p.name in best), key=lambda p: p.picojoule[hardware])
         axes.step(
             [p.picojoule[hardware] / 1e3 for p in front],
@@ -57,7 +64,11 @@ def _draw_one(
                 *place, s=area, facecolor=colour if p.name in best else "white",
                 edgecolor=colour, linewidth=1.0, zorder=2,
             )  # fmt: skip
-            axes.annotate(p.name, place, (5, 5), textcoords="offset points", fontsize=6)
+            right = p.picojoule[hardware] > middle  # words run towards the middle
+            axes.annotate(
+                p.name, place, (-6 if right else 6, 6), textcoords="offset points", fontsize=6,
+                ha="right" if right else "left",
+            )  # fmt: skip
         axes.set_xlabel(f"energy of one sample, nJ ({title})")
         axes.set_ylabel("accuracy, %")
         axes.set_title(f"area: ticks, at most {most:,}; filled: not beaten", loc="left")
