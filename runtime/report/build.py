@@ -87,7 +87,7 @@ def build_report(
         layers=tuple(_layers(graph, run, energy)),
         links=tuple(_links(graph, run.projection_counters)),
         energy=energy,
-        papers=papers_formula(model.integer_graph, result, run.host_macs),
+        papers=papers_formula(model.integer_graph, result, run.host_macs, run.n_frames),
         baseline=ann_baselines(
             model.integer_graph,
             result,

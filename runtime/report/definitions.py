@@ -72,7 +72,10 @@ DEFINITIONS: dict[str, str] = {
     ),
     "papers": (
         "the formula of the papers: 4.6 pJ x MACs of the first layer + 0.9 pJ x sum over the "
-        "other layers of mean count x MACs; the mean count already holds D"
+        "other layers of mean count x MACs, padding included; the mean count already holds D. "
+        "Attention products count pairs x mean count of an operand: the mean over both operands, "
+        "the lower and the higher one beside it. Neurons, residual additions and memory are not "
+        "in it"
     ),
     "baseline": (
         "the same network without spikes: all multiply-accumulates at 45 nm, in 32-bit floating "

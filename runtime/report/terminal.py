@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from snnc.runtime.report.definitions import DEFINITIONS
 from snnc.runtime.report.fidelity import summary_rows
@@ -25,9 +26,13 @@ ARITHMETIC = ("45nm", "45nm-int8", "45nm-int32")
 """Hardware files that cover arithmetic only, as the baselines do."""
 
 
+_BARS = "▁▂▃▄▅▆▇█"
+
+
 def render(report: Report) -> list[RenderableType]:
     """Facts, operations, energy, layers, fidelity, definitions, in this order."""
-    parts = [_facts(report), _operations(report), _energy(report), _parts(report), _layers(report)]
+    parts = [_facts(report), _operations(report), _energy(report), _parts(report)]
+    parts += [*_codes(report), _layers(report), *_samples(report)]
     parts += host_table(report.host["host_regions"])
     if report.verification is not None:
         parts.append(key_values(dict(summary_rows(report.verification)), title="Fidelity"))
@@ -109,6 +114,59 @@ def _parts(report: Report) -> RenderableType:
         for part, energy in e.by_part.items()
     ]
     return table(("hardware", "part", "energy a sample", "in total"), rows, title="Parts")
+
+
+def _codes(report: Report) -> list[RenderableType]:
+    """The network in several codes; nothing where there is the run's own only."""
+    if len(report.codes) < 2:
+        return []
+    chips = [e.hardware.name for e in report.energy if e.picojoule is not None]
+    rows: list[tuple[Any, ...]] = []
+    for code, row in report.codes.items():
+        if row is None:
+            rows.append((code, None, None, *("cannot run" for _ in chips)))
+            continue
+        energy = {e.hardware.name: e.picojoule or 0.0 for e in row.energy}
+        events = (row.run.counters["synaptic_events"] or 0) / row.run.n_samples
+        rows.append((code, row.run.n_ticks, events, *(energy_text(energy[c]) for c in chips)))
+    heads = ("code", "ticks", "synaptic events", *chips)
+    return [table(heads, rows, title="Event codes, a sample")]
+
+
+def _samples(report: Report) -> list[RenderableType]:
+    """How samples differ: means with intervals, extremes, and the histogram as a sparkline."""
+    if report.statistics is None:
+        return []
+    value = report.statistics.to_json()
+    rows = [
+        (name, _mean(one, number), f"{number(one['min'])} … {number(one['max'])}", _spark(one))
+        for name, one in value["per_sample"].items()
+    ]
+    rows += [
+        (
+            name,
+            _mean(one, energy_text),
+            f"{energy_text(one['min'])} … {energy_text(one['max'])}",
+            _spark(one),
+        )
+        for name, one in value["picojoule"].items()
+    ]
+    title = f"{value['n_samples']} samples one by one"
+    return [table(("what", "mean (95 %)", "range", "histogram"), rows, title=title)]
+
+
+def _mean(one: Mapping[str, Any], text: Callable[[Any], str]) -> str:
+    if one["low"] is None:
+        return text(one["mean"])
+    return f"{text(one['mean'])} ({text(one['low'])} to {text(one['high'])})"
+
+
+def _spark(one: Mapping[str, Any]) -> str:
+    """The histogram in ten characters, the fullest bin highest, empty bins blank."""
+    counts = one["histogram"]["n_samples"]
+    bins = [a + b for a, b in zip(counts[::2], counts[1::2], strict=True)]
+    most = max(bins)
+    return "".join(" " if not n else _BARS[(n * len(_BARS) - 1) // most] for n in bins)
 
 
 def _layers(report: Report) -> RenderableType:

@@ -219,11 +219,14 @@ def test_without_counts_zero_skipping_is_left_out(graph: Graph, result: EngineRe
 def test_papers_formula(graph: Graph, result: EngineResult) -> None:
     papers = papers_formula(graph, result, host_macs=0)
     assert papers.first_layer == ("x>hidden",)
-    assert papers.first_layer_macs == 12 / 2
-    # hidden emits 9 spikes in 6 neuron-frames, and hidden>sums has 12 MACs in two samples
-    assert papers.synaptic_operations == pytest.approx(9 / 6 * 12 / 2)
+    assert papers.first_layer_macs == 6
+    # hidden emits 9 spikes in 6 neuron-frames, hidden>sums has 6 MACs
+    assert papers.other_macs == 6
+    assert papers.synaptic_operations == pytest.approx(9 / 6 * 6)
     assert papers.left_out == ("sums>top",)
     assert papers.picojoule == pytest.approx(6 * 4.6 + 9 * 0.9)
+    assert papers.picojoule_low == papers.picojoule == papers.picojoule_high
+    assert papers.mean_count == pytest.approx(9 / 6)
 
 
 def test_papers_formula_takes_the_host_part_as_first_layer(
@@ -232,5 +235,5 @@ def test_papers_formula_takes_the_host_part_as_first_layer(
     papers = papers_formula(graph, result, host_macs=50)
     assert papers.first_layer == ("host part",)
     assert papers.first_layer_macs == 25
-    # x emits 8 spikes in 4 neuron-frames, 12 MACs in two samples
-    assert papers.synaptic_operations == pytest.approx((8 / 4 * 12 + 9 / 6 * 12) / 2)
+    # x emits 8 spikes in 4 neuron-frames, 6 MACs
+    assert papers.synaptic_operations == pytest.approx(8 / 4 * 6 + 9 / 6 * 6)

@@ -128,9 +128,9 @@ def test_sums_are_told_apart(burst: Report) -> None:
 
 
 def test_first_layer_by_the_papers_is_the_one_after_the_input(burst: Report) -> None:
-    # 3x3 kernel, padding 1, on 4x4: 100 position-tap pairs exist, two output channels
+    # 3x3 kernel on 4x4 pixels, two output channels; padding counts, as in the papers' tables
     assert burst.papers.first_layer == ("x>stem",)
-    assert burst.papers.first_layer_macs == 200
+    assert burst.papers.first_layer_macs == 2 * 16 * 9
     assert burst.papers.left_out == ("pool>head",)
 
 

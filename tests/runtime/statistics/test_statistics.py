@@ -229,3 +229,20 @@ def test_bounds_of_inputs_and_maxima() -> None:
     assert tally_of(graph, "x").bounds == (0, 4)
     assert tally_of(graph, "act1").bounds == (0, 4)
     assert tally_of(graph, "stem").bounds is None
+
+
+def test_terminal_shows_codes_and_samples_at_80_columns(data: DataSet) -> None:
+    import io
+
+    from rich.console import Console
+
+    found = report(model_of(network()), data, code="burst", hardware=["45nm"])
+    console = Console(file=io.StringIO(), width=80, color_system=None)
+    with console.capture() as capture:
+        for part in found.render():
+            console.print(part)
+    text = capture.get()
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= 80
+    assert "Event codes, a sample" in text
+    assert f"{N} samples one by one" in text
+    assert "█" in text
