@@ -72,7 +72,7 @@ def test_report(folder: Path) -> None:
     assert set(done.json["energy"]) == {"45nm", "loihi1"}
     assert all(path.stat().st_size for path in files)
     assert json.loads(files[0].read_text())["counters"] == done.json["counters"]
-    assert "http-equiv" not in files[2].read_text()[:200]
+    assert "default-src 'none'" in files[2].read_text()[:400]
     assert snnc(*args, *outputs, "--json").json["error"]["code"] == "SNNC203"
     assert "Energy" in snnc(*args).stdout
 

@@ -337,6 +337,10 @@ class Guard(threading.Thread):
             *((other, "Lava's shared memory") for other in others),
         ]
 
+    def raised(self):
+        """Whether one of the network's own processes ended in an exception."""
+        return any(getattr(actor, "exception", None) for actor, _ in self.watched())
+
     def check(self, actor, name) -> None:
         """End the run if this process failed."""
         try:
@@ -349,6 +353,8 @@ class Guard(threading.Thread):
             print(text, file=sys.stderr)
             complain(f"process `{name}`: {type(error).__name__}: {error}")
             end(EXIT_PROCESS_FAILED)
+        if status and not self.started.is_set() and self.raised():
+            return  # Lava kills the others when one cannot start, and then raises its error
         if status and (status < 0 or self.started.is_set()):
             complain(f"process `{name}` died with status {status}")
             end(EXIT_PROCESS_FAILED)
