@@ -39,7 +39,7 @@ fi
 run snnc trace model.snnc --data test.npz --sample 0 --code burst -o trace.npz --plot raster.png
 printf '\n$ snnc verify model.pt model.snnc --data test.npz --json > verify.json\n'
 snnc verify model.pt model.snnc --data test.npz --json > verify.json
-run snnc report model.snnc --data test.npz --code burst --verification verify.json \
+run snnc report model.snnc --data test.npz --code burst --map loihi2 --verification verify.json \
   -o report.html -o report.json -o report.csv
 
 printf '\nIn %s: %s\n' "$folder" "$(ls | tr '\n' ' ')"
