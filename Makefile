@@ -48,6 +48,7 @@ lint: setup
 bench: setup
 	@[ -n "$(SNNC_DATA)" ] || { echo "make bench needs SNNC_DATA=FOLDER with images/mnist_t10k.npz"; exit 1; }
 	$(BIN)/python benchmarks/networks.py --data "$(SNNC_DATA)/images" $(if $(ONLY),--only $(ONLY))
+	$(BIN)/python benchmarks/kernels.py
 	$(BIN)/python benchmarks/scaling.py
 
 # The tables of docs/*.md, made from the registries.
