@@ -21,7 +21,7 @@ from snnc.runtime.scale.order import Order
 from snnc.runtime.scale.shards import Shard, ShardResult
 
 ATTEMPTS = 3
-"""How often a shard is begun before workers that die over it end the run."""
+"""How often a shard, or a worker's start, is tried before deaths over it end the run."""
 _LOOK_SECONDS = 0.5
 """How often the time limit is looked at while all workers are busy."""
 
@@ -39,12 +39,13 @@ class ProcessExecutor:
         self._order = order.to_bytes()
         self._jobs = jobs
         self._workers: list[_Process] = []
+        self._failed_starts = 0
 
     def run(self, shards: Sequence[Shard], check: Callable[[], None]) -> Iterator[ShardResult]:
         """Results in the order in which they come.
 
         Raises:
-            ChildFailed: workers died over the same shard again and again.
+            ChildFailed: workers died over the same shard, or at their start, again and again.
             SnncError: what a worker met.
         """
         todo, begun = deque(shards), Counter[Shard]()
@@ -102,11 +103,16 @@ class ProcessExecutor:
         self._workers.remove(worker)
         shard = worker.shard
         ended = worker.end()
-        if shard is None and worker.ready:
-            return  # it had nothing left to do
-        if shard is None or begun[shard] >= ATTEMPTS:
+        if shard is None:
+            self._failed_starts += not worker.ready
+            if self._failed_starts >= ATTEMPTS:
+                raise _lost(ended, None)
+            if worker.ready or not todo:
+                return  # nothing is left for it to do
+        elif begun[shard] >= ATTEMPTS:
             raise _lost(ended, shard)
-        todo.appendleft(shard)
+        else:
+            todo.appendleft(shard)
         self._start(selector)
 
     def _start(self, selector: selectors.BaseSelector) -> None:
@@ -169,7 +175,7 @@ def _lost(status: int, shard: Shard | None) -> SnncError:
     if status < 0:
         how = f"signal {-status}, {signal.Signals(-status).name}"
     if shard is None:
-        return ChildFailed(f"a worker process ended before it was ready ({how})")
+        return ChildFailed(f"{ATTEMPTS} worker processes ended before they were ready ({how})")
     return ChildFailed(
         f"worker processes ended {ATTEMPTS} times over the same samples ({how})",
         where=f"samples {shard.first} to {shard.end - 1}",

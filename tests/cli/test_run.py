@@ -135,7 +135,7 @@ def test_trace_draws_a_raster(model: Path, data: Path, tmp_path: Path, suffix: s
 def test_trace_refuses_other_pictures(model: Path, data: Path) -> None:
     done = snnc("trace", model, "--data", data, "--sample", "0", "--plot", "a.gif", "--json")
     assert done.code == 2
-    assert done.json["error"]["hint"] == "name a file that ends in .png or .html"
+    assert done.json["error"]["hint"] == "name a file that ends in .png or .svg or .pdf or .html"
 
 
 def test_inspect(model: Path) -> None:

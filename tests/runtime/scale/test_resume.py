@@ -7,6 +7,7 @@ import re
 import resource
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 import snnc
-from snnc.ir.errors import DataError, OtherRun, OutputExists, TimeLimit, WrongUsage
+from snnc.ir.errors import ChildFailed, DataError, OtherRun, OutputExists, TimeLimit, WrongUsage
 from snnc.runtime import batches
 from snnc.runtime.run import RunResult, run
 from snnc.runtime.scale.gather import about_run
@@ -237,3 +238,30 @@ def test_a_killed_worker_loses_nothing(tmp_path: Path) -> None:
     assert len(killed) == 1
     expected = reference(x.reshape(-1, N_IN)).reshape(2000, 25, -1)
     np.testing.assert_array_equal(result.outputs_int, expected)
+
+
+def interpreter(path: Path, script: str) -> str:
+    """A program in the place of Python's, which runs `script` first."""
+    path.write_text(f'#!/bin/sh\n{script}\nexec {sys.executable} "$@"\n')
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_a_worker_killed_at_its_start_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, (x, _) = save_model(tmp_path), samples(200)
+    first_ones = f"mkdir {tmp_path}/1 2>/dev/null && kill -9 $$"
+    monkeypatch.setattr(sys, "executable", interpreter(tmp_path / "python", first_ones))
+    result = run(model, x, engine="oracle", jobs=2)
+    assert (tmp_path / "1").is_dir()
+    np.testing.assert_array_equal(result.outputs_int, reference(x))
+
+
+def test_workers_that_never_start_end_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, (x, _) = save_model(tmp_path), samples(200)
+    monkeypatch.setattr(sys, "executable", interpreter(tmp_path / "python", "exit 3"))
+    with pytest.raises(ChildFailed, match=r"3 worker processes ended .* \(exit status 3\)"):
+        run(model, x, engine="oracle", jobs=2)
