@@ -41,7 +41,7 @@ def as_bytes(c: Compiler, name: str) -> tuple[str, int] | None:
     if name in c.bytes:
         return c.bytes[name]
     wire, r = c.wires[name], c.ranges[name]
-    low, high = min(0, int(r.out_lo.min())), int(r.out_hi.max())
+    low, high = min(0, int(r.out_lo.min())), max(0, int(r.out_hi.max()))
     if wire.dtype != "f4" or high - low > LARGEST_BYTE:
         return None
     b, tensor = c.builder, wire.name
@@ -125,7 +125,7 @@ def quantised_fire(
         lo, hi: range of the staircase.
     """
     inner = int(np.prod(node.shape[node.channel_axis :][1:]))
-    if not c.quantised or lo > 0 or hi - lo > LARGEST_BYTE or inner < SHORTEST_RUN:
+    if not c.quantised or not lo <= 0 <= hi or hi - lo > LARGEST_BYTE or inner < SHORTEST_RUN:
         return None
     line = fit_bytes(steps, divides=True)
     if line is None or largest + np.abs(line.offset).max() > EXACT_F4:
@@ -159,7 +159,7 @@ def _suits(c: Compiler, node: Population, p: Projection, lo: int, hi: int) -> bo
         and c.wires[p.source].shape == p.map.in_shape
         and folds(p, node)
         and node.bias.ndim <= 1
-        and lo <= 0
+        and lo <= 0 <= hi
         and hi - lo <= LARGEST_BYTE
     )
 

@@ -89,7 +89,8 @@ def _gathers(program: Program, projection: Any, room: Any, lists: Lists) -> bool
     """Is gathering allowed, and does it cost less?"""
     if projection.gather < 0 or program.method == SCATTER:
         return False
-    peak = lists.peak[room.number]
+    # a neuron whose weights are all 0 may send what 63 bits hold: the product must not wrap
+    peak = min(lists.peak[room.number], INT16_MAX + 1)
     if projection.kind == EACH and projection.taps * peak * projection.heaviest > INT16_MAX:
         return False
     if program.method == GATHER:

@@ -90,7 +90,8 @@ def chunk_of(projection: Any, peak: int) -> int:
 
     |sum| <= events x peak x heaviest, payloads being at most `peak` and weights `heaviest`.
     """
-    chunk = INT16_MAX // (projection.heaviest * peak)
+    # a neuron whose weights are all 0 may send what 63 bits hold: the product must not wrap
+    chunk = INT16_MAX // (projection.heaviest * min(peak, INT16_MAX + 1))
     return chunk if projection.width == BITS_8 and chunk >= LEAST_CHUNK else 0
 
 

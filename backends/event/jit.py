@@ -85,8 +85,13 @@ def is_cached(compiled: Callable[..., Any]) -> bool:
 
 @cache
 def source_stamp(package: Path) -> str:
-    """Hash over the sources of a package."""
+    """Hash over the sources of a package, of these decorators, and of what neurons are.
+
+    Kernels hold the constants of neuron models as numbers.
+    """
     digest = hashlib.sha256()
-    for path in sorted(package.glob("*.py")):
+    here = Path(__file__).resolve()
+    neurons = here.parents[2] / "ir" / "neurons"
+    for path in (here, *sorted(package.glob("*.py")), *sorted(neurons.glob("*.py"))):
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -120,7 +120,10 @@ class EventSession:
         """A trace from a run frame by frame."""
         compiled = self.compiled
         blocks: list[Block] = []
-        log = self._logs.pop() if self._logs else make_log(compiled, LOG_ROOM)
+        try:
+            log = self._logs.pop()
+        except IndexError:
+            log = make_log(compiled, LOG_ROOM)
         self._run_chunk(buffers, 0, 1, log, lambda: blocks.append(take(log, compiled)))
         self._logs.append(log)
         n_ticks = compiled.schedule.n_ticks(buffers.n_frames)
@@ -157,6 +160,7 @@ class EventSession:
         """
         if self.tick_by_tick:
             simulation = Simulation(self.compiled, buffers.n_frames)
+            simulation.load(buffers.data)
             for sample in range(first, last):
                 simulation.run(buffers.data, sample)
             return simulation.state.counters, simulation.state.node_counters

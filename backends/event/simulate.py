@@ -56,6 +56,11 @@ class Simulation:
         self._silent = self._make_events(0, membranes=False)
         self._traced = self._make_events(_ROOM, membranes=False)
 
+    def load(self, data: Data) -> None:
+        """Compile the kernels, or load them: a run of no ticks."""
+        end = self.clock.n_ticks
+        run_ticks(self.program, self.state, self.clock, data, self._silent, 0, end, 0)
+
     def run(self, data: Data, sample: int) -> None:
         """Run one sample without a trace."""
         for _ in self._stretches(data, sample, self._silent):

@@ -83,8 +83,10 @@ class BiasSynapses(ChipPass):
     def _takes(self, node: Population, bias: IntArray, start: int) -> bool:
         """Does the chip's LIF have this bias, and keep silent until its first frame?"""
         model = node.model
+        if not bias.any():
+            return True
         if isinstance(model, FixedCurrentLIF) and (model.current_multiplier != 0).any():
-            return not bias.any()
+            return False
         half = 2 ** (self.bias_bits - 1)
         shifts = range(max(2**self.exponent_bits - CURRENT_SHIFT, 1))
         fits = np.zeros(bias.shape, dtype=bool)

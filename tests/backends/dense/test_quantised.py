@@ -168,3 +168,17 @@ def test_a_quotient_gets_room_for_its_rounding() -> None:
 
 def test_irregular_steps_have_no_line() -> None:
     assert fit_bytes([steps_of(np.array([3, 50, 51, 400]), 0, -100, 1000)]) is None
+
+
+@pytest.mark.parametrize(("lo", "levels"), [(-300, 100), (-256, 255), (-255, 255), (-128, 127)])
+def test_staircases_below_zero(lo: int, levels: int) -> None:
+    """A zero point beyond a byte is none."""
+    thresholds = np.arange(levels)[None] * 5 - 200
+    models = [IntegerFire(lo=lo, thresholds=thresholds), IntegerFire(lo=0, thresholds=thresholds)]
+    weight = np.random.default_rng(3).integers(-3, 4, (3, 3, 3, 3))
+    graph = chain([weight, weight], models, (3, 6, 7), -300, -100)
+    x = np.random.default_rng(4).integers(-300, -99, (3, 1, 3, 6, 7))
+    expected = evaluate(graph, {"x": x})
+    got = DenseEngine(threads=1).prepare(graph, RunSettings("graded")).run({"x": x}).counts
+    for name, counts in expected.items():
+        assert np.array_equal(counts, got[name]), name

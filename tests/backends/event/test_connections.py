@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snnc.backends.event.gather import GATHER_LANES
+from snnc.backends.event.session import EventSession
 from snnc.backends.event.tables import DENSE, EACH, ONE_TO_ONE, SPARSE, WINDOW
 from snnc.ir.arrays import IntArray
 from snnc.ir.codes import Code
 from snnc.ir.graph import Projection
-from snnc.ir.maps import Conv, Dense, Identity, Sparse, SumPool
+from snnc.ir.maps import Conv, Dense, Identity, LinearMap, Sparse, SumPool
 from snnc.ir.neurons import Accumulator
 from snnc.ir.nodes import Input, Population
 from tests.backends.event.nets import MODES, current, one_layer, prepare, reading, synapses
@@ -139,6 +140,44 @@ def test_sums_at_the_bound_of_16_bits(weight: int, k: int) -> None:
         y = session.run({"x": np.full((1, 1, *map_.in_shape), k)}).counts["y"]
         middle = y.reshape(20, -1)[:, y.size // 40]  # where every tap meets an event
         assert middle.tolist() == [events * k * weight] * 20
+
+
+def pruned(map_: LinearMap, payload: int, mode: str) -> EventSession:
+    """Channel 0, whose weights are all 0, sends `payload` for every 1 that it gets."""
+    scale = np.array([payload] + [1] * (map_.in_shape[0] - 1))
+    nodes = [
+        Input(name="x", shape=map_.in_shape, lo=0, hi=17),
+        Population(name="sum", shape=map_.in_shape, model=Accumulator()),
+        Population(name="y", shape=map_.out_shape, model=Accumulator()),
+    ]
+    one = Identity(shape=map_.in_shape, weight=scale)
+    output, read = reading("y", map_.out_shape)
+    projections = [
+        Projection(name="one", source="x", target="sum", map=one),
+        Projection(name="w", source="sum", target="y", map=map_),
+        read,
+    ]
+    session: EventSession = prepare([*nodes, output], projections, mode=mode)
+    return session
+
+
+@pytest.mark.parametrize("payload", [2**16, 2**32, 2**40, (2**60 + 1) // 17])
+@pytest.mark.parametrize("mode", MODES)
+def test_large_payloads_of_pruned_channels(mode: str, payload: int) -> None:
+    """No membrane is wide: what is sent by all its synapses adds nothing, however large it is."""
+    taps = np.full((64, 8, 3, 3), 16)
+    taps[:, 0] = 0
+    each = np.ones((64, 1, 3, 3), dtype=np.int64)
+    each[0] = 0
+    for weight, groups, in_shape in ((taps, 1, (8, 8, 8)), (each, 64, (64, 8, 8))):
+        conv = Conv(
+            weight=weight, in_shape=in_shape, stride=(1, 1), padding=((0, 0), (0, 0)),
+            dilation=(1, 1), groups=groups,
+        )  # fmt: skip
+        session = pruned(conv, payload, mode)
+        y = session.run({"x": np.full((1, 1, *in_shape), 17)}).counts["y"]
+        sums = weight.sum(axis=(1, 2, 3)) * 17
+        assert np.array_equal(y[0, 0], np.broadcast_to(sums[:, None, None], (64, 6, 6)))
 
 
 def test_membranes_beyond_32_bits() -> None:

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from snnc.backends.base import Counters, NodeCounters
+from snnc.backends.event.frames import run_frames
 from snnc.backends.event.session import EventSession
+from snnc.backends.event.ticks import run_ticks
 from snnc.ir.codes import Code, RunSettings
 from snnc.ir.errors import DataError, WidthExceeded
 from snnc.ir.graph import Projection
@@ -170,6 +172,16 @@ def test_no_samples() -> None:
     result = session.run({"x": np.zeros((0, 1, 2), dtype=np.int64)})
     assert result.counts["y"].shape == (0, 1, 2)
     assert result.counters["w"] == Counters()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_prepared_session_has_compiled(mode: str) -> None:
+    session = one_layer(Identity(shape=(2,)), lo=0, hi=3, mode=mode)
+    kernel: Any = run_ticks if mode == "ticks" else run_frames
+    compiled = len(kernel.signatures)
+    assert compiled
+    session.run({"x": np.ones((1, 1, 2), dtype=np.int64)})
+    assert len(kernel.signatures) == compiled
 
 
 def test_a_trace_is_of_one_sample() -> None:
