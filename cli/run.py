@@ -105,6 +105,8 @@ def _stream(terminal: Terminal, model: Path, data: str, kind: Any, options: Any)
     for name in ("output", "resume", "distributed", "counts", "time_limit"):
         if options[name]:
             raise WrongUsage(f"--{name.replace('_', '-')} is not for a stream")
+    if options["jobs"] != 1 or options["on_bad_sample"] != "stop":
+        raise WrongUsage("--jobs and --on-bad-sample are not for a stream")
     with terminal.work():
         opened = stream(model, **{name: options[name] for name in _STREAM_OPTIONS})
     with opened:

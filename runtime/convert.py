@@ -185,7 +185,7 @@ def convert(
         )
     paths = _Paths.choose(source, output, chip, force=force)
     preparation = prepare if isinstance(prepare, Preparation | None) else load_preparation(prepare)
-    options = source_options(said)
+    options = source_options(said, preparation)
     tell("convert", 0, _STAGES)
     loaded = as_source(source, options, example_inputs)
     tell("convert", 1, _STAGES)

@@ -249,5 +249,5 @@ def _descriptor(source: str) -> Iterator[int]:
         else:
             with Path(source).open("rb") as file:
                 yield file.fileno()
-    except (ConnectionError, socket.gaierror, FileNotFoundError, ValueError) as error:
+    except (OSError, ValueError, OverflowError) as error:
         raise BadInputFile(f"cannot be read: {error}", where=source) from error

@@ -9,6 +9,7 @@ from snnc.converter.sources import SourceOptions
 from snnc.ir.arrays import Array, Shape
 from snnc.ir.nodes import Reduction
 from snnc.runtime.data import DataSet, load_data
+from snnc.runtime.readers.preparation import Preparation
 
 
 class SourceArguments(TypedDict, total=False):
@@ -51,8 +52,12 @@ class SourceArguments(TypedDict, total=False):
     reset_offset: int | None
 
 
-def source_options(said: SourceArguments) -> SourceOptions:
+def source_options(said: SourceArguments, preparation: Preparation | None = None) -> SourceOptions:
     """The options of a source, its data loaded.
+
+    Args:
+        said: by name.
+        preparation: what is done to raw data before the model takes it.
 
     Raises:
         TypeError: a name that is no option.
@@ -60,5 +65,5 @@ def source_options(said: SourceArguments) -> SourceOptions:
     """
     options = cast("dict[str, Any]", {**said})
     if (data := options.get("calibrate")) is not None:
-        options["calibrate"] = load_data(data).x
+        options["calibrate"] = load_data(data, preparation=preparation).x
     return SourceOptions(**options)

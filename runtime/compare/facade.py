@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -99,7 +100,7 @@ def _reports(
 def _read(path: Path) -> Mapping[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadInputFile(f"cannot be read: {error}", where=str(path)) from None
     if not isinstance(value, dict):
         raise BadInputFile("is not what `snnc report --json` prints", where=str(path))
@@ -109,33 +110,50 @@ def _read(path: Path) -> Mapping[str, Any]:
 def _point(value: Mapping[str, Any]) -> Point:
     try:
         n_samples, counters = int(value["n_samples"]), value["counters"]
-        provenance = value["provenance"]
+        provenance, accuracy = value["provenance"], value["accuracy"]
         return Point(
             name=str(value["model"]),
             model=str(value["model"]),
             code=str(value["code"]),
             schedule=str(value["schedule"]),
-            weight_bits=provenance.get("weight_bits"),
-            levels=provenance.get("levels"),
+            weight_bits=_whole(provenance.get("weight_bits")),
+            levels=_whole(provenance.get("levels")),
             n_samples=n_samples,
-            accuracy=None if value["accuracy"] is None else float(value["accuracy"]),
+            accuracy=None if accuracy is None else _amount(accuracy),
             n_ticks=int(value["n_ticks"]),
             **{
                 key: int(counters[key]) / n_samples
                 for key in ("spikes", "synaptic_events", "unit_spike_operations", "dense_macs")
             },
             picojoule={
-                str(name): float(e["picojoule"])
+                _plain(name, e): _amount(e["picojoule"])
                 for name, e in value["energy"].items()
                 if e["picojoule"] is not None
             },
             graph_hash=str(value["graph_hash"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise BadInputFile(
             f"is not what `snnc report --json` prints ({type(error).__name__}: {error})",
             where=str(value.get("model", "report")),
         ) from None
+
+
+def _whole(value: Any) -> int | None:
+    return None if value is None else int(value)
+
+
+def _amount(value: Any) -> float:
+    if not 0 <= float(value) < math.inf:
+        raise ValueError(f"{value} is no amount")
+    return float(value)
+
+
+def _plain(name: str, energy: Mapping[str, Any]) -> str:
+    """The hardware's name, which plots' files are named by, where its title is there, too."""
+    if not isinstance(energy["hardware"]["title"], str) or "/" in name or "\0" in name:
+        raise ValueError(f"`{name}` is no hardware")
+    return name
 
 
 def _named(points: Sequence[Point]) -> tuple[Point, ...]:

@@ -66,10 +66,16 @@ def _draw_one(
             )  # fmt: skip
             right = p.picojoule[hardware] > middle  # words run towards the middle
             axes.annotate(
-                p.name, place, (-6 if right else 6, 6), textcoords="offset points", fontsize=6,
+                _literal(p.name), place, (-6 if right else 6, 6),
+                textcoords="offset points", fontsize=6,
                 ha="right" if right else "left",
             )  # fmt: skip
-        axes.set_xlabel(f"energy of one sample, nJ ({title})")
+        axes.set_xlabel(f"energy of one sample, nJ ({_literal(title)})")
         axes.set_ylabel("accuracy, %")
         axes.set_title(f"area: ticks, at most {most:,}; filled: not beaten", loc="left")
         axes.margins(0.15)
+
+
+def _literal(text: str) -> str:
+    """As matplotlib shows it as it is: $ begins formulas."""
+    return text.replace("$", r"\$")

@@ -32,7 +32,7 @@ def read(path: Path, preparation: Preparation) -> Array:
         with wave.open(str(path), "rb") as file:
             rate, width, n_channels = file.getframerate(), file.getsampwidth(), file.getnchannels()
             data = file.readframes(how.length)
-    except wave.Error as error:
+    except (wave.Error, RuntimeError) as error:  # the latter where a chunk ends in nothing
         raise DataError(f"no WAV of whole numbers: {error}") from error
     if rate != how.rate:
         raise DataError(f"it has {rate} samples a second, not {how.rate}")

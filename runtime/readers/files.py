@@ -47,7 +47,7 @@ def open_list(path: Path, preparation: Preparation) -> Samples:
         BadInputFile: it is no such list.
         DataError: a row has no path or no whole number as label.
     """
-    delimiter = "\t" if path.suffix == ".tsv" else ","
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     try:
         with path.open(newline="", encoding="utf-8") as stream:
             rows = list(csv.DictReader(stream, delimiter=delimiter))

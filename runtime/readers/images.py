@@ -12,13 +12,18 @@ from snnc.ir.errors import DataError, MissingExtra
 from snnc.runtime.readers.preparation import ImagePreparation, Preparation
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+_MOST_PIXELS = 1 << 27
+"""Of an image once it is resized: a line of pixels must not fill the memory."""
 
 
 def read(path: Path, preparation: Preparation) -> Array:
     """Read and prepare an image file; without `[image]`: RGB, uint8, (3, H, W)."""
     pil = _pillow(str(path))
-    with pil.open(path) as image:
-        return prepare(image, preparation.image or ImagePreparation())
+    try:
+        with pil.open(path) as image:
+            return prepare(image, preparation.image or ImagePreparation())
+    except pil.DecompressionBombError as error:
+        raise DataError(f"too large: {error}") from error
 
 
 def of_pixels(pixels: Array, how: ImagePreparation) -> Array:
@@ -32,9 +37,16 @@ def of_pixels(pixels: Array, how: ImagePreparation) -> Array:
 def prepare(image: Any, how: ImagePreparation) -> Array:
     """What `[image]` says, step by step: mode, resize, crop, scale, mean and std, layout."""
     pil = _pillow(None)
+    if image.mode in ("I", "F") or image.mode.startswith("I;"):
+        raise DataError(
+            f"its pixels ({image.mode}) have more than 8 bits",
+            hint="give such data as an array (.npz)",
+        )
     image = image.convert(how.mode)
     if how.resize is not None:
         width, height = _resized(image.size, how.resize)
+        if width * height > _MOST_PIXELS:
+            raise DataError(f"resized it would have {height} x {width} pixels")
         method = getattr(pil.Resampling, how.interpolation.upper())
         image = image.resize((width, height), method)
     if how.crop is not None:

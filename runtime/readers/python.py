@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from snnc.ir.arrays import Array, IntArray
-from snnc.ir.errors import BadInputFile, DataError
+from snnc.ir.errors import BadInputFile, DataError, SnncError
 from snnc.runtime.readers.images import of_pixels, prepare
 from snnc.runtime.readers.preparation import ImagePreparation, Preparation
 from snnc.runtime.readers.records import read_record, records
@@ -45,7 +45,13 @@ def open_callable(spec: str, preparation: Preparation) -> Samples:
         return f"{spec}, sample {index}"
 
     def read(index: int) -> Array:
-        return _array(_input(data[index]), preparation.image)
+        return _array(_input(sample(index)), preparation.image)
+
+    def sample(index: int) -> Any:
+        try:
+            return data[index]
+        except Exception as error:  # the user's own code
+            raise DataError(_said(error)) from error
 
     def fingerprint() -> str:
         found = hashlib.sha256(f"{spec} {len(data)}".encode())
@@ -54,7 +60,13 @@ def open_callable(spec: str, preparation: Preparation) -> Samples:
         return found.hexdigest()
 
     x = records(len(data), read, place)
-    return Samples(x=x, y=_labels(data, spec), fingerprint=fingerprint)
+    try:
+        labels = _labels(data, spec)
+    except SnncError:
+        raise
+    except Exception as error:  # the user's own code
+        raise DataError(f"labels cannot be read: {_said(error)}", where=spec) from error
+    return Samples(x=x, y=labels, fingerprint=fingerprint)
 
 
 def _called(spec: str) -> Any:
@@ -66,9 +78,18 @@ def _called(spec: str) -> Any:
         found: Callable[[], Any] = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise BadInputFile(f"no such callable: {error}", where=spec) from error
+    except Exception as error:  # the user's own code
+        raise BadInputFile(f"the module fails: {_said(error)}", where=spec) from error
     if not callable(found):
         raise BadInputFile("this cannot be called", where=spec)
-    return found()
+    try:
+        return found()
+    except Exception as error:  # the user's own code
+        raise BadInputFile(f"it fails: {_said(error)}", where=spec) from error
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _input(sample: Any) -> Any:

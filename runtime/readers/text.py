@@ -51,7 +51,7 @@ def open_text(path: Path, how: TextPreparation) -> Samples:
 
 
 def _split(lines: list[str], path: Path) -> tuple[list[str], Array | None]:
-    if path.suffix != ".tsv":
+    if path.suffix.lower() != ".tsv":
         return lines, None
     texts, labels = [], []
     for number, line in enumerate(lines, start=1):

@@ -26,9 +26,10 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever libraries print is no answer
     try:
-        _serve(sys.stdin.buffer, answers)
-    except SnncError as error:
-        send(answers, ERROR + json.dumps(error.to_json()).encode())
+        try:
+            _serve(sys.stdin.buffer, answers)
+        except SnncError as error:
+            send(answers, ERROR + json.dumps(error.to_json()).encode())
     except BrokenPipeError:
         os._exit(1)  # the run has ended
 

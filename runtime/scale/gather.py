@@ -151,8 +151,9 @@ def about_run(path: Path) -> dict[str, Any] | None:
     """What an output `.npz` says of its run; None where it says nothing."""
     try:
         with np.load(path) as archive:
-            found: dict[str, Any] = json.loads(str(archive[RUN_MEMBER]))
-            return found
+            found = json.loads(str(archive[RUN_MEMBER]))
+            ours = isinstance(found, dict) and {"identity", "totals"} <= found.keys()
+            return found if ours else None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
 

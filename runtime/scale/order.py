@@ -31,6 +31,7 @@ class Order:
         data: what `load_data` finds the samples by.
         n_samples: that the data has to hold.
         plan: of the run.
+        prepared: is the data what the model takes already?
     """
 
     model: str
@@ -38,6 +39,7 @@ class Order:
     data: str
     n_samples: int
     plan: Plan
+    prepared: bool = False
 
     def to_bytes(self) -> bytes:
         """The order as JSON."""
@@ -64,7 +66,8 @@ class Order:
             raise BadInputFile("the model has changed since the run began", where=self.model)
         feeder = Feeder(model.file)
         if arrays is None:
-            data = load_data(self.data, feeder.shape, feeder.names, model.preparation)
+            preparation = None if self.prepared else model.preparation
+            data = load_data(self.data, feeder.shape, feeder.names, preparation)
         else:
             first = next(iter(arrays.values()))
             several = arrays if len(arrays) > 1 else {}
@@ -95,4 +98,5 @@ def ordered(model: Model, data: DataSet, plan: Plan) -> Iterator[Order]:
             data=spec,
             n_samples=len(data) if data.whole is None else data.whole,
             plan=replace(plan, engine=plan.engine or model.default_engine),
+            prepared=data.spec is None,
         )

@@ -134,7 +134,8 @@ class _Process:
         threads = str(max(1, (os.cpu_count() or 1) // jobs))
         counts = {"OMP_NUM_THREADS": threads, "NUMBA_NUM_THREADS": threads}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "snnc.runtime.scale.child"],
+            # -P: what lies in the current folder is data, no modules
+            [sys.executable, "-P", "-m", "snnc.runtime.scale.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,

@@ -179,8 +179,10 @@ class Work:
         with self._journal(path, identity, place) as journal:
             n_resumed = journal.n_samples
             prepared = self._compute(journal)
-            pack_ = {"identity": identity, "totals": total(journal).to_json()}
-            pack(journal, place.output, pack_)
+            totals = total(journal)
+            if not totals.n_samples:  # nothing to write: the caller says so
+                return self._gather(MemoryStore(), prepared, n_resumed, None)
+            pack(journal, place.output, {"identity": identity, "totals": totals.to_json()})
             return self._gather(journal, prepared, n_resumed, place.output)
 
     @contextlib.contextmanager
@@ -283,12 +285,17 @@ class Work:
             "snnc": snnc.__version__,
             "model": self._model.graph_hash,
             "host_operators": parts.hexdigest(),
+            "preparation": _hash_of(self._model.preparation.to_json()),
             **plan,
             "n_samples": len(self._data),
             "data": self._data.fingerprint(),
         }
         plain: dict[str, Any] = json.loads(json.dumps(identity))
         return plain
+
+
+def _hash_of(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def _journal_path(output: Path) -> Path:

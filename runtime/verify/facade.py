@@ -80,7 +80,7 @@ def verify(
     model = model if isinstance(model, Model) else load(model)
     feeder = Feeder(model.file)
     samples = load_data(data, feeder.shape, feeder.names, model.preparation).limit(limit)
-    options = source_options(said)
+    options = source_options(said, model.preparation)
     graph_hash = graph_file_hash(source) if isinstance(source, str | os.PathLike) else None
     loaded = _loaded(None if graph_hash else source, _as_converted(options, model), feeder)
     settings = model.run_settings(code, schedule, rate_ticks, rate_reset, rate_pools)

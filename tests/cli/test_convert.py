@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from snnc.runtime.model import load
 from tests import needs
 from tests.cli.helpers import check_schema, check_snapshot, snnc
 
@@ -175,6 +176,18 @@ def test_calibrate(folder: Path) -> None:
     done = snnc("convert", "model.pt", "--calibrate", "digits", "--input-bits", "4", "--json")
     assert done.code == 0, done.stdout
     assert not done.json["host_ops"]
+
+
+def test_calibration_is_of_prepared_data(folder: Path) -> None:
+    nets.save(folder / "model.pt", input=None)
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 1)).astype(np.uint8)
+    np.savez("pixels.npz", x=pixels)
+    Path("p.toml").write_text('[image]\nmode = "L"\nscale = 0.0625\n')
+    args = ("convert", "model.pt", "--prepare", "p.toml", "--calibrate", "pixels.npz")
+    done = snnc(*args, "--input-bits", "8", "--json")
+    assert done.code == 0, done.stdout
+    (source,) = load("model.snnc").file.float_graph.inputs
+    assert np.asarray(source.step).item() == pixels.max() / 16 / 255
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"hello", b"\x80\x02}q\x00."])

@@ -25,7 +25,7 @@ def read(path: Path, how: EventPreparation) -> Recording:
     """Read a file of either kind."""
     data = path.read_bytes()
     start, header = _header(data)
-    if path.suffix == ".dat":
+    if path.suffix.lower() == ".dat":
         return _read_dat(data, start)
     if b"evt 3.0" in header or b"format evt3" in header:
         return _read_evt3(np.frombuffer(data[start : len(data) - (len(data) - start) % 2], "<u2"))

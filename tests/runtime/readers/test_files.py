@@ -108,6 +108,19 @@ def test_a_damaged_image_is_named_or_skipped(tmp_path: Path) -> None:
     np.testing.assert_array_equal(result.outputs_int, reference(rows[good]))
 
 
+def test_images_that_would_lose_something_are_refused(tmp_path: Path) -> None:
+    wide = np.array([[300, 600, 40000]], np.uint16)
+    image.fromarray(wide).save(tmp_path / "wide.png")
+    image.fromarray(np.zeros((1, 60000), np.uint8)).save(tmp_path / "line.png")
+    for file, how, said in (
+        ("wide.png", preparation(image={"mode": "L"}), "more than 8 bits"),
+        ("line.png", preparation(image={"resize": 224}), "resized it would have"),
+    ):
+        (tmp_path / "list.csv").write_text(f"path,label\n{file},0\n")
+        with pytest.raises(DataError, match=said):
+            load_data(tmp_path / "list.csv", preparation=how).x[:]
+
+
 def test_event_files_run_as_frames(tmp_path: Path) -> None:
     for i in range(3):
         (tmp_path / "d" / str(i)).mkdir(parents=True)
@@ -183,6 +196,19 @@ def test_spoken_digits(tmp_path: Path) -> None:
     np.testing.assert_array_equal(data.x[0][:, 0, 0], expected)
     assert data.y is not None
     assert data.y.tolist() == [3, 19]
+
+
+@pytest.mark.parametrize("time", [np.nan, np.inf])
+def test_spikes_without_a_time_are_refused(time: float, tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "shd.h5", "w") as f:
+        spikes = f.create_group("spikes")
+        for name, part in (("times", [0.1, time, 0.3]), ("units", [1, 2, 3])):
+            spikes.create_dataset(name, (1,), h5py.vlen_dtype(np.float64))[0] = np.array(part)
+        f["labels"] = np.array([3], np.uint16)
+    how = preparation(events={"sensor": [1, 9], "frames": 4, "window_us": 100_000})
+    with pytest.raises(DataError, match="time is no number"):
+        load_data(tmp_path / "shd.h5", preparation=how).x[:]
 
 
 def test_text(tmp_path: Path) -> None:

@@ -199,7 +199,42 @@ def test_samples_that_cannot_be_used_are_skipped(tmp_path: Path) -> None:
     np.testing.assert_array_equal(result.outputs_int, reference(x[good]))
     assert result.counters == run(model, x[good], engine="oracle").counters
     with pytest.raises(DataError, match="no sample could be used"):
-        run(model, np.full((3, N_IN), np.nan), engine="oracle", on_bad_sample="skip")
+        run(
+            model, np.full((3, N_IN), np.nan), engine="oracle", on_bad_sample="skip",
+            output=tmp_path / "none.npz",
+        )  # fmt: skip
+    assert not (tmp_path / "none.npz").exists()
+
+
+def test_another_preparation_is_another_run(tmp_path: Path) -> None:
+    """The same network after it: neither the graph nor its host operators tell."""
+    pixels = np.random.default_rng(6).integers(0, D + 1, (300, 1, N_IN, 1)).astype(np.uint8)
+    one, other, out = (tmp_path / name for name in ("one", "other", "out.npz"))
+    np.savez(tmp_path / "d.npz", x=pixels)
+
+    def model(folder: Path, **image: object) -> Path:
+        folder.mkdir()
+        said = {"preparation": {"image": {"mode": "L", **image}}}
+        return save_model(folder, shape=(1, 1, N_IN), manifest=said)
+
+    def stop(stage: str, done: int, total: int) -> None:
+        if done >= 250:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(model(one), tmp_path / "d.npz", engine="oracle", output=out, progress=stop)
+    changed = model(other, scale=0.5)
+    with pytest.raises(OtherRun, match="another preparation"):
+        run(changed, tmp_path / "d.npz", engine="oracle", output=out, resume=True)
+
+
+def test_arrays_are_prepared_once(tmp_path: Path) -> None:
+    """Also where workers get what this process has read."""
+    said = {"preparation": {"image": {"mode": "L"}}}
+    model = save_model(tmp_path, shape=(1, 1, N_IN), manifest=said)
+    pixels = np.random.default_rng(6).integers(0, D + 1, (40, 1, N_IN, 1)).astype(np.uint8)
+    result = run(model, pixels, engine="oracle", jobs=2)
+    np.testing.assert_array_equal(result.outputs_int, reference(pixels.reshape(40, N_IN)))
 
 
 def test_processes_give_the_same(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ def test_wilson() -> None:
         (1, 29, 0.0061, 0.1718),
     ):
         assert wilson(right, n) == pytest.approx((low, high), abs=5e-5)
+    assert wilson(60, 60)[1] == 1.0
 
 
 def test_bootstrap_of_many_samples_is_the_normal_interval() -> None:
