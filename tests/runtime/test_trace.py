@@ -9,6 +9,7 @@ import pytest
 
 from snnc.ir.errors import DataError, OutputExists
 from snnc.runtime.trace import trace
+from tests import needs
 from tests.runtime.models import BIAS, THRESHOLDS, W1, D, reference, samples, save_model
 
 
@@ -110,7 +111,7 @@ def test_a_part_of_a_trace(model: Path) -> None:
 
 
 def test_files_read_back_without_snnc(model: Path, tmp_path: Path) -> None:
-    h5py = pytest.importorskip("h5py")
+    h5py = needs.module("h5py")
     x, _ = samples()
     made = [
         trace(model, x, sample=3, code="burst", membranes=True, output=tmp_path / f"t.{kind}")

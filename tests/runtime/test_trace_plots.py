@@ -9,6 +9,7 @@ import pytest
 from snnc.ir.errors import NotExecutable, OutputExists, WrongUsage
 from snnc.runtime.trace import TraceResult, trace
 from snnc.runtime.trace_plots import PLOT_KINDS, offsets, write_plot
+from tests import needs
 from tests.runtime.models import make_file, samples, save_model
 
 SIZES = {"x": 6, "hidden": 5, "scores": 3}
@@ -29,7 +30,7 @@ def test_populations_do_not_overlap() -> None:
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf", "html"])
 def test_files(tmp_path: Path, traced: TraceResult, suffix: str, kind: str) -> None:
     if suffix != "html":
-        pytest.importorskip("matplotlib")
+        needs.module("matplotlib")
     path = tmp_path / f"r.{suffix}"
     write_plot(path, traced.select(ticks=(1, None)), GRAPH, kind)  # type: ignore[arg-type]
     begins = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF", "html": b"<!doc"}[suffix]

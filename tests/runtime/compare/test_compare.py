@@ -15,6 +15,7 @@ import pytest
 import snnc
 from snnc.ir.errors import BadInputFile, OutputExists, WrongUsage
 from snnc.runtime.compare import Comparison, Point
+from tests import needs
 from tests.runtime.models import samples, save_model
 
 
@@ -87,7 +88,7 @@ def test_tables(tmp_path: Path) -> None:
 
 
 def test_figures(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
+    needs.module("matplotlib")
     given = [report("a", 0.5, 1500.0, 3), report("b", 0.75, 7000.0, 12)]
     found = snnc.compare(given, figures=tmp_path / "figures")
     assert {p.name for p in found.files} == {f"pareto-chip.{k}" for k in ("png", "svg", "pdf")}

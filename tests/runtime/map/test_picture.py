@@ -9,6 +9,7 @@ import pytest
 
 from snnc.runtime.map import map as map_model
 from snnc.runtime.map.squares import Squares
+from tests import needs
 from tests.runtime.map.chips import write_chip
 from tests.runtime.models import save_model
 
@@ -39,7 +40,7 @@ def test_the_picture_shows_what_is_used_and_a_router_around(tmp_path: Path) -> N
 
 
 def test_the_page_names_cores_changes_and_reasons(tmp_path: Path) -> None:
-    pytest.importorskip("plotly")
+    needs.module("plotly")
     path = tmp_path / "map.html"
     map_model(save_model(tmp_path), "loihi1", output=path)
     page = path.read_text()

@@ -14,6 +14,7 @@ from snnc.runtime.readers.decoders import read_recording
 from snnc.runtime.readers.events.framing import frames
 from snnc.runtime.readers.events.recording import Recording, recording
 from snnc.runtime.readers.preparation import EventPreparation
+from tests import needs
 from tests.needs import data_file
 from tests.runtime.readers import event_files as files
 
@@ -37,7 +38,7 @@ def listed(found: Recording) -> files.Events:
 @pytest.mark.parametrize("name", list(WRITERS))
 def test_formats(name: str, tmp_path: Path) -> None:
     if name.endswith("aedat4"):
-        pytest.importorskip("aedat")
+        needs.module("aedat")
     events = files.some_events()
     WRITERS[name](tmp_path / name, events)
     assert listed(read_recording(tmp_path / name, HOW)) == events
@@ -80,7 +81,7 @@ def test_the_clock_of_nmnist_wraps(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", list(WRITERS))
 def test_damaged_recordings_are_refused(name: str, tmp_path: Path) -> None:
     if name.endswith("aedat4"):
-        pytest.importorskip("aedat")
+        needs.module("aedat")
     WRITERS[name](tmp_path / name, files.some_events())
     whole = (tmp_path / name).read_bytes()
     for content in (whole[: len(whole) // 2 + 1], b"", b"#!AER-DAT9\n" + whole, bytes(7)):

@@ -14,10 +14,11 @@ from snnc.ir.errors import BadInputFile, DataError, SnncError, WrongUsage
 from snnc.runtime.data import load_data
 from snnc.runtime.readers.preparation import Preparation, load_preparation
 from snnc.runtime.run import run
+from tests import needs
 from tests.runtime.models import reference, save_model
 from tests.runtime.readers import event_files
 
-image = pytest.importorskip("PIL.Image")
+image = needs.module("PIL.Image")
 
 
 def preparation(**tables: Any) -> Preparation:
@@ -159,7 +160,7 @@ def test_sound(tmp_path: Path, width: int, full: int) -> None:
 
 
 def test_hdf5(tmp_path: Path) -> None:
-    h5py = pytest.importorskip("h5py")
+    h5py = needs.module("h5py")
     x = np.random.default_rng(0).normal(size=(5, 2, 3))
     with h5py.File(tmp_path / "d.h5", "w") as f:
         f["x"], f["y"] = x, np.arange(5)
@@ -173,7 +174,7 @@ def test_hdf5(tmp_path: Path) -> None:
 
 
 def test_spoken_digits(tmp_path: Path) -> None:
-    h5py = pytest.importorskip("h5py")
+    h5py = needs.module("h5py")
     rng = np.random.default_rng(0)
     times = [np.sort(rng.random(n)).astype(np.float16) for n in (30, 20)]
     units = [rng.integers(0, 700, n).astype(np.uint16) for n in (30, 20)]
@@ -200,7 +201,7 @@ def test_spoken_digits(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("time", [np.nan, np.inf])
 def test_spikes_without_a_time_are_refused(time: float, tmp_path: Path) -> None:
-    h5py = pytest.importorskip("h5py")
+    h5py = needs.module("h5py")
     with h5py.File(tmp_path / "shd.h5", "w") as f:
         spikes = f.create_group("spikes")
         for name, part in (("times", [0.1, time, 0.3]), ("units", [1, 2, 3])):
@@ -212,7 +213,7 @@ def test_spikes_without_a_time_are_refused(time: float, tmp_path: Path) -> None:
 
 
 def test_text(tmp_path: Path) -> None:
-    tokenizers = pytest.importorskip("tokenizers")
+    tokenizers = needs.module("tokenizers")
     words = {"[PAD]": 0, "[UNK]": 1, "a": 2, "good": 3, "film": 4}
     made = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="[UNK]"))
     made.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()

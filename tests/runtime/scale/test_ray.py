@@ -10,6 +10,7 @@ import pytest
 
 from snnc.ir.errors import ChildFailed, DataError, MissingExtra, WrongUsage
 from snnc.runtime.run import run
+from tests import needs
 from tests.runtime.models import N_IN, D, reference, samples, save_model
 from tests.runtime.scale.test_resume import arrays, numbers
 
@@ -27,7 +28,7 @@ def test_jobs_and_a_cluster_exclude_each_other(tmp_path: Path) -> None:
 
 @pytest.fixture
 def cluster() -> Any:
-    ray = pytest.importorskip("ray")
+    ray = needs.module("ray")
     from ray.cluster_utils import Cluster
 
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
@@ -72,6 +73,6 @@ def test_a_node_is_killed_in_mid_run(tmp_path: Path, cluster: Any) -> None:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_no_cluster_is_a_named_error(tmp_path: Path) -> None:
-    pytest.importorskip("ray")
+    needs.module("ray")
     with pytest.raises(ChildFailed, match="no Ray cluster answers"):
         run(save_model(tmp_path), samples()[0], engine="oracle", distributed="127.0.0.1:1")

@@ -190,8 +190,8 @@ def test_zero_skipping_counts_operands_that_are_not_zero(data: DataSet) -> None:
     for code in ("burst", "graded"):
         found = report(model, data, code=code, codes=["own"]).to_json()
         skipping = found["baseline"]["integer_zero_skipping"]
-        assert skipping["macs"] == pytest.approx(macs / N)
-        assert skipping["additions"] == pytest.approx(additions / N)
+        assert skipping["macs"] == macs / N
+        assert skipping["additions"] == additions / N
         assert skipping["macs"] < found["baseline"]["integer"]["macs"]
 
 
