@@ -39,7 +39,7 @@ def read_chip(
     text, stem, where = _read(name)
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UnknownHardware(f"not valid TOML: {error}", where=where) from None
     return content, stem, Place(where, lines=line_index(text), found=found)
 

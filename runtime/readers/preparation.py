@@ -187,7 +187,7 @@ def load_preparation(path: str | os.PathLike[str]) -> Preparation:
         raise BadInputFile(
             f"cannot be read: {error.strerror}", where=str(error.filename or place)
         ) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise BadInputFile(f"no TOML: {error}", where=str(place)) from error
     return Preparation.from_json(tables, str(place))
 

@@ -193,7 +193,7 @@ def _read_verification(
         return given
     try:
         value = json.loads(Path(given).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadInputFile(f"cannot be read: {error}", where=str(given)) from None
     if not isinstance(value, dict) or "ok" not in value:
         raise BadInputFile(

@@ -36,7 +36,7 @@ def read_map(path: str | os.PathLike[str]) -> MapJson | None:
         return None
     try:
         value = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadInputFile(f"cannot be read: {error}", where=str(path)) from None
     if missing := _missing(value):
         raise BadInputFile(

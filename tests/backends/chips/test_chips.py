@@ -118,3 +118,9 @@ def test_malformed_files_are_refused(tmp_path: Path, old: str, new: str, message
     assert old in FULL
     with pytest.raises(UnknownHardware, match=message):
         load_chip(written(tmp_path, FULL.replace(old, new)))
+
+
+def test_a_file_nested_too_deeply_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "deep.toml").write_text("a = " + "[" * 100_000)
+    with pytest.raises(UnknownHardware, match=r"deep\.toml"):
+        load_chip(str(tmp_path / "deep.toml"))

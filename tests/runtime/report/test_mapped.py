@@ -116,7 +116,7 @@ def test_maps_of_something_else(
         report(model, x, hardware=[chip], map=path)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"target": "loihi1"}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"target": "loihi1"}', "[" * 100_000])
 def test_files_that_are_no_maps(model: Path, tmp_path: Path, text: str) -> None:
     path = tmp_path / "map.json"
     path.write_text(text)
