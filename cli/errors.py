@@ -61,7 +61,7 @@ def _name(error: BaseException) -> tuple[SnncError, int]:
         hint = f"see `{where} --help`" if where else None
         return WrongUsage(_without_stop(error.format_message()), where=where, hint=hint), EXIT_USAGE
     if _is_interrupt(error):
-        return Interrupted("interrupted", hint="no output was written"), EXIT_INTERRUPTED
+        return Interrupted("interrupted", hint=_kept(error)), EXIT_INTERRUPTED
     if isinstance(error, MemoryError):
         what = "there is not enough memory for this"
         hint = "convert a smaller model, or run fewer samples at once with `--limit`"
@@ -78,6 +78,13 @@ def _is_interrupt(error: BaseException) -> bool:
     if isinstance(error, click.Abort):
         return not isinstance(error.__cause__, EOFError)
     return isinstance(error, KeyboardInterrupt)
+
+
+def _kept(error: BaseException) -> str:
+    """What is left of interrupted work, as it noted on the exception."""
+    caught = error if error.__cause__ is None else error.__cause__
+    notes = getattr(caught, "__notes__", [])
+    return "; ".join(notes) or "no file was left half-written"
 
 
 def _without_stop(sentence: str) -> str:

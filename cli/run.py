@@ -102,7 +102,7 @@ def _stream(terminal: Terminal, model: Path, data: str, kind: Any, options: Any)
     from snnc.runtime.live import answers
     from snnc.runtime.stream import stream
 
-    for name in ("output", "resume", "distributed", "counts", "time_limit"):
+    for name in ("output", "resume", "distributed", "counts", "time_limit", "force"):
         if options[name]:
             raise WrongUsage(f"--{name.replace('_', '-')} is not for a stream")
     if options["jobs"] != 1 or options["on_bad_sample"] != "stop":

@@ -190,14 +190,13 @@ class Work:
         journal = open_journal(path, identity, resume=place.resume, force=place.force)
         try:
             yield journal
-        except BaseException:
+        except BaseException as error:
             n = journal.n_samples
             journal.close(keep=n > 0)
             if n:
-                _log.warning(
-                    "%d of %d samples are kept in %s: `--resume` goes on from there",
-                    n, len(self._data), path,
-                )  # fmt: skip
+                kept = f"{n} of {len(self._data)} samples are kept in {path}"
+                _log.warning("%s: `--resume` goes on from there", kept)
+                error.add_note(f"{kept}: `--resume` goes on from there")
             raise
         journal.close(keep=False)
 

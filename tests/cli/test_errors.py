@@ -17,6 +17,8 @@ import pytest
 
 import snnc.runtime.run as runner
 from snnc.cli.terminal import say
+from snnc.runtime.scale import work
+from snnc.runtime.scale.local import LocalExecutor
 from tests.cli.helpers import command_line, snnc
 from tests.runtime.models import N_IN, save_model, save_samples
 
@@ -154,6 +156,28 @@ def test_ctrl_c_is_130(model: Path, data: Path, monkeypatch: pytest.MonkeyPatch)
     done = snnc("run", model, "--data", data, "--json")
     assert done.code == 130
     assert done.json["error"]["code"] == "SNNC003"
+    assert done.json["error"]["hint"] == "no file was left half-written"
+
+
+def test_ctrl_c_says_what_is_kept(
+    model: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = LocalExecutor.run
+
+    def stopped(self: LocalExecutor, *args: Any) -> Any:
+        yield next(iter(original(self, *args)))
+        raise KeyboardInterrupt
+
+    args = ("run", model, "--data", data, "-o", tmp_path / "out.npz", "--engine", "oracle")
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalExecutor, "run", stopped)
+        patch.setattr(work, "batch_of", lambda *_: 6)
+        done = snnc(*args, "--json")
+    assert done.code == 130
+    kept = f"6 of 20 samples are kept in {tmp_path / 'out.npz.part'}"
+    assert done.json["error"]["hint"] == f"{kept}: `--resume` goes on from there"
+    assert done.stderr.strip() == f"warning: {kept}: `--resume` goes on from there"
+    assert snnc(*args, "--resume", "--json").json["n_resumed"] == 6
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])

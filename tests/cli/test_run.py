@@ -179,3 +179,10 @@ def test_a_folder_that_is_no_bundle(tmp_path: Path) -> None:
     done = snnc("inspect", tmp_path, "--json")
     assert done.code == 1
     assert "no bundle" in done.json["error"]["what"]
+
+
+def test_what_a_stream_does_not_take(model: Path, data: Path) -> None:
+    for option in ("--force", "--resume", "--counts"):
+        done = snnc("run", model, "--data", data, "--stream", "frames", option, "--json")
+        assert done.code == 2
+        assert done.json["error"]["what"] == f"{option} is not for a stream"

@@ -28,7 +28,7 @@ from snnc.runtime.readers.events.recording import Recording
 from snnc.runtime.readers.preparation import EventPreparation
 from snnc.runtime.run import run
 from snnc.runtime.stream import stream
-from tests.cli.helpers import command_line
+from tests.cli.helpers import check_schema, command_line
 from tests.needs import data_file
 from tests.runtime.models import reference, samples, save_model
 from tests.runtime.readers import event_files
@@ -62,6 +62,8 @@ def test_a_recording_from_file_by_stream_and_as_one_run(tmp_path: Path) -> None:
     sent = words(events) + RESET + words(events[:9])
     done = subprocess.run(args, input=sent, capture_output=True, check=True, timeout=120)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
+    for line in lines:
+        check_schema("stream", line)
     assert [line["outputs_int"] for line in lines[: len(found)]] == expected
     assert [line["window"] for line in lines[len(found) :]][:1] == [0]
     assert lines[0]["prediction"] == int(np.argmax(expected[0]))
