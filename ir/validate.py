@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,8 +28,9 @@ def validate_graph(graph: Graph) -> None:
         _check_ports(graph, node)
         if isinstance(node, Population):
             _check_population(graph, node)
+    rank = {name: n for n, name in enumerate(graph.nodes)}
     for projection in graph.projections.values():
-        _check_projection(graph, projection)
+        _check_projection(graph, projection, rank)
 
 
 def _check_ports(graph: Graph, node: Node) -> None:
@@ -68,7 +70,7 @@ def _check_population(graph: Graph, node: Population) -> None:
         raise GraphError("a maximum has weights 1 and no bias", where=node.name)
 
 
-def _check_projection(graph: Graph, p: Projection) -> None:
+def _check_projection(graph: Graph, p: Projection, rank: Mapping[str, int]) -> None:
     where = f"projection {p.name}"
     source, target = graph.nodes[p.source], graph.nodes[p.target]
     if p.exponent < 0 or p.delay < 0 or p.frames < 0:
@@ -78,7 +80,7 @@ def _check_projection(graph: Graph, p: Projection) -> None:
             where=where,
         )
     if p.frames:
-        _check_frames(graph, p, where)
+        _check_frames(graph, p, rank, where)
     if isinstance(source, Input) and not source.grid and not isinstance(target, HostOp):
         raise GraphError(
             f"analog input `{source.name}` reaches `{target.name}` without a grid",
@@ -104,7 +106,7 @@ def _check_projection(graph: Graph, p: Projection) -> None:
         raise GraphError("an output reads through an identity with weight 1", where=where)
 
 
-def _check_frames(graph: Graph, p: Projection, where: str) -> None:
+def _check_frames(graph: Graph, p: Projection, rank: Mapping[str, int], where: str) -> None:
     """What an earlier frame emitted arrives at sums only, and a loop has to be bounded."""
     if p.delay:
         raise GraphError("its delay follows from its frames, it has none of its own", where=where)
@@ -115,8 +117,7 @@ def _check_frames(graph: Graph, p: Projection, where: str) -> None:
             f"only populations that sum take what an earlier frame emitted, not {target.kind}",
             where=where,
         )
-    order = list(graph.nodes)
-    if order.index(p.source) >= order.index(p.target) and not closes_loop(graph, p):
+    if rank[p.source] >= rank[p.target] and not closes_loop(graph, p):
         raise GraphError(
             f"`{p.source}` passes values on in a loop: nothing bounds them",
             where=where,

@@ -104,6 +104,7 @@ class Compiler:
         self.projections = [
             p for name in self.names for p in graph.incoming(name) if graph.is_event(p)
         ]
+        self.first = {p.target: at for at, p in reversed(list(enumerate(self.projections)))}
         self.layouts = {name: choose_layout(graph, name) for name in self.names}
         self.nodes = np.zeros(len(self.names), dtype=NODE)
         self.synapses = np.zeros(len(self.projections), dtype=PROJECTION)
@@ -160,7 +161,7 @@ class Compiler:
         row["order"] = -1 if layout.is_c_order else self.pools["order"].add(layout.order())
         row["counted"] = self.graph.emits(node.name) == "count"
         row["list"] = self.lists.add(node.size, layout.pixels)
-        row["first"] = self.projections.index(incoming[0]) if incoming else 0
+        row["first"] = self.first.get(node.name, 0)
         row["last"] = row["first"] + len(incoming)
         row["start"] = self.schedule.start[node.name]
         row["seen"] = -1

@@ -83,8 +83,7 @@ class InsertRelays(ChipPass):
         n_relays = {p.name: -(-(schedule.delay[p.name] - self.max_delay) // stride) for p in late}
         behind: dict[str, list[Node]] = {}
         projections = dict(graph.projections)
-        for source in dict.fromkeys(p.source for p in late):
-            readers = [p for p in late if p.source == source]
+        for source, readers in _by_source(late).items():
             chain = [graph.nodes[source]]
             names = _free_names(graph, source)
             for _ in range(max(n_relays[p.name] for p in readers)):
@@ -105,8 +104,7 @@ def _held(graph: Graph, late: list[Projection]) -> Graph:
     first: list[Node] = []
     behind: dict[str, list[Node]] = {}
     projections = dict(graph.projections)
-    for source in dict.fromkeys(p.source for p in late):
-        readers = [p for p in late if p.source == source]
+    for source, readers in _by_source(late).items():
         chain = [graph.nodes[source]]
         names = _free_names(graph, source)
         for _ in range(max(p.frames for p in readers)):
@@ -123,6 +121,13 @@ def _held(graph: Graph, late: list[Projection]) -> Graph:
             projections[p.name] = replace(p, source=chain[p.frames].name, frames=0, delay=0)
     nodes = [*first, *_placed(graph, behind)]
     return graph.replace(nodes=nodes, projections=projections.values())
+
+
+def _by_source(projections: list[Projection]) -> dict[str, list[Projection]]:
+    found: dict[str, list[Projection]] = {}
+    for p in projections:
+        found.setdefault(p.source, []).append(p)
+    return found
 
 
 def _placed(graph: Graph, behind: Mapping[str, list[Node]]) -> list[Node]:
