@@ -12,6 +12,7 @@ from snnc.cli.options import (
     json_option,
     no_host_option,
     output_option,
+    prepare_option,
     setting_options,
     source_argument,
     source_options,
@@ -54,12 +55,7 @@ from snnc.cli.terminal import Terminal
     type=click.Choice(["sparse", "conv"]),
     help="How a bundle writes convolutions.  [default: sparse]",
 )
-@click.option(
-    "--prepare",
-    metavar="FILE.toml",
-    type=click.Path(path_type=Path),
-    help="What is done to raw data (images, events, audio, text) before the model takes it.",
-)
+@prepare_option
 @source_options
 @force_option
 @json_option

@@ -154,7 +154,13 @@ data_option = click.option(
     metavar="DATA",
     required=True,
     help="An .npz with x (and y), .npy or .h5, a folder or CSV list of files, one file, "
-    "module:callable, or a name.",
+    "module:callable, hf:NAME:SPLIT, or a name.",
+)
+prepare_option = click.option(
+    "--prepare",
+    metavar="FILE.toml",
+    type=click.Path(path_type=Path),
+    help="What is done to raw data (images, events, audio, text) before the model takes it.",
 )
 limit_option = click.option(
     "--limit", metavar="N", type=click.IntRange(1), help="Take the first N samples only."

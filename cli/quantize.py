@@ -14,6 +14,7 @@ from snnc.cli.options import (
     limit_option,
     loading_options,
     output_option,
+    prepare_option,
     source_argument,
 )
 from snnc.cli.terminal import Terminal
@@ -69,6 +70,7 @@ from snnc.cli.terminal import Terminal
     "--test", metavar="DATA", help="Data for errors and accuracies.  [default: those of --data]"
 )
 @limit_option
+@prepare_option
 @loading_options
 @force_option
 @json_option
@@ -76,12 +78,13 @@ def command(source: Path, data: str, as_json: bool, **options: Any) -> None:
     """Put integer activations in the place of SOURCE's ReLUs, clips and leaky ReLUs.
 
     Their ranges, and that of the input, are taken from DATA. What is written is a SOURCE for
-    `snnc convert`; weights stay as they are.
+    `snnc convert` (with the same --prepare); weights stay as they are.
 
     \b
     Examples:
       snnc quantize model.pt --data train.npz --levels 15
       snnc quantize model.pt --data train.npz --bits 3 --finetune 2 --test test.npz
+      snnc quantize model.pt --data images/ --prepare images.toml
     """
     from snnc.runtime.quantize import DEFAULT_OUTPUT, quantize
 

@@ -27,7 +27,7 @@ from snnc.ir.graph import Graph
 from snnc.runtime.jsonable import jsonable
 from snnc.runtime.model import Model
 from snnc.runtime.progress import Progress, silent
-from snnc.runtime.readers.preparation import Preparation, load_preparation
+from snnc.runtime.readers.preparation import Preparation, as_preparation
 from snnc.runtime.source_options import SourceArguments, source_options
 from snnc.runtime.summary import Summary, summarise
 
@@ -184,7 +184,7 @@ def convert(
             f"--lava-conv is for bundles, and `{chip.name}` has none", hint="--target loihi has"
         )
     paths = _Paths.choose(source, output, chip, force=force)
-    preparation = prepare if isinstance(prepare, Preparation | None) else load_preparation(prepare)
+    preparation = as_preparation(prepare)
     options = source_options(said, preparation)
     tell("convert", 0, _STAGES)
     loaded = as_source(source, options, example_inputs)

@@ -16,7 +16,8 @@ import numpy as np
 from snnc.ir.arrays import Array, IntArray, Shape, size_of
 from snnc.ir.errors import BadInputFile, DataError, MissingExtra
 from snnc.runtime.readers.images import of_pixels
-from snnc.runtime.readers.open import open_samples
+from snnc.runtime.readers.labels import LazyLabels, as_labels
+from snnc.runtime.readers.open import absolute, open_samples
 from snnc.runtime.readers.preparation import Preparation
 from snnc.runtime.readers.records import Records, as_array, records
 
@@ -82,7 +83,10 @@ class DataSet:
 
     def take(self, samples: slice) -> DataSet:
         """Some samples."""
+        labels: object = self.y
         y = None if self.y is None else self.y[samples]
+        if isinstance(labels, LazyLabels):
+            y = as_labels(labels.part(samples))
         inputs = {name: array[samples] for name, array in self.inputs.items()}
         lazy: object = self.x
         x = as_array(lazy.part(samples)) if isinstance(lazy, Records) else self.x[samples]
@@ -156,7 +160,7 @@ def load_data(
             x=as_array(found.x),
             y=found.y,
             source_hash=found.fingerprint,
-            spec=_absolute(name),
+            spec=absolute(name),
         )
     path = Path(name)
     if path.exists() and not path.is_file():
@@ -166,10 +170,6 @@ def load_data(
         hint = f"did you mean `{near[0]}`?" if near else f"data sets by name: {', '.join(NAMED)}"
         raise BadInputFile("no such file or data set", where=name, hint=hint)
     return prepared(replace(_from_file(path, names), spec=str(path.absolute())), preparation)
-
-
-def _absolute(name: str) -> str:
-    return str(Path(name).absolute()) if Path(name).exists() else name
 
 
 def prepared(data: DataSet, preparation: Preparation) -> DataSet:
@@ -260,6 +260,9 @@ def _member(archive: Any, name: str) -> Array:
 
 
 def _labels(y: Array, n: int, where: str) -> IntArray:
+    lazy: object = y
+    if isinstance(lazy, LazyLabels):
+        return y
     y = np.asarray(y)
     if y.shape == (n, 1):
         y = y[:, 0]

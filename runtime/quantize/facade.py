@@ -32,6 +32,7 @@ from snnc.runtime.quantize.forms import Form, choose_path, form_of
 from snnc.runtime.quantize.networks import Classes, Network, OnnxNetwork, batches, on_grid
 from snnc.runtime.quantize.result import Quantization
 from snnc.runtime.quantize.settings import Settings
+from snnc.runtime.readers.preparation import Preparation, as_preparation
 
 if TYPE_CHECKING:
     import torch
@@ -59,6 +60,7 @@ def quantize(
     seed: int = 0,
     test: DataSet | Array | str | os.PathLike[str] | None = None,
     limit: int | None = None,
+    prepare: Preparation | str | os.PathLike[str] | None = None,
     factory: str | None = None,
     input_shape: Shape | None = None,
     input_range: tuple[float, float] | None = None,
@@ -86,6 +88,7 @@ def quantize(
         seed: of its order of samples.
         test: data that errors and accuracies are measured on; `data` by default.
         limit: take the first samples of `data` only.
+        prepare: TOML of what is done to raw data before the model takes it, as of `snnc.convert`.
         factory: `package.module:callable` that builds the module of a checkpoint.
         input_shape: with a batch axis of 1, where the source does not say it.
         input_range: smallest and largest input, for its grid; by default those of `data`.
@@ -111,13 +114,14 @@ def quantize(
         batch=batch,
         seed=seed,
     )
-    samples = load_data(data).limit(limit)
+    preparation = as_preparation(prepare)
+    samples = load_data(data, preparation=preparation).limit(limit)
     options = SourceOptions(
         factory=factory,
         input_shape=input_shape,
         input_range=input_range,
         input_bits=input_bits,
-        calibrate=_calibration(calibrate, samples, input_range, input_bits),
+        calibrate=_calibration(calibrate, samples, input_range, input_bits, preparation),
         trust_pickle=trust_pickle,
     )
     if example_inputs is None:
@@ -125,7 +129,8 @@ def quantize(
     loaded = as_source(source, options, example_inputs)
     if not isinstance(loaded, SourceModel):
         raise NothingToQuantize("the file holds spiking neurons already", where=loaded.name)
-    work = _Work(loaded, samples, load_data(test) if test is not None else samples, settings)
+    tested = samples if test is None else load_data(test, preparation=preparation)
+    work = _Work(loaded, samples, tested, settings)
     form = form_of(loaded, learn=bool(finetune))
     path = choose_path(form, source, output, default=DEFAULT_OUTPUT, force=force)
     result = work.run(form, progress or silent)
@@ -252,10 +257,14 @@ class _Work:
 
 
 def _calibration(
-    calibrate: Any, data: DataSet, input_range: Any, input_bits: int | None
+    calibrate: Any,
+    data: DataSet,
+    input_range: Any,
+    input_bits: int | None,
+    preparation: Preparation | None,
 ) -> Array | None:
     if calibrate is not None:
-        return load_data(calibrate).x
+        return load_data(calibrate, preparation=preparation).x
     return data.x if input_bits is not None and input_range is None else None
 
 

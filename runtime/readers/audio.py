@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import wave
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from snnc.runtime.readers.preparation import Preparation
 SUFFIXES = (".wav",)
 
 
-def read(path: Path, preparation: Preparation) -> Array:
+def read(source: Path | str | IO[bytes], preparation: Preparation) -> Array:
     """A recording (channels, length), as `[audio]` says.
 
     Raises:
@@ -25,11 +26,11 @@ def read(path: Path, preparation: Preparation) -> Array:
     if how is None:
         raise WrongUsage(
             "WAV files need `rate` and `length` under [audio]",
-            where=str(path),
+            where=str(source) if isinstance(source, Path | str) else None,
             hint="convert the model with `--prepare FILE.toml`",
         )
     try:
-        with wave.open(str(path), "rb") as file:
+        with wave.open(str(source) if isinstance(source, Path) else source, "rb") as file:
             rate, width, n_channels = file.getframerate(), file.getsampwidth(), file.getnchannels()
             data = file.readframes(how.length)
     except (wave.Error, RuntimeError) as error:  # the latter where a chunk ends in nothing

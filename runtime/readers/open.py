@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from snnc.runtime.readers import huggingface
 from snnc.runtime.readers.decoders import BY_SUFFIX
 from snnc.runtime.readers.files import LIST_SUFFIXES, open_file, open_folder, open_list
 from snnc.runtime.readers.hdf5 import SUFFIXES as HDF5_SUFFIXES
 from snnc.runtime.readers.hdf5 import open_hdf5
+from snnc.runtime.readers.huggingface import PREFIX, TABLE_SUFFIXES, open_huggingface
 from snnc.runtime.readers.preparation import Preparation
 from snnc.runtime.readers.python import open_callable
 from snnc.runtime.readers.samples import Samples
@@ -25,6 +27,8 @@ def open_samples(name: str, preparation: Preparation) -> Samples | None:
         SnncError: by its subclass, of the reader.
     """
     path = Path(name)
+    if name.startswith(PREFIX):
+        return open_huggingface(name, preparation)
     if not path.exists():
         return open_callable(name, preparation) if _CALLABLE.fullmatch(name) else None
     if path.is_dir():
@@ -36,4 +40,13 @@ def open_samples(name: str, preparation: Preparation) -> Samples | None:
         return open_list(path, preparation)
     if suffix in HDF5_SUFFIXES:
         return open_hdf5(path, preparation)
+    if suffix in TABLE_SUFFIXES:
+        return open_huggingface(f"{PREFIX}{name}", preparation)
     return open_file(path, preparation) if suffix in BY_SUFFIX else None
+
+
+def absolute(name: str) -> str:
+    """The same data from another folder."""
+    if name.startswith(PREFIX):
+        return huggingface.absolute(name)
+    return str(Path(name).absolute()) if Path(name).exists() else name

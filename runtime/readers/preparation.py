@@ -169,6 +169,11 @@ class Preparation:
         return cls(**parts)
 
 
+def as_preparation(given: Preparation | str | os.PathLike[str] | None) -> Preparation | None:
+    """What `prepare` of `snnc.convert` and `snnc.quantize` may be: itself, or read from a TOML."""
+    return given if isinstance(given, Preparation | None) else load_preparation(given)
+
+
 def load_preparation(path: str | os.PathLike[str]) -> Preparation:
     """Read a TOML; a tokenizer that it names is read, too, from the folder of the TOML.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import sys
 from collections.abc import Callable, Mapping
@@ -11,24 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from snnc.ir.arrays import Array, IntArray
+from snnc.ir.arrays import Array
 from snnc.ir.errors import BadInputFile, DataError, SnncError
-from snnc.runtime.readers.images import of_pixels, prepare
-from snnc.runtime.readers.preparation import ImagePreparation, Preparation
-from snnc.runtime.readers.records import read_record, records
+from snnc.runtime.readers.columns import INPUTS, LABELS, of_table
+from snnc.runtime.readers.preparation import Preparation
+from snnc.runtime.readers.rows import Row, of_rows
 from snnc.runtime.readers.samples import Samples
-
-_INPUTS = ("x", "image", "img", "pixel_values", "input", "inputs")
-_LABELS = ("y", "label", "labels", "fine_label")
-_HASHED = 16
-"""Samples that a fingerprint reads, evenly spaced: code may give other data under the same name."""
 
 
 def open_callable(spec: str, preparation: Preparation) -> Samples:
     """Call what `spec` names, without arguments, and take the sequence that it gives.
 
-    A sample is an array, an image, a pair (sample, label), or a mapping with `x` or `image`, and
-    `y` or `label`.
+    A sample is an array, an image, a text, a pair (sample, label), or a mapping with `x` or
+    `image`, and `y` or `label`.
 
     Raises:
         BadInputFile: there is no such callable, or it gives no sequence.
@@ -40,33 +34,23 @@ def open_callable(spec: str, preparation: Preparation) -> Samples:
             where=spec,
             hint="give a torch Dataset, a Hugging Face Dataset or a list",
         )
+    if hasattr(data, "features") and hasattr(data, "column_names"):
+        return of_table(data, spec, preparation)
 
-    def place(index: int) -> str:
-        return f"{spec}, sample {index}"
-
-    def read(index: int) -> Array:
-        return _array(_input(sample(index)), preparation.image)
-
-    def sample(index: int) -> Any:
+    def row(index: int) -> Row:
         try:
-            return data[index]
+            return _row(data[index])
+        except SnncError:
+            raise
         except Exception as error:  # the user's own code
-            raise DataError(_said(error)) from error
+            raise DataError(said(error)) from error
 
-    def fingerprint() -> str:
-        found = hashlib.sha256(f"{spec} {len(data)}".encode())
-        for i in range(0, len(data), max(1, len(data) // _HASHED)):
-            found.update(read_record(read, place, i).tobytes())
-        return found.hexdigest()
+    return of_rows(len(data), row, spec, preparation, _targets(data, spec))
 
-    x = records(len(data), read, place)
-    try:
-        labels = _labels(data, spec)
-    except SnncError:
-        raise
-    except Exception as error:  # the user's own code
-        raise DataError(f"labels cannot be read: {_said(error)}", where=spec) from error
-    return Samples(x=x, y=labels, fingerprint=fingerprint)
+
+def said(error: Exception) -> str:
+    """An error of others' code in a line."""
+    return f"{type(error).__name__}: {error}"
 
 
 def _called(spec: str) -> Any:
@@ -79,56 +63,36 @@ def _called(spec: str) -> Any:
     except (ImportError, AttributeError, ValueError) as error:
         raise BadInputFile(f"no such callable: {error}", where=spec) from error
     except Exception as error:  # the user's own code
-        raise BadInputFile(f"the module fails: {_said(error)}", where=spec) from error
+        raise BadInputFile(f"the module fails: {said(error)}", where=spec) from error
     if not callable(found):
         raise BadInputFile("this cannot be called", where=spec)
     try:
         return found()
     except Exception as error:  # the user's own code
-        raise BadInputFile(f"it fails: {_said(error)}", where=spec) from error
+        raise BadInputFile(f"it fails: {said(error)}", where=spec) from error
 
 
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
-
-
-def _input(sample: Any) -> Any:
+def _row(sample: Any) -> Row:
     if isinstance(sample, Mapping):
-        name = next((n for n in _INPUTS if n in sample), None)
+        name = next((n for n in INPUTS if n in sample), None)
         if name is None:
-            raise DataError(f"it has {', '.join(map(str, sample))}, none of {', '.join(_INPUTS)}")
-        return sample[name]
-    return sample[0] if isinstance(sample, tuple | list) else sample
+            raise DataError(f"it has {', '.join(map(str, sample))}, none of {', '.join(INPUTS)}")
+        label = next((n for n in LABELS if n in sample), None)
+        return Row(
+            x=sample[name],
+            label=None if label is None else sample[label],
+            has_label=label is not None,
+        )
+    if isinstance(sample, tuple | list):
+        two = len(sample) > 1
+        return Row(x=sample[0], label=sample[1] if two else None, has_label=two)
+    return Row(x=sample)
 
 
-def _array(x: Any, how: ImagePreparation | None) -> Array:
-    if hasattr(x, "convert") and hasattr(x, "resize"):  # an image of Pillow
-        return prepare(x, how or ImagePreparation())
-    array = np.asarray(x.detach().cpu() if hasattr(x, "detach") else x)
-    if how is not None and array.dtype == np.uint8:
-        return of_pixels(array, how)
-    return array
-
-
-def _labels(data: Any, spec: str) -> IntArray | None:
-    """From `targets` (torchvision), a column, or else one pass over all samples."""
-    if (targets := getattr(data, "targets", None)) is not None:
-        return np.asarray(targets)
-    column = next((n for n in _LABELS if n in (getattr(data, "column_names", None) or ())), None)
-    if column is not None:
-        return np.asarray(data[column])
-    if not len(data):
-        return None
-    first = data[0]
-    if isinstance(first, Mapping):
-        name = next((n for n in _LABELS if n in first), None)
-        found = None if name is None else [data[i][name] for i in range(len(data))]
-    else:
-        pairs = isinstance(first, tuple | list) and len(first) > 1
-        found = [data[i][1] for i in range(len(data))] if pairs else None
-    if found is None:
-        return None
+def _targets(data: Any, spec: str) -> Array | None:
+    """The labels that data sets of torchvision hold beside their samples."""
     try:
-        return np.array([int(label) for label in found])
-    except (TypeError, ValueError) as error:
-        raise DataError(f"a label is no class number: {error}", where=spec) from error
+        found = getattr(data, "targets", None)
+        return None if found is None else np.asarray(found)
+    except Exception as error:  # the user's own code
+        raise DataError(f"labels cannot be read: {said(error)}", where=spec) from error

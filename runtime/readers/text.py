@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from snnc.ir.arrays import Array
+from snnc.ir.arrays import Array, IntArray
 from snnc.ir.errors import BadInputFile, DataError, MissingExtra
 from snnc.runtime.readers.preparation import TextPreparation
 from snnc.runtime.readers.records import records
@@ -21,18 +23,7 @@ def open_text(path: Path, how: TextPreparation) -> Samples:
         BadInputFile: it cannot be read, or the tokenizer is none.
         DataError: a label is no class number.
     """
-    try:
-        from tokenizers import Tokenizer
-    except ImportError as error:
-        raise MissingExtra(
-            "text needs the package `tokenizers`", where=str(path), hint="pip install 'snnc[text]'"
-        ) from error
-    try:
-        tokenizer = Tokenizer.from_str(how.tokenizer)
-    except Exception as error:
-        raise BadInputFile(f"no tokenizer: {error}", where="[text] tokenizer") from error
-    tokenizer.enable_truncation(how.length)
-    tokenizer.enable_padding(length=how.length)
+    tokens = tokens_of(how)
     try:
         data = path.read_bytes()
         lines = data.decode("utf-8").splitlines()
@@ -41,13 +32,36 @@ def open_text(path: Path, how: TextPreparation) -> Samples:
     texts, labels = _split(lines, path)
 
     def read(index: int) -> Array:
-        return np.array(tokenizer.encode(texts[index]).ids, dtype=np.int64)
+        return tokens(texts[index])
 
     return Samples(
         x=records(len(texts), read, lambda i: f"{path}, line {i + 1}"),
         y=labels,
         fingerprint=lambda: hashlib.sha256(data + how.tokenizer.encode()).hexdigest(),
     )
+
+
+@functools.lru_cache(maxsize=1)
+def tokens_of(how: TextPreparation) -> Callable[[str], IntArray]:
+    """What makes int64 tokens (length,) of a text.
+
+    Raises:
+        BadInputFile: the tokenizer is none.
+        MissingExtra: `tokenizers` is not installed.
+    """
+    try:
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        raise MissingExtra(
+            "text needs the package `tokenizers`", hint="pip install 'snnc[text]'"
+        ) from error
+    try:
+        tokenizer = Tokenizer.from_str(how.tokenizer)
+    except Exception as error:
+        raise BadInputFile(f"no tokenizer: {error}", where="[text] tokenizer") from error
+    tokenizer.enable_truncation(how.length)
+    tokenizer.enable_padding(length=how.length)
+    return lambda text: np.array(tokenizer.encode(text).ids, dtype=np.int64)
 
 
 def _split(lines: list[str], path: Path) -> tuple[list[str], Array | None]:

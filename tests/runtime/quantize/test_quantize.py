@@ -185,3 +185,21 @@ def test_errors_have_names(source: Any, onnx_file: Path, tmp_path: Path) -> None
     with pytest.raises(NothingToQuantize):
         snnc.quantize(integer, data)
     assert sorted(tmp_path.iterdir()) == [there]
+
+
+def test_raw_data_go_through_the_preparation(source: Any, tmp_path: Path) -> None:
+    data, test = (d.limit(30) for d in nets.digits())
+    for part, name in ((data, "d.npz"), (test, "t.npz")):
+        assert part.y is not None
+        np.savez(tmp_path / name, x=part.x[:, 0].astype(np.uint8), y=part.y)  # (N, 8, 8)
+    (tmp_path / "p.toml").write_text('[image]\nmode = "L"\nscale = 0.5\n')
+    raw = snnc.quantize(
+        source, tmp_path / "d.npz", test=tmp_path / "t.npz", prepare=tmp_path / "p.toml"
+    )
+    halved = [replace(d, x=d.x * np.float32(0.5)) for d in (data, test)]
+    by_arrays = snnc.quantize(source, halved[0], test=halved[1])
+    assert raw.layers == by_arrays.layers
+    assert raw.input_grid == by_arrays.input_grid == snnc.InputGrid.over_range(0.0, 8.0, 8)
+    assert raw.accuracy_after == by_arrays.accuracy_after
+    with pytest.raises(DataError, match="a sample has shape"):
+        snnc.quantize(source, tmp_path / "d.npz")
