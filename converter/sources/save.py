@@ -93,6 +93,8 @@ def save_model(
     program = export_module(model, examples, where)
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)  # paths of the user's machine
+    # nor is the example, a sample of the user's data, to travel with the model
+    program.example_inputs = (tuple(torch.zeros_like(x) for x in examples), {})
     buffer = io.BytesIO()
     with silence():
         torch.export.save(program, buffer)

@@ -79,6 +79,11 @@ class RayExecutor:
         self.n_workers = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         self._parcel = self._pack(model, data, plan)
 
+    @property
+    def shipped(self) -> list[Any]:
+        """References to what every machine fetches once: the model, samples that are in memory."""
+        return [self._parcel.model, *(self._parcel.arrays or {}).values()]
+
     def run(self, shards: Sequence[Shard], check: Callable[[], None]) -> Iterator[ShardResult]:
         """Results in the order in which they come.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from pathlib import Path
@@ -81,3 +82,15 @@ def test_the_file_holds_a_declaration_and_a_program(tmp_path: Path) -> None:
         declaration = json.loads(archive.read("snnc-source.json"))
     assert declaration["inputs"] == [{"lo": 0, "hi": 3, "step": 1.0, "zero_point": 0}]
     assert declaration["name"] == "Linear"
+
+
+def test_the_example_does_not_travel(tmp_path: Path) -> None:
+    """It is a sample of somebody's data; its shape and type are all that the file tells."""
+    path = tmp_path / "m.pt"
+    example = torch.full((2, 3), 7.25)
+    save_model(nn.Linear(3, 2), example, path)
+    with zipfile.ZipFile(path) as archive:
+        program = torch.export.load(io.BytesIO(archive.read("program.pt2")))
+    (held,), _ = program.example_inputs
+    torch.testing.assert_close(held, torch.zeros(1, 3), rtol=0, atol=0)
+    assert (example == 7.25).all()

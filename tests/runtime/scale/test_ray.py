@@ -8,8 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from snnc.ir.codes import RunSettings
 from snnc.ir.errors import ChildFailed, DataError, MissingExtra, WrongUsage
+from snnc.runtime.data import DataSet
+from snnc.runtime.model import load
 from snnc.runtime.run import run
+from snnc.runtime.scale.ray import RayExecutor
+from snnc.runtime.scale.shards import Shard
+from snnc.runtime.scale.worker import Plan
 from tests import needs
 from tests.runtime.models import N_IN, D, reference, samples, save_model
 from tests.runtime.scale.test_resume import arrays, numbers
@@ -68,6 +74,33 @@ def test_a_node_is_killed_in_mid_run(tmp_path: Path, cluster: Any) -> None:
     bad[300] = np.nan
     with pytest.raises(DataError, match="sample 300 holds NaN"):
         run(model, bad, engine="oracle", distributed=made.address)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_model_and_samples_travel_once_to_each_machine(tmp_path: Path, cluster: Any) -> None:
+    """Four workers on three nodes: three copies in the store, tasks of some hundred bytes."""
+    import ray
+    from ray import cloudpickle
+
+    made, _ = cluster
+    made.add_node(num_cpus=2)
+    made.wait_for_nodes()
+    path = save_model(tmp_path)
+    x = np.random.default_rng(5).integers(0, D + 1, (400, 60, N_IN)).astype(np.uint8)
+    plan = Plan(engine="oracle", settings=RunSettings(), n_frames=60)
+    executor = RayExecutor(load(path), DataSet(x=x, name="x"), plan, made.address)
+    try:
+        assert executor.n_workers == 4
+        results = list(executor.run([Shard(i, 4) for i in range(0, 400, 4)], lambda: None))
+        assert sorted(r.shard.first for r in results) == list(range(0, 400, 4))
+        places = ray.experimental.get_object_locations(executor.shipped)
+        assert [len(set(place["node_ids"])) for place in places.values()] == [3, 3]
+        assert places[executor.shipped[0]]["object_size"] >= path.stat().st_size
+        held = places[executor.shipped[1]]["object_size"]
+        assert held >= x.nbytes > 50 * len(cloudpickle.dumps(executor._parcel))
+    finally:
+        executor.close()
 
 
 @pytest.mark.slow
