@@ -55,8 +55,8 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def write(example: ModuleType, pack: dict[str, Array], i: int, path: Path) -> None:
     """One recording as N-MNIST's own file."""
-    columns = example.recording(pack, i)
-    event_files.nmnist(path, [tuple(map(int, row)) for row in zip(*columns, strict=True)])
+    t, x, y, p = (column.tolist() for column in example.recording(pack, i))
+    event_files.nmnist(path, list(zip(t, x, y, p, strict=True)))
 
 
 def listed(example: ModuleType, pack: dict[str, Array], n: int, folder: Path) -> list[int]:
@@ -175,7 +175,7 @@ def shown(arguments: list[str]) -> dict[str, Any]:
 
 def test_a_recording_of_another_camera_is_named(converted: Path, tmp_path: Path) -> None:
     event_files.dat(tmp_path / "wide.dat", [(0, 5, 5, 1), (40_000, 33, 34, 0)])
-    args = ["run", converted, "--stream", "events", "--data", tmp_path / "wide.dat"]
-    done = snnc_process(*args, "--engine", "dense")
+    data = ["--data", str(tmp_path / "wide.dat")]
+    done = snnc_process("run", converted, "--stream", "events", *data, "--engine", "dense")
     assert done.code == 1
     assert "outside of a sensor of 34 x 34" in done.stderr
