@@ -205,6 +205,10 @@ def _from_file(path: Path, names: Sequence[str]) -> DataSet:
             where=where,
             hint='write it with `np.savez("data.npz", x=x, y=y)`',
         ) from error
+    except MemoryError as error:
+        raise DataError(
+            "it does not fit in memory", where=where, hint="an .npy is mapped, not loaded"
+        ) from error
     return _of_arrays(arrays, where, names, held)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 
 import numpy as np
@@ -107,7 +108,7 @@ def product_counters(cell: ProductCell) -> Counters:
 
 def largest(x: IntArray) -> IntArray:
     """Largest |value| of each sample."""
-    return np.abs(x).reshape(len(x), -1).max(axis=1)
+    return np.abs(x).reshape(len(x), math.prod(x.shape[1:])).max(axis=1)
 
 
 def takes_max(graph: Graph, p: Projection) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from typing import Protocol
 
@@ -112,7 +113,8 @@ class Machine:
             return np.zeros((self.n_samples, 0), dtype=np.int64)
         if slot == 0:
             self.latched[name].append(cell.latch(frame))
-        value = self.latched[name][frame].reshape(self.n_samples, -1)
+        latched = self.latched[name][frame]
+        value = latched.reshape(self.n_samples, math.prod(latched.shape[1:]))
         if self.settings.unit_spikes and self.is_coded[name]:
             return np.sign(value) * (np.abs(value) > slot)
         if slot > 0:

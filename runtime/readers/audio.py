@@ -10,7 +10,8 @@ import numpy as np
 
 from snnc.ir.arrays import Array
 from snnc.ir.errors import DataError, WrongUsage
-from snnc.runtime.readers.preparation import Preparation
+from snnc.runtime.readers.preparation import MOST_VALUES, Preparation
+from snnc.runtime.readers.spectra import features
 
 SUFFIXES = (".wav",)
 
@@ -37,10 +38,24 @@ def read(source: Path | str | IO[bytes], preparation: Preparation) -> Array:
         raise DataError(f"no WAV of whole numbers: {error}") from error
     if rate != how.rate:
         raise DataError(f"it has {rate} samples a second, not {how.rate}")
+    if n_channels * how.length > MOST_VALUES:
+        raise DataError(f"{n_channels} channels of {how.length} samples do not fit in memory")
     values = _integers(data, width).reshape(-1, n_channels).T
     x = np.zeros((n_channels, how.length), dtype=np.int32)
     x[:, : values.shape[1]] = values
-    return x if how.scale == "integer" else (x / float(1 << (8 * width - 1))).astype(np.float32)
+    found = _scaled(x, how.scale, width)
+    return found if how.features == "samples" else features(found, how)
+
+
+def _scaled(x: Array, scale: str, width: int) -> Array:
+    if scale == "integer":
+        return x
+    divisor = float(1 << (8 * width - 1))
+    if scale == "peak" and x.any():
+        divisor = float(x.max())
+        if divisor <= 0:
+            raise DataError("no sample is above zero, so there is no peak to scale to 1")
+    return (x / divisor).astype(np.float32)
 
 
 def _integers(data: bytes, width: int) -> Array:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from snnc.runtime.readers.decoders import events_of
 from snnc.runtime.readers.events.framing import frames
 from snnc.runtime.readers.events.recording import recording
 from snnc.runtime.readers.images import of_pixels
-from snnc.runtime.readers.preparation import Preparation
+from snnc.runtime.readers.preparation import MOST_VALUES, Preparation
 from snnc.runtime.readers.records import listing_hash, records
 from snnc.runtime.readers.samples import Samples
 
@@ -40,7 +41,8 @@ def open_hdf5(path: Path, preparation: Preparation) -> Samples:
         file = h5py.File(path, "r")
     except OSError as error:
         raise BadInputFile(f"not a readable HDF5 file: {error}", where=str(path)) from error
-    y = np.asarray(file["y"]) if isinstance(file.get("y"), h5py.Dataset) else None
+    held = _Own(h5py, file, str(path))
+    y = held.labels("y")
 
     def place(index: int) -> str:
         return f"{path}, sample {index}"
@@ -48,27 +50,83 @@ def open_hdf5(path: Path, preparation: Preparation) -> Samples:
     def fingerprint() -> str:
         return listing_hash([path])
 
-    if isinstance(file.get("spikes"), h5py.Group):
-        found = file.get("labels")
-        labels = np.asarray(found) if isinstance(found, h5py.Dataset) else y
-        read, n = _spikes(file["spikes"], preparation, str(path))
-    elif isinstance(file.get("x"), h5py.Dataset) and file["x"].shape:
-        labels, x = y, file["x"]
+    x = held.array("x")
+    if held.get("spikes") is not None:
+        labels = held.labels("labels")
+        labels = y if labels is None else labels
+        read, n = _spikes(held, preparation, str(path))
+    elif x is not None and x.shape:
+        labels = y
+        _check_size(x, str(path))
         how = preparation.image if x.dtype == np.uint8 else None
         read = (lambda i: x[i]) if how is None else (lambda i: of_pixels(x[i], how))
         n = len(x)
     else:
-        held = ", ".join(file) or "nothing"
+        names = ", ".join(file) or "nothing"
         raise DataError(
-            f"there is neither an array `x` nor a group `spikes`, but {held}", where=str(path)
+            f"there is neither an array `x` nor a group `spikes`, but {names}", where=str(path)
         )
     return Samples(x=records(n, read, place), y=labels, fingerprint=fingerprint)
 
 
-def _spikes(group: Any, preparation: Preparation, where: str) -> tuple[Any, int]:
+class _Own:
+    """What a file holds itself: it could name other files, and give theirs as its own."""
+
+    def __init__(self, h5py: Any, file: Any, where: str) -> None:
+        self._h5py, self._file, self._where = h5py, file, where
+
+    def get(self, name: str) -> Any:
+        """The object of a path, None where there is none.
+
+        Raises:
+            DataError: a link on the way, or the array's storage, is in another file.
+        """
+        found = self._file
+        for part in name.split("/"):
+            if not isinstance(found, self._h5py.Group):
+                return None
+            link = found.get(part, getlink=True)
+            if link is None:
+                return None
+            if not isinstance(link, self._h5py.HardLink):
+                self._refuse(name, f"a link to {getattr(link, 'filename', 'another place')}")
+            found = found.get(part)
+        if isinstance(found, self._h5py.Dataset) and (found.external or found.is_virtual):
+            self._refuse(name, "stored in other files")
+        return found
+
+    def array(self, name: str) -> Any:
+        """The array of a path, None where there is none."""
+        found = self.get(name)
+        return found if isinstance(found, self._h5py.Dataset) else None
+
+    def labels(self, name: str) -> Array | None:
+        """A whole array of one axis, read; of others an error says the shape."""
+        found = self.array(name)
+        if found is None:
+            return None
+        if found.shape is None or len(found.shape) > 2 or found.size > MOST_VALUES:
+            raise DataError(f"`{name}` has shape {found.shape}", where=self._where)
+        return np.asarray(found)
+
+    def _refuse(self, name: str, what: str) -> NoReturn:
+        raise DataError(
+            f"`{name}` is {what}: only what a file holds itself is read",
+            where=self._where,
+            hint="copy the data into one file (h5copy, h5repack)",
+        )
+
+
+def _check_size(x: Any, where: str) -> None:
+    size = math.prod(x.shape[1:])
+    if size > MOST_VALUES:
+        raise DataError(f"a sample of `x` has {size} values, at most {MOST_VALUES}", where=where)
+
+
+def _spikes(held: _Own, preparation: Preparation, where: str) -> tuple[Any, int]:
     """Spoken digits and commands: `times` in seconds and `units`, Cramer et al. 2020."""
     how = events_of(preparation, where)
-    times, units = group.get("times"), group.get("units")
+    times, units = held.array("spikes/times"), held.array("spikes/units")
     if not getattr(times, "shape", None) or not getattr(units, "shape", None):
         raise DataError("the group `spikes` has no arrays `times` and `units`", where=where)
     if len(times) != len(units):

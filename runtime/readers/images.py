@@ -12,6 +12,8 @@ from snnc.ir.errors import DataError, MissingExtra
 from snnc.runtime.readers.preparation import ImagePreparation, Preparation
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+_ONE_AND_PREVIEWS = ("MPO",)
+"""Formats of Pillow whose further images are views of the first: a camera's JPEG."""
 _MOST_PIXELS = 1 << 27
 """Of an image once it is resized: a line of pixels must not fill the memory."""
 
@@ -41,6 +43,10 @@ def prepare(image: Any, how: ImagePreparation) -> Array:
         raise DataError(
             f"its pixels ({image.mode}) have more than 8 bits",
             hint="give such data as an array (.npz)",
+        )
+    if getattr(image, "is_animated", False) and image.format not in _ONE_AND_PREVIEWS:
+        raise DataError(
+            f"it holds {image.n_frames} images", hint="save the one that is meant as a file"
         )
     image = image.convert(how.mode)
     if how.resize is not None:

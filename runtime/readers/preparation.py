@@ -13,6 +13,8 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from snnc.ir.errors import BadInputFile, WrongUsage
 from snnc.ir.registry import did_you_mean
 
+MOST_VALUES = 1 << 27
+"""Of one sample, a gigabyte of 64 bits each: a line of a TOML must not fill the memory."""
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box")
 _FRAMINGS = ("time-bins", "fixed-count", "voxel-grid", "raw")
 _POLARITIES = ("channels", "merged", "signed")
@@ -86,6 +88,10 @@ class EventPreparation:
         _sides("[events] size", self.size)
         for name in ("frames", "window_us", "count", "clip"):
             _positive(f"[events] {name}", getattr(self, name))
+        height, width = (*self.sensor, self.sensor[0])[:2]
+        _bounded("[events] sensor", 2 * height * width)
+        rows, columns = (height, width) if self.size is None else (*self.size, self.size[0])[:2]
+        _bounded("[events] frames x pixels", self.frames * 2 * rows * columns)
         if self.framing == "fixed-count" and self.count is None:
             raise WrongUsage("framing `fixed-count` needs `count`", where="[events]")
         if self.mirror is not None:
@@ -101,17 +107,66 @@ class AudioPreparation:
     Attributes:
         rate: samples a second that files must have; nothing is resampled.
         length: samples that each recording is cut or padded with zeros to.
-        scale: `unit` (-1 to 1, float32) or `integer` (as in the file).
+        scale: `unit` (-1 to 1, float32), `peak` (the largest is 1) or `integer` (as in the file).
+        features: `samples`, `log-mel` or `mfcc`: see `snnc.runtime.readers.spectra`.
+        frame, hop: samples of a frame of these, and from one to the next.
+        mels: filters.
+        low_hz, high_hz: where the first begins and the last ends; without: half the rate.
+        coefficients: of `mfcc`, the first of as many as there are filters.
+        layout: axes of features: channels, time, frequency in the order `CTF`, `CFT` or `TFC`.
     """
 
     rate: int
     length: int
     scale: str = "unit"
+    features: str = "samples"
+    frame: int | None = None
+    hop: int | None = None
+    mels: int = 40
+    low_hz: float = 20.0
+    high_hz: float | None = None
+    coefficients: int = 10
+    layout: str = "CTF"
 
     def __post_init__(self) -> None:
-        _choice("[audio] scale", self.scale, ("unit", "integer"))
-        _positive("[audio] rate", self.rate)
-        _positive("[audio] length", self.length)
+        _choice("[audio] scale", self.scale, ("unit", "peak", "integer"))
+        _choice("[audio] features", self.features, ("samples", "log-mel", "mfcc"))
+        _choice("[audio] layout", self.layout, ("CTF", "CFT", "TFC"))
+        for name in ("rate", "length", "frame", "hop", "mels", "coefficients"):
+            _positive(f"[audio] {name}", getattr(self, name))
+        _bounded("[audio] length", self.length)
+        if self.features != "samples":
+            self._check_features()
+
+    @property
+    def fft_size(self) -> int:
+        """The power of two that holds a frame."""
+        assert self.frame is not None
+        return 1 << (self.frame - 1).bit_length()
+
+    @property
+    def band(self) -> tuple[float, float]:
+        """Of the filters, in hertz."""
+        return self.low_hz, self.rate / 2 if self.high_hz is None else self.high_hz
+
+    def _check_features(self) -> None:
+        if self.frame is None or self.hop is None:
+            raise WrongUsage(f"features `{self.features}` need `frame` and `hop`", where="[audio]")
+        if self.frame > self.length:
+            raise WrongUsage(f"a frame of {self.frame} in {self.length} samples", where="[audio]")
+        low, high = self.band
+        if not 0 <= low < high <= self.rate / 2:
+            raise WrongUsage(
+                f"filters from {low} to {high} Hz, the spectrum ends at {self.rate / 2}",
+                where="[audio]",
+            )
+        if self.features == "mfcc" and self.coefficients > self.mels:
+            raise WrongUsage(
+                f"{self.coefficients} coefficients of {self.mels} filters", where="[audio]"
+            )
+        n_frames = 1 + (self.length - self.frame) // self.hop
+        _bounded("[audio] frames x frequencies", n_frames * max(self.fft_size, self.mels))
+        _bounded("[audio] filters x frequencies", self.mels * self.fft_size)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +183,7 @@ class TextPreparation:
 
     def __post_init__(self) -> None:
         _positive("[text] length", self.length)
+        _bounded("[text] length", self.length)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,6 +292,11 @@ def _sides(what: str, value: int | list[int] | None) -> None:
     sides = value if isinstance(value, list) else [value]
     if len(sides) not in (1, 2) or any(s is not None and s < 1 for s in sides):
         raise WrongUsage(f"{what} {value}: one number or [height, width]")
+
+
+def _bounded(what: str, n: int) -> None:
+    if n > MOST_VALUES:
+        raise WrongUsage(f"{what}: {n} values are more than a sample may have, {MOST_VALUES}")
 
 
 def _positive(what: str, value: int | None) -> None:

@@ -92,6 +92,8 @@ def read_record(read: Callable[[int], Array], place: Callable[[int], str], index
         raise DataError(error.what, where=error.where or place(index), hint=error.hint) from error
     except SnncError:
         raise
+    except MemoryError as error:
+        raise DataError("it does not fit in memory", where=place(index)) from error
     except _UNREADABLE as error:
         said = str(error) or type(error).__name__
         raise DataError(f"cannot be read: {said}", where=place(index)) from error

@@ -6,6 +6,7 @@ import pytest
 from snnc.backends.base import Counters, NodeCounters
 from snnc.backends.oracle import OracleEngine
 from snnc.backends.oracle.engine import OracleSession
+from snnc.backends.registry import get_engine
 from snnc.ir.arrays import Array, Shape
 from snnc.ir.codes import Code, RunSettings, ScheduleKind
 from snnc.ir.errors import DataError, NotExecutable, WidthExceeded
@@ -13,6 +14,7 @@ from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Conv, Dense, Identity, SumPool
 from snnc.ir.neurons import Accumulator, FixedIntegrateFire, IntegerFire, Max
 from snnc.ir.nodes import Input, Node, Output, Population, Product
+from tests.runtime.models import N_IN, N_OUT, make_file
 
 
 def session(
@@ -300,3 +302,13 @@ def test_delta_goes_on_from_a_state() -> None:
         assert (np.concatenate(parts, axis=1) == counts).all()
     for name, counters in whole.counters.items():
         assert first.counters[name] + second.counters[name] == counters
+
+
+@pytest.mark.parametrize("engine", ["oracle", "event", "dense"])
+def test_no_samples_give_no_counts(engine: str) -> None:
+    graph = make_file().integer_graph
+    session = get_engine(engine).prepare(graph, RunSettings())
+    found = session.run({"x": np.zeros((0, 1, N_IN), np.int64)})
+    assert found.n_samples == 0
+    assert found.counts["scores"].shape == (0, 1, N_OUT)
+    assert sum(found.counters.values(), Counters()) == Counters()
