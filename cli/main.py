@@ -25,6 +25,7 @@ COMMANDS = (
     "inspect",
     "export",
     "quantize",
+    "tune",
     "targets",
     "hardware",
     "doctor",

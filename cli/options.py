@@ -148,6 +148,10 @@ source_options = _stack(
     _net_options,
 )
 """The options of every command that takes SOURCE as it is."""
+tuning_source_options = _stack(
+    _naming_options, _grid_options, _frame_options, _trust_option, _nir_options, _net_options
+)
+"""Likewise, where levels are what is sought."""
 
 data_option = click.option(
     "--data",

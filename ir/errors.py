@@ -268,6 +268,12 @@ class UnknownHardware(SnncError, LookupError):
     code = "SNNC701"
 
 
+class BudgetUnreachable(SnncError, ValueError):
+    """No setting that was tried keeps the accuracy that was asked for."""
+
+    code = "SNNC702"
+
+
 def error_from_json(value: Mapping[str, str | None]) -> SnncError:
     """The error that another process described by `SnncError.to_json`."""
     classes = {kind.code: kind for kind in _tree(SnncError)}

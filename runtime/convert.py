@@ -120,7 +120,7 @@ class Conversion:
 
 
 def convert(
-    source: SourceModel | torch.nn.Module | str | os.PathLike[str],
+    source: SourceModel | GraphSource | torch.nn.Module | str | os.PathLike[str],
     example_inputs: Any = None,
     *,
     output: str | os.PathLike[str] | None = None,
@@ -235,7 +235,7 @@ def as_source(
         WrongUsage: a loaded source is given together with options.
         SnncError: by its subclass: a source that cannot be loaded.
     """
-    if not isinstance(source, SourceModel):
+    if not isinstance(source, SourceModel | GraphSource):
         return open_source(source, options, example_inputs)
     given = (example_inputs, *vars(options).values())
     if any(value is not None and value is not False for value in given):
