@@ -7,7 +7,14 @@ from typing import Any
 
 import click
 
-from snnc.cli.options import engine_option, force_option, json_option, limit_option, output_option
+from snnc.cli.options import (
+    engine_option,
+    figures_option,
+    force_option,
+    json_option,
+    limit_option,
+    output_option,
+)
 from snnc.cli.terminal import Terminal
 from snnc.ir.codes import CODES
 
@@ -29,13 +36,8 @@ from snnc.ir.codes import CODES
 )
 @engine_option
 @limit_option
-@output_option("FILE", "Write .json, .csv, .md or .tex; repeats.", multiple=True)
-@click.option(
-    "--figures",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Draw accuracy, energy and ticks there (.png, .svg, .pdf).",
-)
+@output_option("FILE", "Write .json, .csv, .md, .tex or .html; repeats.", multiple=True)
+@figures_option
 @force_option
 @json_option
 def command(given: tuple[Path, ...], as_json: bool, **options: Any) -> None:
@@ -47,6 +49,7 @@ def command(given: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     \b
     Example:
       snnc compare a.snnc b.snnc --data test.npz --code burst --code graded -o table.tex
+      snnc compare a.snnc b.snnc --data test.npz -o compared.html
       snnc compare report4.json report8.json --figures figures
     """
     from snnc.runtime.compare import compare

@@ -47,6 +47,16 @@ def _stack(*decorators: Callable[[Command], Command]) -> Callable[[Command], Com
 source_argument = click.argument("source", metavar="SOURCE", type=click.Path(path_type=Path))
 model_argument = click.argument("model", metavar="MODEL", type=click.Path(path_type=Path))
 
+models_argument = click.argument(
+    "models", metavar="MODEL…", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+figures_option = click.option(
+    "--figures",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Draw figures for a paper there (.png, .svg, .pdf).",
+)
+
 _naming_options = _stack(
     click.option("--factory", metavar="M:F", help="Callable that builds a checkpoint's module."),
     click.option(

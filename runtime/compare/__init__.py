@@ -2,4 +2,4 @@
 
 from snnc.runtime.compare.facade import compare as compare
 from snnc.runtime.compare.result import Comparison as Comparison
-from snnc.runtime.compare.result import Point as Point
+from snnc.runtime.report.point import Point as Point

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -11,14 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from snnc.ir.arrays import Array
+from snnc.ir.codes import CODES
 from snnc.ir.errors import BadInputFile, WrongUsage
 from snnc.ir.file import atomic_path, check_output
-from snnc.runtime.compare.result import Comparison, Point
+from snnc.runtime.compare.result import Comparison
 from snnc.runtime.compare.tables import as_csv, as_json, as_latex, as_markdown
 from snnc.runtime.data import DataSet
+from snnc.runtime.figures import check_folder
 from snnc.runtime.npz import check_suffix
 from snnc.runtime.progress import Progress
 from snnc.runtime.report import Report, report
+from snnc.runtime.report.point import Point
+from snnc.runtime.report.read import point_of
 
 Compared = str | os.PathLike[str] | Report | Mapping[str, Any]
 """A model's path, a report's `.json`, a report, or its JSON object."""
@@ -29,13 +32,11 @@ def compare(
     data: DataSet | Array | Mapping[str, Array] | str | os.PathLike[str] | None = None,
     *,
     codes: Sequence[str] = (),
-    hardware: Sequence[str | os.PathLike[str]] = (),
-    engine: str | None = None,
-    limit: int | None = None,
     output: Sequence[str | os.PathLike[str]] = (),
     figures: str | os.PathLike[str] | None = None,
     force: bool = False,
     progress: Progress | None = None,
+    **options: Any,
 ) -> Comparison:
     """Put reports side by side.
 
@@ -44,57 +45,110 @@ def compare(
             (`.json` files, `Report`s or their JSON objects), which are taken as they are.
         data: for the models.
         codes: event codes that every model is run in; none: its own.
-        hardware, engine, limit: as of `snnc.report`, for the models.
-        output: files to write, the format by suffix: `.json`, `.csv`, `.md`, `.tex`.
-        figures: folder for the plots of accuracy, energy and ticks (`.png`, `.svg`, `.pdf`).
+        output: files to write, the format by suffix: `.json`, `.csv`, `.md`, `.tex`, `.html`.
+        figures: folder for plots (`.png`, `.svg`, `.pdf`): accuracy against energy and ticks,
+            energy by layer, activity, early exit.
         force: overwrite files.
         progress: is told after each batch.
+        options: of `snnc.report`, for the models: `hardware`, `include`, `exclude`, `statistics`,
+            `engine`, `schedule`, `limit`, `map` and so on.
 
     Raises:
         WrongUsage: fewer than two points, or models without data.
         BadInputFile: a `.json` is no report.
         SnncError: by its subclass, as of `snnc.report`.
     """
+    _check_options(codes, options)
     for path in output:
         check_suffix(Path(path), tuple(WRITERS))
         check_output(path, force=force)
-    values: list[Mapping[str, Any]] = []
+    if figures is not None:
+        check_folder(Path(figures), force=force)
+    values: list[tuple[Mapping[str, Any], str]] = []
     for one in given:
         if isinstance(one, Report):
-            values.append(one.to_json())
+            values.append((one.to_json(), one.name))
         elif isinstance(one, Mapping):
-            values.append(one)
+            values.append((one, str(one.get("model", "report"))))
         elif Path(one).suffix == ".json":
-            values.append(_read(Path(one)))
+            values.append((_read(Path(one)), str(one)))
         else:
-            values += _reports(one, data, codes, hardware, engine, limit, progress)
+            made = _reports(one, data, codes, {**options, "progress": progress})
+            values += [(value, str(one)) for value in made]
     if len(values) < 2:
         raise WrongUsage(
             "a comparison needs two points", hint="name more models or reports, or several --code"
         )
-    found = Comparison(points=_named([_point(v) for v in values]), hardware=_titles(values))
-    return _write(found, output, figures, force=force)
+    return _write(comparison_of(values), output, figures, force=force)
+
+
+def comparison_of(values: Sequence[tuple[Mapping[str, Any], str]]) -> Comparison:
+    """Reports' JSON objects, each with what it is called in errors, side by side.
+
+    Raises:
+        BadInputFile: one is no report.
+    """
+    files = [Path(where).stem for _, where in values]
+    points = _named([point_of(value, where) for value, where in values], files)
+    chips: dict[str, Mapping[str, Any]] = {}
+    assumptions: dict[str, dict[str, None]] = {}
+    baselines: dict[str, str] = {}
+    definitions: dict[str, str] = {}
+    for value, where in values:
+        for name, energy in value["energy"].items():
+            if energy["picojoule"] is None:
+                continue
+            figures = energy["hardware"]["figures"]
+            if chips.setdefault(name, energy["hardware"])["figures"] != figures:
+                raise BadInputFile(
+                    f"its figures of `{name}` are not those of the other reports",
+                    where=where,
+                    hint="report again with one hardware file for all",
+                )
+            assumptions.setdefault(name, {}).update(dict.fromkeys(energy["assumptions"]))
+        baselines |= {name: each["title"] for name, each in value["baseline"].items()}
+        definitions |= value["definitions"]
+    return Comparison(
+        points=points,
+        hardware={name: chip["title"] for name, chip in chips.items()},
+        chips=chips,
+        assumptions={name: tuple(texts) for name, texts in assumptions.items()},
+        baselines=baselines,
+        definitions=definitions,
+    )
 
 
 def _reports(
-    model: str | os.PathLike[str],
-    data: Any,
-    codes: Sequence[str],
-    hardware: Sequence[str | os.PathLike[str]],
-    engine: str | None,
-    limit: int | None,
-    progress: Progress | None,
+    model: str | os.PathLike[str], data: Any, codes: Sequence[str], options: Mapping[str, Any]
 ) -> list[Mapping[str, Any]]:
     if data is None:
         raise WrongUsage(
             "a model is compared on data", where=str(model), hint="name some with --data"
         )
+    settings = {key: value for key, value in options.items() if key != "code"}
     return [
-        report(
-            model, data, hardware=hardware, engine=engine, code=code, limit=limit, progress=progress
-        ).to_json()
-        for code in codes or (None,)
+        report(model, data, **settings, codes=["own"], code=code).to_json()
+        for code in codes or (options.get("code"),)
     ]
+
+
+def _check_options(codes: Sequence[str], options: Mapping[str, Any]) -> None:
+    """Refuse codes that are none, and what belongs to one model alone."""
+    for code in codes:
+        if code not in CODES:
+            raise WrongUsage(
+                f"`{code}` is no event code", hint=f"several models: some of {', '.join(CODES)}"
+            )
+    of_one = {"verification": options.get("verification"), "map": options.get("map")}
+    chip = of_one["map"]
+    if isinstance(chip, str | os.PathLike) and Path(chip).suffix != ".json":
+        of_one["map"] = None  # the name of a chip, which every model is mapped onto
+    for name, value in of_one.items():
+        if value is not None:
+            raise WrongUsage(
+                f"what `{name}` names is of one model, and several are compared",
+                hint="report each by itself to a .json, then compare those",
+            )
 
 
 def _read(path: Path) -> Mapping[str, Any]:
@@ -107,67 +161,15 @@ def _read(path: Path) -> Mapping[str, Any]:
     return value
 
 
-def _point(value: Mapping[str, Any]) -> Point:
-    try:
-        n_samples, counters = int(value["n_samples"]), value["counters"]
-        provenance, accuracy = value["provenance"], value["accuracy"]
-        return Point(
-            name=str(value["model"]),
-            model=str(value["model"]),
-            code=str(value["code"]),
-            schedule=str(value["schedule"]),
-            weight_bits=_whole(provenance.get("weight_bits")),
-            levels=_whole(provenance.get("levels")),
-            n_samples=n_samples,
-            accuracy=None if accuracy is None else _amount(accuracy),
-            n_ticks=int(value["n_ticks"]),
-            **{
-                key: int(counters[key]) / n_samples
-                for key in ("spikes", "synaptic_events", "unit_spike_operations", "dense_macs")
-            },
-            picojoule={
-                _plain(name, e): _amount(e["picojoule"])
-                for name, e in value["energy"].items()
-                if e["picojoule"] is not None
-            },
-            graph_hash=str(value["graph_hash"]),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-        raise BadInputFile(
-            f"is not what `snnc report --json` prints ({type(error).__name__}: {error})",
-            where=str(value.get("model", "report")),
-        ) from None
-
-
-def _whole(value: Any) -> int | None:
-    return None if value is None else int(value)
-
-
-def _amount(value: Any) -> float:
-    if not 0 <= float(value) < math.inf:
-        raise ValueError(f"{value} is no amount")
-    return float(value)
-
-
-def _plain(name: str, energy: Mapping[str, Any]) -> str:
-    """The hardware's name, which plots' files are named by, where its title is there, too."""
-    if not isinstance(energy["hardware"]["title"], str) or "/" in name or "\0" in name:
-        raise ValueError(f"`{name}` is no hardware")
-    return name
-
-
-def _named(points: Sequence[Point]) -> tuple[Point, ...]:
-    """Names told apart by what differs, then by number."""
+def _named(points: Sequence[Point], files: Sequence[str]) -> tuple[Point, ...]:
+    """Names told apart by what differs: file, code, bits, levels; then by number."""
     named: list[Point] = []
-    for point in points:
-        alike = [p for p in points if p.model == point.model]
-        parts = [point.model]
-        if len({p.code for p in alike}) > 1:
-            parts.append(point.code)
-        if len({p.weight_bits for p in alike}) > 1:
-            parts.append(f"{point.weight_bits} bits")
-        if len({p.levels for p in alike}) > 1:
-            parts.append(f"D = {point.levels}")
+    for point, file in zip(points, files, strict=True):
+        alike = [i for i, p in enumerate(points) if p.model == point.model]
+        parts = [file if len({files[i] for i in alike}) > 1 else point.model]
+        for key, words in _DIFFERENCES.items():
+            if len({getattr(points[i], key) for i in alike}) > 1:
+                parts.append(words.format(getattr(point, key)))
         name = ", ".join(parts)
         taken = {p.name for p in named}
         number = 2
@@ -177,13 +179,8 @@ def _named(points: Sequence[Point]) -> tuple[Point, ...]:
     return tuple(named)
 
 
-def _titles(values: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    return {
-        str(name): str(e["hardware"]["title"])
-        for value in values
-        for name, e in value["energy"].items()
-        if e["picojoule"] is not None
-    }
+_DIFFERENCES = {"code": "{}", "weight_bits": "{} bits", "levels": "D = {}"}
+"""What tells points of one model apart, in words."""
 
 
 def _write(
@@ -206,10 +203,18 @@ def _write(
     return found
 
 
+def as_html(comparison: Comparison) -> str:
+    """One page that needs nothing else."""
+    from snnc.runtime.report.page import comparison_page
+
+    return comparison_page(comparison.to_json())
+
+
 WRITERS: dict[str, Callable[[Comparison], str]] = {
     ".json": as_json,
     ".csv": as_csv,
     ".md": as_markdown,
     ".tex": as_latex,
+    ".html": as_html,
 }
 """How each suffix is written."""

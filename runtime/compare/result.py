@@ -8,42 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snnc.runtime.jsonable import jsonable
+from snnc.runtime.report.point import Point, front
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-
-
-@dataclass(frozen=True, kw_only=True)
-class Point:
-    """One report, as a row.
-
-    Attributes:
-        name: of the row, unique in its comparison.
-        model, code, schedule: of the report.
-        weight_bits, levels: of the model; None where the report does not say.
-        n_samples: of the report.
-        accuracy: None without labels.
-        n_ticks: of one sample.
-        spikes, synaptic_events, unit_spike_operations, dense_macs: of one sample, on average.
-        picojoule: of one sample by hardware; hardware without figures is absent.
-        graph_hash: of the graph that was counted.
-    """
-
-    name: str
-    model: str
-    code: str
-    schedule: str
-    weight_bits: int | None
-    levels: int | None
-    n_samples: int
-    accuracy: float | None
-    n_ticks: int
-    spikes: float
-    synaptic_events: float
-    unit_spike_operations: float
-    dense_macs: float
-    picojoule: Mapping[str, float]
-    graph_hash: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,49 +21,49 @@ class Comparison:
     Attributes:
         points: in the order in which they were given.
         hardware: title by name, of all that some point has an energy for.
+        chips: by name of hardware: what its file says, figures included.
+        assumptions: by name of hardware: what its estimates assume, in some report.
+        baselines: titles by name of networks without spikes.
+        definitions: what each counter counts.
         files: that were written.
     """
 
     points: tuple[Point, ...]
     hardware: Mapping[str, str]
+    chips: Mapping[str, Mapping[str, Any]]
+    assumptions: Mapping[str, tuple[str, ...]]
+    baselines: Mapping[str, str]
+    definitions: Mapping[str, str]
     files: tuple[Path, ...] = field(default=())
 
     def pareto(self, hardware: str) -> list[str]:
-        """Names of the points that no other one beats on a chip.
-
-        A point beats another if it is nowhere worse and somewhere better in accuracy (more),
-        energy (less) and ticks (fewer). Points without an accuracy or energy are left out.
-        """
-        known = [p for p in self.points if p.accuracy is not None and hardware in p.picojoule]
-
-        def cost(p: Point) -> tuple[float, float, int]:
-            assert p.accuracy is not None
-            return -p.accuracy, p.picojoule[hardware], p.n_ticks
-
-        def beaten(p: Point) -> bool:
-            mine = cost(p)
-            return any(
-                cost(q) != mine and all(a <= b for a, b in zip(cost(q), mine, strict=True))
-                for q in known
-            )
-
-        return [p.name for p in known if not beaten(p)]
+        """Names of the points that no other one beats on a chip (`front`)."""
+        return front(self.points, hardware)
 
     def to_json(self) -> dict[str, Any]:
-        """The object of `snnc compare --json`."""
+        """The object of `snnc compare --json`, and of `snnc report --json` of several models."""
         result: dict[str, Any] = jsonable(
             {
-                "points": [dict(vars(point)) for point in self.points],
+                "points": self.points,
                 "hardware": self.hardware,
                 "pareto": {name: self.pareto(name) for name in self.hardware},
+                "chips": self.chips,
+                "assumptions": self.assumptions,
+                "baselines": self.baselines,
+                "definitions": self.definitions,
                 "files": self.files,
             }
         )
         return result
 
     def render(self) -> list[RenderableType]:
-        """A table for the terminal."""
+        """Tables for the terminal: what was done, what it costs."""
         from snnc.runtime.compare.tables import cells, heads
         from snnc.runtime.tables import table
 
-        return [table(heads(self), cells(self), title="Comparison, one sample each")]
+        tables: list[RenderableType] = [table(heads(self), cells(self), title="Comparison, one sample each")]
+        if self.hardware:
+            title = "Energy of one sample; * no other is better in accuracy, energy and ticks"
+            energies = cells(self, energy=True)
+            tables.append(table(heads(self, energy=True), energies, title=title))
+        return tables

@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Mapping
 
-from snnc.runtime.compare.result import Comparison, Point
+from snnc.runtime.compare.result import Comparison
+from snnc.runtime.report.point import Point
 from snnc.runtime.report.units import energy_text
 
 _PLAIN = (
-    "name", "model", "code", "schedule", "weight_bits", "levels", "n_samples", "accuracy",
-    "n_ticks", "spikes", "synaptic_events", "unit_spike_operations", "dense_macs", "graph_hash",
+    "name", "model", "code", "exact", "schedule", "weight_bits", "levels", "n_samples", "accuracy",
+    "accuracy_low", "accuracy_high", "n_ticks", "spikes", "synaptic_events", "unit_spike_operations", "dense_macs", "graph_hash",
 )  # fmt: skip
 _SPECIAL = {
     "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -20,28 +22,41 @@ _SPECIAL = {
 """Characters that LaTeX reads as commands."""
 
 
-def heads(comparison: Comparison) -> list[str]:
-    """Columns that differ between points, and those that always tell something."""
-    fixed = ["", "accuracy", "ticks", "spikes", "synaptic events"]
-    return [*fixed[:1], *_varying(comparison), *fixed[1:], *comparison.hardware]
+def heads(comparison: Comparison, *, energy: bool = False) -> list[str]:
+    """Columns of the table of what was done, or of energies."""
+    done = ["accuracy", "ticks", "spikes", "synaptic events"]
+    return ["", *(comparison.hardware if energy else done)]
 
 
-def cells(comparison: Comparison) -> list[list[str]]:
-    """One row of texts for each point; * marks those that no other one beats."""
+def cells(comparison: Comparison, *, energy: bool = False) -> list[list[str]]:
+    """One row of texts for each point, whose name says by what it differs from the others.
+
+    Args:
+        comparison: of the points.
+        energy: energies by hardware, * marks those that no other one beats; else what was done.
+    """
     best = {name: comparison.pareto(name) for name in comparison.hardware}
-    rows = []
-    for p in comparison.points:
-        row = [p.name, *(str(getattr(p, key) or "") for key in _varying(comparison))]
-        row += ["" if p.accuracy is None else f"{p.accuracy:.2%}", f"{p.n_ticks:,}"]
-        row += [f"{p.spikes:,.0f}", f"{p.synaptic_events:,.0f}"]
-        row += [_energy(p, name, p.name in best[name]) for name in comparison.hardware]
-        rows.append(row)
-    return rows
+    return [[_title(p), *(_energies(p, best) if energy else _done(p))] for p in comparison.points]
 
 
-def _varying(comparison: Comparison) -> list[str]:
-    keys = ("code", "schedule", "weight_bits", "levels")
-    return [key for key in keys if len({getattr(p, key) for p in comparison.points}) > 1]
+def _title(p: Point) -> str:
+    return p.name if p.exact else f"{p.name} (inexact)"
+
+
+def _done(p: Point) -> list[str]:
+    accuracy = "" if p.accuracy is None else f"{p.accuracy:.2%}"
+    return [accuracy, f"{p.n_ticks:,}", f"{p.spikes:,.0f}", f"{p.synaptic_events:,.0f}"]
+
+
+def _energies(p: Point, best: Mapping[str, list[str]]) -> list[str]:
+    return [_energy(p, hardware, p.name in names) for hardware, names in best.items()]
+
+
+def _whole(comparison: Comparison) -> list[list[str]]:
+    """Heads and rows of both tables in one."""
+    rows = [heads(comparison), *cells(comparison)]
+    paid = [heads(comparison, energy=True), *cells(comparison, energy=True)]
+    return [[*row, *more[1:]] for row, more in zip(rows, paid, strict=True)]
 
 
 def _energy(p: Point, hardware: str, best: bool) -> str:
@@ -68,17 +83,17 @@ def as_csv(comparison: Comparison) -> str:
 
 def as_markdown(comparison: Comparison) -> str:
     """A table of texts."""
-    lines = [heads(comparison), ["---"] * len(heads(comparison)), *cells(comparison)]
+    head, *body = _whole(comparison)
+    lines = [head, ["---"] * len(head), *body]
     rows = [" | ".join(cell.replace("|", r"\|") for cell in line) for line in lines]
     return "".join(f"| {row} |\n" for row in rows)
 
 
 def as_latex(comparison: Comparison) -> str:
     """A `tabular` with the rules of booktabs."""
-    columns = "l" + "r" * (len(heads(comparison)) - 1)
-    head = " & ".join(map(_escaped, heads(comparison)))
-    body = [" & ".join(map(_escaped, row)) + r" \\" for row in cells(comparison)]
-    lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head + r" \\", r"\midrule"]
+    head, *body = [" & ".join(map(_escaped, row)) + r" \\" for row in _whole(comparison)]
+    columns = "l" + "r" * head.count(" & ")
+    lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule"]
     note = "% one sample each; * no other row is better in accuracy, energy and ticks"
     return "\n".join([note, *lines, *body, r"\bottomrule", r"\end{tabular}", ""])
 

@@ -17,6 +17,7 @@ from snnc.runtime.data import DataSet, load_data
 from snnc.runtime.energy import Part, load_hardware
 from snnc.runtime.energy.figures import PARTS
 from snnc.runtime.feeds import Feeder
+from snnc.runtime.figures import check_folder
 from snnc.runtime.model import Model, load
 from snnc.runtime.npz import check_suffix
 from snnc.runtime.progress import Progress
@@ -51,6 +52,7 @@ def report(
     rate_pools: str | None = None,
     limit: int | None = None,
     output: Sequence[str | os.PathLike[str]] = (),
+    figures: str | os.PathLike[str] | None = None,
     verification: Mapping[str, Any] | str | os.PathLike[str] | None = None,
     map: MapJson | str | os.PathLike[str] | None = None,
     command: str | None = None,
@@ -74,6 +76,8 @@ def report(
         rate_ticks, rate_reset, rate_pools: likewise.
         output: files to write, the format by suffix: `.json`, `.csv`, `.html`, `.txt`. An HTML
             page shows the raster of the first sample as well.
+        figures: folder for plots (`.png`, `.svg`, `.pdf`): energy by layer and hardware, activity,
+            early exit, accuracy against energy by event code.
         verification: what `snnc verify --json` printed, as an object or a file: the page's part
             on fidelity.
         map: a chip that the model is mapped onto in the same settings, or what `snnc map -o
@@ -93,7 +97,7 @@ def report(
     if chip is not None and Path(chip).stem not in {each.name for each in chips}:
         chips.append(load_hardware(chip))
     verified = _read_verification(verification)
-    _check_outputs(output, force)
+    _check_outputs(output, figures, force)
     chosen_codes(codes, "graded", 1)  # refuses unknown words before the run
     model = model if isinstance(model, Model) else load(model)
     feeder = Feeder(model.file)
@@ -139,6 +143,10 @@ def report(
     )
     for path in output:
         write_report(found, path, force=force)
+    if figures is not None:
+        from snnc.runtime.report.figures import draw_report
+
+        draw_report(found.to_json(), Path(figures), force=force)
     return found
 
 
@@ -179,8 +187,12 @@ def _n_membranes(model: Model, n_ticks: int) -> int:
     return n_ticks * sum(p.size for p in model.integer_graph.populations)
 
 
-def _check_outputs(output: Sequence[str | os.PathLike[str]], force: bool) -> None:
+def _check_outputs(
+    output: Sequence[str | os.PathLike[str]], figures: str | os.PathLike[str] | None, force: bool
+) -> None:
     """Refuse before the run what could not be written after it."""
+    if figures is not None:
+        check_folder(Path(figures), force=force)
     for path in output:
         check_suffix(Path(path), tuple(WRITERS))
         check_output(path, force=force)

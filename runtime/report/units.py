@@ -5,12 +5,15 @@ from __future__ import annotations
 _UNITS = ((1e9, "mJ"), (1e6, "µJ"), (1e3, "nJ"), (1.0, "pJ"))
 
 
+def energy_unit(picojoule: float) -> tuple[float, str]:
+    """Factor (pJ) and name of the unit that an energy reads best in."""
+    return next((unit for unit in _UNITS if abs(picojoule) >= unit[0]), _UNITS[-1])
+
+
 def energy_text(picojoule: float) -> str:
     """Three digits and a unit: "12.3 nJ"."""
-    for factor, unit in _UNITS:
-        if abs(picojoule) >= factor:
-            return f"{picojoule / factor:.3g} {unit}"
-    return f"{picojoule:.3g} pJ"
+    factor, unit = energy_unit(picojoule)
+    return f"{picojoule / factor:.3g} {unit}"
 
 
 def range_text(low: float, high: float) -> str:

@@ -125,3 +125,23 @@ def test_compare(folder: Path) -> None:
     check_schema("compare", done.json)
     assert [p["code"] for p in done.json["points"]] == ["burst", "graded"]
     assert table.read_text().startswith("| ")
+
+
+def test_report_of_several_models_is_a_comparison(folder: Path) -> None:
+    page, figures = folder / "several.html", folder / "figures"
+    models = (folder / "model.snnc", folder / "coarse.snnc")
+    args = (*DATA, "--code", "burst", "--statistics", "20", "--hardware", "45nm")
+    out = ("-o", page, "--figures", figures, "--json")
+    done = snnc("report", *models, *args, *out)
+    assert done.code == 0, done.stderr
+    check_schema("compare", done.json)
+    assert [p["name"] for p in done.json["points"]] == ["model, 8 bits", "coarse, 3 bits"]
+    alone = snnc("report", models[1], *args, "--json").json
+    energy = done.json["points"][1]["picojoule"]["45nm"]
+    assert energy == alone["energy"]["45nm"]["picojoule"]
+    assert page.read_text().startswith("<!doctype html>")
+    assert {p.stem for p in figures.iterdir()} >= {"pareto-45nm", "energy-45nm", "activity"}
+    again = snnc("report", *models, *args, "--figures", figures, "--json")
+    assert again.json["error"]["code"] == "SNNC203"
+    wrong = snnc("report", *models, *args, "--codes", "exact", "--json")
+    assert wrong.json["error"]["what"] == "`exact` is no event code"

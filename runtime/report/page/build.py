@@ -22,7 +22,7 @@ MAX_MEAN_COUNTS = 500_000
 """Neurons whose mean counts one page holds."""
 _SCRIPTS = (
     "data", "format", "table", "energy", "summary", "layers", "raster", "membranes", "activity",
-    "network", "cores", "statistics", "fidelity", "sources", "main",
+    "network", "cores", "statistics", "fidelity", "sources", "compare", "main",
 )  # fmt: skip
 """In the order in which they are joined; each uses what stands before it."""
 
@@ -30,6 +30,16 @@ _SCRIPTS = (
 def page(report: Report) -> str:
     """The whole page as HTML; every number in it comes from the object of `--json`."""
     return document(f"{report.name}: operations and energy", report.to_json(), pictures(report))
+
+
+def comparison_page(value: dict[str, Any]) -> str:
+    """A page of several reports.
+
+    Args:
+        value: the object of `snnc compare --json`, from which every number in the page comes.
+    """
+    names = ", ".join(point["name"] for point in value["points"])
+    return document(f"Comparison: {names}", value, {})
 
 
 def trace_page(trace: TraceResult, graph: Graph) -> str:

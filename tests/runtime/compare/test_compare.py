@@ -10,28 +10,17 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from rich.console import Console
 
 import snnc
 from snnc.ir.errors import BadInputFile, OutputExists, WrongUsage
 from snnc.runtime.compare import Comparison, Point
+from snnc.runtime.compare.tables import as_markdown
 from tests import needs
-from tests.runtime.models import samples, save_model
-
-
-def report(
-    model: str, accuracy: float | None, picojoule: float | None, n_ticks: int, **changes: Any
-) -> dict[str, Any]:
-    """What a comparison reads of a report; four samples."""
-    keys = ("spikes", "synaptic_events", "unit_spike_operations", "dense_macs")
-    hardware = {"title": "A & B_1"}
-    return {
-        "model": model, "code": "burst", "schedule": "sequential", "n_samples": 4,
-        "accuracy": accuracy, "n_ticks": n_ticks, "graph_hash": "0",
-        "provenance": {"weight_bits": 8, "levels": 4},
-        "counters": {key: 4 * i for i, key in enumerate(keys)},
-        "energy": {"chip": {"picojoule": picojoule, "hardware": hardware}}, **changes,
-    }  # fmt: skip
+from tests.runtime.compare.reports import report, true_report
+from tests.runtime.models import BIAS, THRESHOLDS, W1, W2, samples, save_model
 
 
 def test_what_nothing_beats() -> None:
@@ -91,7 +80,10 @@ def test_figures(tmp_path: Path) -> None:
     needs.module("matplotlib")
     given = [report("a", 0.5, 1500.0, 3), report("b", 0.75, 7000.0, 12)]
     found = snnc.compare(given, figures=tmp_path / "figures")
-    assert {p.name for p in found.files} == {f"pareto-chip.{k}" for k in ("png", "svg", "pdf")}
+    names = ("pareto-chip", "energy-chip", "activity", "early-exit")
+    assert {p.name for p in found.files} == {
+        f"{name}.{kind}" for name in names for kind in ("png", "svg", "pdf")
+    }
     heads = {p.suffix: p.read_bytes()[:5] for p in found.files}
     assert heads[".png"][1:4] == b"PNG"
     assert heads[".pdf"] == b"%PDF-"
@@ -120,6 +112,60 @@ def test_models_are_run_in_each_code(tmp_path: Path) -> None:
     assert burst.levels == 4
 
 
+def test_numbers_are_those_of_a_recount(tmp_path: Path) -> None:
+    """Counts out of plain matrix products; energies are 0.9 pJ an addition: all payloads are 1."""
+    x, y = samples()
+    found = snnc.compare(
+        [save_model(tmp_path)],
+        {"x": x, "y": y},
+        codes=["burst", "graded"],
+        engine="oracle",
+        hardware=["45nm"],
+    ).to_json()
+    counts = x.astype(np.int64), hidden(x)
+    fan_out = [(weight != 0).sum(axis=0) for weight in (W1, W2)]
+    burst, graded = found["points"]
+    assert burst["spikes"] == sum(c.sum() for c in counts) / len(x)
+    assert graded["spikes"] == burst["spikes"]
+    rows = (len(W1), len(W2))
+    assert burst["synaptic_events"] == sum(
+        c.sum() * n for c, n in zip(counts, rows, strict=True)
+    ) / len(x)
+    assert graded["synaptic_events"] == sum(
+        (c != 0).sum() * n for c, n in zip(counts, rows, strict=True)
+    ) / len(x)
+    paid = [0.9 * (c @ n).sum() / len(x) for c, n in zip(counts, fan_out, strict=True)]
+    by_layer = {name: sum(each.values()) for name, each in burst["by_layer"]["45nm"].items()}
+    assert by_layer == pytest.approx({"hidden": paid[0], "scores": paid[1]})
+    assert burst["picojoule"]["45nm"] == pytest.approx(sum(paid))
+    assert {n: row["picojoule"].get("45nm", 0.0) for n, row in burst["layers"].items()} == (
+        pytest.approx({"x": 0.0, "hidden": paid[0], "scores": paid[1]})
+    )
+    assert burst["layers"]["hidden"]["mean_count"] == counts[1].mean()
+    assert burst["baseline"]["float"] == pytest.approx(4.6 * (W1.size + W2.size))
+
+
+def hidden(x: Any) -> Any:
+    return (((x.astype(np.int64) @ W1.T + BIAS)[:, :, None]) >= THRESHOLDS).sum(axis=-1)
+
+
+def test_inexact_codes_are_marked() -> None:
+    given = [report("a", 0.5, 1.0, 3), report("a", 0.5, 2.0, 3, code="rate")]
+    found = snnc.compare(given)
+    assert [p.exact for p in found.points] == [True, False]
+    assert "| a, rate (inexact) |" in as_markdown(found)
+
+
+def test_terminal_tables_are_narrow() -> None:
+    given = [report("a_model", 0.5, 1.0, n, code=c) for n, c in ((3, "burst"), (1, "rate"))]
+    console = Console(width=80, file=io.StringIO(), color_system=None)
+    with console.capture() as capture:
+        for part in snnc.compare(given).render():
+            console.print(part)
+    lines = capture.get().splitlines()
+    assert any("a_model, rate (inexact)" in line and "50.00%" in line for line in lines)
+
+
 def test_what_cannot_be_compared(tmp_path: Path) -> None:
     with pytest.raises(WrongUsage, match="two points"):
         snnc.compare([report("a", 0.5, 1.0, 3)])
@@ -131,3 +177,69 @@ def test_what_cannot_be_compared(tmp_path: Path) -> None:
             snnc.compare([tmp_path / "r.json"] * 2)
     with pytest.raises(WrongUsage):
         snnc.compare([report("a", 0.5, 1.0, 3)] * 2, output=[tmp_path / "x.docx"])
+    options: list[dict[str, Any]] = [{"map": {"target": "x"}}, {"verification": "v.json"}]
+    for option in options:
+        with pytest.raises(WrongUsage, match="of one model"):
+            snnc.compare([tmp_path / "a.snnc"] * 2, "d.npz", **option)
+    with pytest.raises(WrongUsage, match="no event code"):
+        snnc.compare([tmp_path / "a.snnc"] * 2, "d.npz", codes=["exact"])
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("model", 3),
+        ("code", "morse"),
+        ("code", []),
+        ("n_samples", 0),
+        ("n_samples", True),
+        ("accuracy", 1.5),
+        ("accuracy", float("nan")),
+        ("counters.spikes", -1),
+        ("counters.spikes", 10**400),
+        ("energy.45nm.picojoule", float("inf")),
+        ("energy.45nm.picojoule_low", None),
+        ("energy.45nm.hardware.figures", {}),
+        ("energy.45nm.parts", {}),
+        ("energy.45nm.by_layer_figure", {"hidden": {"accumulate": "much"}}),
+        ("energy.45nm", None),
+        ("by_population.hidden", []),
+        ("by_population.hidden.mean_count", "1"),
+        ("baseline.float.picojoule", None),
+        ("statistics.early_exit.agreement", [2.0]),
+        ("statistics.early_exit.accuracy", [0.5]),
+        ("codes.graded", 1),
+        ("provenance.levels", "many"),
+        ("provenance.report_made_by", 1),
+        ("definitions", None),
+    ],
+)
+def test_reports_that_were_edited(tmp_path: Path, path: str, value: Any) -> None:
+    edited = true_report()
+    inner = edited
+    *way, last = path.split(".")
+    for key in way:
+        inner = inner[key]
+    assert last in inner
+    inner[last] = value
+    file = tmp_path / "edited.json"
+    file.write_text(json.dumps(edited))
+    with pytest.raises(BadInputFile) as found:
+        snnc.compare([true_report(), file])
+    assert found.value.where == str(file)
+    assert f"`{path.split('.')[0]}" in found.value.what
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "..\\c", "a\0b", "a\nb"])
+def test_hardware_names_become_files(name: str) -> None:
+    edited = true_report()
+    edited["energy"] = {name: edited["energy"]["45nm"]}
+    with pytest.raises(BadInputFile, match="hardware's name"):
+        snnc.compare([true_report(), edited])
+
+
+def test_one_name_is_one_chip() -> None:
+    edited = true_report()
+    edited["energy"]["45nm"]["hardware"]["figures"][0]["picojoule"] = 9.9
+    with pytest.raises(BadInputFile, match="not those of the other reports"):
+        snnc.compare([true_report(), edited])

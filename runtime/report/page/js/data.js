@@ -35,4 +35,6 @@ let report = null;
 let pictures = null;
 const at = (path) => path.reduce((value, key) => (value === null || value === undefined ? value : value[key]), report);
 const estimates = () => Object.entries(report.energy).filter(([, e]) => e.picojoule !== null);
+// Hardware that the reader can choose: key and title.
+const chipNames = () => (report.points ? Object.entries(report.hardware) : estimates().map(([key, e]) => [key, e.hardware.title]));
 const perSample = ["n_samples"];

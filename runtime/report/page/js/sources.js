@@ -21,16 +21,21 @@ function codesTable() {
   return el("div", {}, el("h3", { text: "In other event codes" }), table(columns, codes, { label: "event codes" }));
 }
 function hardwareSection() {
-  const chips = Object.entries(report.energy).map(([key, { hardware }]) => {
-    const columns = [{ head: "counter", cell: (i) => hardware.figures[i].counter }, { head: "pJ", right: true, cell: (i) => num(["energy", key, "hardware", "figures", i, "picojoule"]) },
-      ...(hardware.figures.some((f) => typeof f.low === "number") ? [{ head: "range", cell: (i) => (typeof hardware.figures[i].low === "number" ? el("span", {}, num(["energy", key, "hardware", "figures", i, "low"]), " … ", num(["energy", key, "hardware", "figures", i, "high"])) : "") }] : []),
+  const chips = chipSheets(Object.keys(report.energy), (key) => ["energy", key, "hardware"]);
+  const papers = report.papers;
+  const formula = el("div", {}, el("h3", { text: "The formula of the papers" }), el("p", {}, `${report.definitions.papers}. First layer: ${papers.first_layer.join(", ") || "none"}, `, num(["papers", "first_layer_macs"]), " MACs; ", num(["papers", "synaptic_operations"]), ` operations in the others.${papers.left_out.length ? ` Fed by sums instead of spikes, so that the formula has no term for them: ${papers.left_out.join(", ")}.` : ""}`));
+  return section("hardware", "Hardware: what the figures cover and where they come from", ...chips, formula);
+}
+// What hardware files say; `path` leads to one in the JSON object.
+function chipSheets(keys, path) {
+  return keys.map((key) => {
+    const hardware = at(path(key)), figure = (i, name) => num([...path(key), "figures", i, name]);
+    const columns = [{ head: "counter", cell: (i) => hardware.figures[i].counter }, { head: "pJ", right: true, cell: (i) => figure(i, "picojoule") },
+      ...(hardware.figures.some((f) => typeof f.low === "number") ? [{ head: "range", cell: (i) => (typeof hardware.figures[i].low === "number" ? el("span", {}, figure(i, "low"), " … ", figure(i, "high")) : "") }] : []),
       ...["covers", "process"].map((name) => ({ head: name, name: true, cell: (i) => hardware.figures[i][name] })),
       { head: "published in", name: true, cell: (i) => `${hardware.figures[i].publication}; ${hardware.figures[i].table}` }, { head: "how", cell: (i) => hardware.figures[i].basis }, { head: "checked", name: true, cell: (i) => hardware.figures[i].evidence }];
     return el("div", {}, el("h3", { text: `${hardware.title} (${hardware.process})` }), el("p", { text: hardware.note }), hardware.figures.length ? table(columns, hardware.figures.map((_, i) => i), { label: `figures of ${hardware.title}` }) : null, systems(hardware));
   });
-  const papers = report.papers;
-  const formula = el("div", {}, el("h3", { text: "The formula of the papers" }), el("p", {}, `${report.definitions.papers}. First layer: ${papers.first_layer.join(", ") || "none"}, `, num(["papers", "first_layer_macs"]), " MACs; ", num(["papers", "synaptic_operations"]), ` operations in the others.${papers.left_out.length ? ` Fed by sums instead of spikes, so that the formula has no term for them: ${papers.left_out.join(", ")}.` : ""}`));
-  return section("hardware", "Hardware: what the figures cover and where they come from", ...chips, formula);
 }
 function systems(hardware) {
   if (!hardware.systems?.length) return null;
