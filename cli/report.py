@@ -72,9 +72,9 @@ if TYPE_CHECKING:
 def command(models: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """Report what MODEL costs on DATA: events, operations, energy, by layer.
 
-    Several MODELs give one comparison, as `snnc compare` makes it: a table, accuracy against energy
-    and ticks, a page (-o .html), .json, .csv, .md and .tex. Reports that are there (.json) may stand
-    among them.
+    Several MODELs give one comparison, as `snnc compare` makes it: a table, accuracy against
+    energy and ticks, a page (-o .html), .json, .csv, .md and .tex. Reports that are there (.json)
+    may stand among them.
 
     Parts of an energy are synapses, neurons, spikes, hops, memory and static; each one is shown,
     and the hardware file, --include and --exclude say which the total adds up.

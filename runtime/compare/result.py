@@ -61,7 +61,8 @@ class Comparison:
         from snnc.runtime.compare.tables import cells, heads
         from snnc.runtime.tables import table
 
-        tables: list[RenderableType] = [table(heads(self), cells(self), title="Comparison, one sample each")]
+        done = table(heads(self), cells(self), title="Comparison, one sample each")
+        tables: list[RenderableType] = [done]
         if self.hardware:
             title = "Energy of one sample; * no other is better in accuracy, energy and ticks"
             energies = cells(self, energy=True)

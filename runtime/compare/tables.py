@@ -13,7 +13,8 @@ from snnc.runtime.report.units import energy_text
 
 _PLAIN = (
     "name", "model", "code", "exact", "schedule", "weight_bits", "levels", "n_samples", "accuracy",
-    "accuracy_low", "accuracy_high", "n_ticks", "spikes", "synaptic_events", "unit_spike_operations", "dense_macs", "graph_hash",
+    "accuracy_low", "accuracy_high", "n_ticks", "spikes", "synaptic_events",
+    "unit_spike_operations", "dense_macs", "graph_hash",
 )  # fmt: skip
 _SPECIAL = {
     "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
