@@ -73,7 +73,7 @@ class AssociateProducts(Pass):
 
     def rewrite(self, graph: Graph) -> Graph:
         while dearer := [t for t in triples(graph) if t.other_pairs < t.pairs]:
-            graph = _turn(graph, dearer[0])
+            graph = _turn(graph, _disjoint(dearer))
         return graph
 
 
@@ -103,26 +103,54 @@ def _passes_all(p: Projection, inner: Product, shape: Shape) -> bool:
     return plain and in_order and inner.shape == shape and not p.delay and not p.frames
 
 
-def _turn(graph: Graph, triple: Triple) -> Graph:
-    inner, outer = triple.turned()
-    left = triple.order == "left"
-    between = replace(triple.between, port="b" if left else "a", map=Identity(shape=inner.shape))
-    between = replace(between, gather=None)
-    # (A B) C: B becomes the inner's a, C the inner's b, A stays alone; the mirror image for A (B C)
-    moves = (
-        {("inner", "a"): ("outer", "a"), ("inner", "b"): ("inner", "a")}
-        | {("outer", "b"): ("inner", "b")}
-        if left
-        else {("inner", "b"): ("outer", "b"), ("inner", "a"): ("inner", "b")}
-        | {("outer", "a"): ("inner", "a")}
-    )
-    names = {"inner": inner.name, "outer": outer.name}
-    to = {(names[n], port): (names[m], other) for (n, port), (m, other) in moves.items()}
-    projections = [between]
+def _disjoint(found: list[Triple]) -> list[Triple]:
+    """Triples that share no product: they can be turned side by side."""
+    taken: set[str] = set()
+    chosen = []
+    for triple in found:
+        names = {triple.inner.name, triple.outer.name}
+        if not names & taken:
+            taken |= names
+            chosen.append(triple)
+    return chosen
+
+
+def _turn(graph: Graph, turned: list[Triple]) -> Graph:
+    """The graph with all of these in their other order."""
+    nodes: dict[str, Product] = {}
+    between: dict[str, Projection] = {}
+    to: dict[tuple[str, str], tuple[str, str]] = {}
+    for triple in turned:
+        inner, outer = triple.turned()
+        nodes |= {inner.name: inner, outer.name: outer}
+        port = "b" if triple.order == "left" else "a"
+        map_ = Identity(shape=inner.shape)
+        name = triple.between.name
+        between[name] = replace(triple.between, port=port, map=map_, gather=None)
+        to |= _moves(triple)
+    projections = list(between.values())
     for p in graph.projections.values():
-        if p.name != between.name:
+        if p.name not in between:
             target, port = to.get((p.target, p.port), (p.target, p.port))
             projections.append(replace(p, target=target, port=port))
-    turned = {inner.name: inner, outer.name: outer}
-    nodes = [turned.get(node.name, node) for node in graph.nodes.values()]
-    return graph.replace(nodes=nodes, projections=projections)
+    return graph.replace(
+        nodes=[nodes.get(node.name, node) for node in graph.nodes.values()],
+        projections=projections,
+    )
+
+
+def _moves(triple: Triple) -> dict[tuple[str, str], tuple[str, str]]:
+    """Where what arrives at a port goes: (product, port) to (product, port)."""
+    inner, outer = triple.inner.name, triple.outer.name
+    # (A B) C: B becomes the inner's a, C the inner's b, A stays alone; the mirror image for A (B C)
+    if triple.order == "left":
+        return {
+            (inner, "a"): (outer, "a"),
+            (inner, "b"): (inner, "a"),
+            (outer, "b"): (inner, "b"),
+        }
+    return {
+        (inner, "b"): (outer, "b"),
+        (inner, "a"): (inner, "b"),
+        (outer, "a"): (inner, "a"),
+    }

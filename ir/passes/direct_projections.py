@@ -15,6 +15,7 @@ from snnc.ir.neurons import Accumulator
 from snnc.ir.nodes import Node, Population
 from snnc.ir.passes.base import PASSES
 from snnc.ir.passes.chip import ChipPass
+from snnc.ir.passes.draft import Draft
 
 
 @PASSES.register
@@ -37,11 +38,13 @@ class DirectProjections(ChipPass):
     def rewrite(self, graph: Graph) -> Graph:
         if graph.form != "integer":
             raise GraphError("direct projections are exact in the integer form", where=graph.name)
-        for name in list(graph.nodes):  # sources first: what a sum reads is rewritten already
-            node = graph.nodes[name]
-            if _is_passed_on(node, graph) and _can_be_direct(graph, node):
-                graph = _without(graph, node)
-        return graph
+        draft, changed = Draft(graph), False
+        for name in graph.nodes:  # sources first: what a sum reads is rewritten already
+            node = draft.nodes[name]
+            if _is_passed_on(node, draft) and _can_be_direct(draft, node):
+                _bypass(draft, node)
+                changed = True
+        return draft.finish() if changed else graph
 
     def note(self, before: Graph, after: Graph) -> str:
         names = [n for n in before.nodes if _is_passed_on(before.nodes[n], before)]
@@ -56,14 +59,14 @@ class DirectProjections(ChipPass):
         )
 
 
-def _is_passed_on(node: Node, graph: Graph) -> TypeGuard[Population]:
+def _is_passed_on(node: Node, graph: Graph | Draft) -> TypeGuard[Population]:
     """Is a node an accumulator whose sum others receive as events?"""
     if not isinstance(node, Population) or not isinstance(node.model, Accumulator):
         return False
     return any(graph.is_event(p) for p in graph.outgoing(node.name))
 
 
-def _can_be_direct(graph: Graph, node: Population) -> bool:
+def _can_be_direct(graph: Draft, node: Population) -> bool:
     """Do all readers sum what arrives, so that every branch can reach them by itself?"""
     has_bias = bool((node.bias != 0).any())
     for p in graph.outgoing(node.name):
@@ -77,27 +80,25 @@ def _can_be_direct(graph: Graph, node: Population) -> bool:
     return True
 
 
-def _without(graph: Graph, node: Population) -> Graph:
-    """The graph with a sum's readers fed by its sources."""
-    leaving = [p for p in graph.outgoing(node.name) if graph.is_event(p)]
-    stays = len(leaving) < len(graph.outgoing(node.name))
-    gone = {p.name for p in leaving}
-    if not stays:
-        gone |= {p.name for p in graph.incoming(node.name)}
-    projections = {p.name: p for p in graph.projections.values() if p.name not in gone}
-    nodes = {n.name: n for n in graph.nodes.values() if stays or n.name != node.name}
+def _bypass(graph: Draft, node: Population) -> None:
+    """Feed a sum's readers by its sources; the sum is gone where only events were read."""
+    arriving, read = graph.incoming(node.name), graph.outgoing(node.name)
+    leaving = [p for p in read if graph.is_event(p)]
+    stays = len(leaving) < len(read)
+    for p in leaving if stays else [*leaving, *arriving]:
+        graph.replace(p, ())
     for second in leaving:
-        reader = nodes[second.target]
+        reader = graph.nodes[second.target]
         assert isinstance(reader, Population)
-        nodes[reader.name] = _with_bias(reader, node, second)
-        for first in graph.incoming(node.name):
+        graph.replace(reader, [_with_bias(reader, node, second)])
+        for first in arriving:
             p = _composed(graph, first, second, reader)
-            p = replace(p, name=_free_name(f"{p.source} -> {p.target}", projections))
-            projections[p.name] = p
-    return graph.replace(nodes=nodes.values(), projections=projections.values())
+            graph.add(replace(p, name=_free_name(f"{p.source} -> {p.target}", graph.projections)))
+    if not stays:
+        graph.replace(node, ())
 
 
-def _composed(graph: Graph, first: Projection, second: Projection, to: Population) -> Projection:
+def _composed(graph: Draft, first: Projection, second: Projection, to: Population) -> Projection:
     sizes = graph.nodes[first.source].size, graph.nodes[second.source].size
     return compose(first, second, sizes=sizes, shape=to.shape, axis=to.channel_axis)
 

@@ -17,6 +17,7 @@ from snnc.ir.neurons import Accumulator, IntegerFire, NeuronModel, RescaledSum
 from snnc.ir.nodes import Input, InputPart, Node, Pattern, Population
 from snnc.ir.passes.base import PASSES
 from snnc.ir.passes.chip import ChipPass
+from snnc.ir.passes.draft import Draft
 from snnc.ir.ranges import analyse
 from snnc.ir.signs import PAIRS
 
@@ -56,9 +57,14 @@ class SplitSigns(ChipPass):
             for name, node in graph.nodes.items()
             if name in ranges and int(ranges[name].out_lo.min()) < 0 and _can_split(graph, node)
         ]
+        if not signed:
+            return graph
+        draft, pairs = Draft(graph), dict(graph.metadata.get(PAIRS, {}))
         for node in signed:
-            graph = _split(graph, node)
-        return graph
+            _split(draft, node)
+            if isinstance(node, Population):
+                pairs[node.name] = [f"{node.name}.{word}" for _, word in PARTS]
+        return draft.finish({**graph.metadata, **({PAIRS: pairs} if pairs else {})})
 
     def note(self, before: Graph, after: Graph) -> str:
         names = [n for n in before.nodes if f"{n}.negative" in after.nodes]
@@ -78,33 +84,28 @@ def _can_split(graph: Graph, node: Node) -> bool:
     return bool(readers) and all(sums)
 
 
-def _split(graph: Graph, node: Node) -> Graph:
-    """The graph with a node as two."""
+def _split(graph: Draft, node: Node) -> None:
+    """Put two nodes where one was."""
     parts = dict(_parts(node))
+    touched = {p.name: p for p in (*graph.incoming(node.name), *graph.outgoing(node.name))}
     read = [p for p in graph.outgoing(node.name) if not graph.is_event(p)]
-    nodes: list[Node] = []
-    for each in graph.nodes.values():
-        nodes += [each] if each is not node else [*parts.values()]
-    projections = []
-    for p in graph.projections.values():
-        for q in _sources(p, node, parts) if p not in read else [p]:
-            projections += _targets(q, node, parts)
-    if read:
-        nodes.append(_difference(node))
-        projections += [
-            Projection(
-                name=f"{part.name} -> {node.name}",
-                source=part.name,
-                target=node.name,
-                map=Identity(shape=node.shape, weight=np.int64(sign)),  # type: ignore[arg-type]
+    graph.replace(node, parts.values())
+    for p in touched.values():
+        if p not in read:
+            graph.replace(
+                p, [t for q in _sources(p, node, parts) for t in _targets(q, node, parts)]
             )
-            for sign, part in parts.items()
-        ]
-    metadata = dict(graph.metadata)
-    if isinstance(node, Population):
-        pair = [f"{node.name}.{word}" for _, word in PARTS]
-        metadata[PAIRS] = {**metadata.get(PAIRS, {}), node.name: pair}
-    return graph.replace(nodes=nodes, projections=projections, metadata=metadata)
+    if read:
+        graph.add(_difference(node))
+        for sign, part in parts.items():
+            graph.add(
+                Projection(
+                    name=f"{part.name} -> {node.name}",
+                    source=part.name,
+                    target=node.name,
+                    map=Identity(shape=node.shape, weight=np.int64(sign)),  # type: ignore[arg-type]
+                )
+            )
 
 
 def _parts(node: Node) -> Iterator[tuple[int, Node]]:
