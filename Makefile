@@ -44,10 +44,11 @@ lint: setup
 	$(BIN)/lint-imports
 
 # MNIST images: SNNC_DATA=folder that holds images/mnist_t10k.npz. ONLY="mnist vgg" runs some
-# networks again; what did not run keeps its figures.
+# networks again; what did not run keeps its figures. PEERS=python names an environment that has
+# the peers; without it one is made (benchmarks/.peers, from requirements.txt and constraints.txt).
 bench: setup
 	@[ -n "$(SNNC_DATA)" ] || { echo "make bench needs SNNC_DATA=FOLDER with images/mnist_t10k.npz"; exit 1; }
-	$(BIN)/python benchmarks/networks.py --data "$(SNNC_DATA)/images" $(if $(ONLY),--only $(ONLY))
+	$(BIN)/python benchmarks/networks.py --data "$(SNNC_DATA)/images" $(if $(ONLY),--only $(ONLY)) $(if $(PEERS),--peers $(PEERS))
 	$(BIN)/python benchmarks/kernels.py
 	$(BIN)/python benchmarks/scaling.py
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from machine import machine
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -101,21 +102,6 @@ def one(size: str, *, verify: bool) -> dict[str, Any]:
             )
             known |= took | {"n_mismatches": done["n_mismatches"]}
     return known
-
-
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    cpu, info = platform.processor(), Path("/proc/cpuinfo")
-    if info.exists():
-        names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        cpu = names[0].partition(":")[2].strip() if names else cpu
-    return {
-        "cpu": cpu,
-        "threads": 1,
-        "python": platform.python_version(),
-        "os": platform.system(),
-        "load": round(os.getloadavg()[0], 1),
-    }
 
 
 def table(results: dict[str, dict[str, Any]]) -> str:

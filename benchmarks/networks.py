@@ -1,239 +1,238 @@
 """Whole networks in every party, one thread, one run.
 
-    python benchmarks/networks.py --data FOLDER [--only mnist vgg …] [--peers PYTHON] [--out FOLDER]
+    python benchmarks/networks.py --data FOLDER [--only mnist vgg …] [--parties WORD…]
+        [--peers PYTHON] [--seconds 3] [--samples N] [--out FOLDER]
 
-FOLDER holds mnist_t10k.npz. The peers (SpikingJelly, sinabs, snnTorch) live in an environment of
-their own: `--peers` names its interpreter, otherwise one is made in benchmarks/.peers. Each party
-runs the same weights on the same samples; its best batch counts. Compile time and a warm-up batch
-stay outside of the clock. Results go into networks.json, where networks that did not run this time
-keep theirs, and networks.md and networks.png are made of all of them.
+FOLDER holds mnist_t10k.npz. The peers live in an environment of their own: `--peers` names its
+interpreter, otherwise one is made in benchmarks/.peers. Each party (parties.py) runs the same
+weights on the same samples, one at a time and in batches, and stops after `--seconds` each; what it
+has run by then counts. Compile time and a warm-up batch stay outside of the clock. A party that
+fails gives its reason instead of figures. Results go into networks.json as soon as they are there
+(what does not run this time keeps its own), and networks.md and networks.png are made of all of it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from machine import load, machine, warn_if_busy
+from parties import DENSE, PARTIES, PYTORCH, REFERENCES, Party
+from peers_environment import HERE, SCRIPTS, make_peers, run_script
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
-sys.path.insert(0, str(HERE / "peers"))
-PINNED = "spikingjelly==2.0.0 sinabs==3.1.3 snntorch==1.0.0"
-PEERS_REQUIRED = "numpy scipy matplotlib tqdm einops pandas h5py loguru requests torchinfo"
-PEERS_REQUIRED += " tensorboard pbr onnx samna nir<=1.0.4 nirtorch networkx safetensors"
-REFERENCE = "PyTorch float"
-PARTIES: dict[str, list[str]] = {
-    REFERENCE: ["run_torch.py"],
-    "ONNX Runtime int8": ["run_ort.py"],
-    "snnc dense": ["run_snnc.py", "--engine", "dense"],
-    "snnc event, burst": ["run_snnc.py", "--engine", "event"],
-    "snnc event, burst, with trace": ["run_snnc.py", "--engine", "event", "--trace"],
-    "snnc event, graded": ["run_snnc.py", "--engine", "event", "--code", "graded"],
-    "snnc event, graded, with trace": [
-        *("run_snnc.py", "--engine", "event", "--code", "graded", "--trace"),
-    ],
-    "SpikingJelly 2.0, T = 4": ["run_spikingjelly.py"],
-    "snnTorch 1.0, T = 4": ["run_snntorch.py"],
-    "sinabs 3.1, T = 4": ["run_sinabs.py"],
-}
-"""Script and arguments; `run_snnc.py` and `run_ort.py` run in snnc's own environment."""
-OURS = ("run_snnc.py", "run_ort.py")
+sys.path.insert(0, str(SCRIPTS))
+from nets import NETS, samples
+
+STARTING = 150.0
+"""Seconds that a party may take beyond its clock, to load and to compile."""
 
 
-def make_peers(folder: Path) -> Path:
-    """The interpreter of the peers' environment; made where it is not there yet."""
-    python = folder / "bin" / "python"
-    if python.exists():
-        return python
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    constraints = folder / "constraints.txt"
-    constraints.write_text("torch==2.13.0\n")
-    pip = [python, "-m", "pip", "install", "-q", "-c", constraints]
-    subprocess.run([*pip, "torch"], check=True)
-    subprocess.run([*pip, "--no-deps", *PINNED.split()], check=True)
-    subprocess.run([*pip, *PEERS_REQUIRED.split()], check=True)
-    return python
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where and how long a network runs.
+
+    Attributes:
+        net: its name.
+        folder: what `make_net.py` wrote, and model.snnc.
+        peers: interpreter of the peers.
+        seconds: of every party and batch size.
+    """
+
+    net: str
+    folder: Path
+    peers: Path
+    seconds: float
 
 
-def called(python: Path, script: str, *arguments: str) -> str:
-    """What a script of peers/ prints, on one thread."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    environment |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
-    done = subprocess.run(
-        [python, "-W", "ignore", HERE / "peers" / script, *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
+def prepare(place: Place, data: Path, n_samples: int | None) -> None:
+    """Write a network's weights, samples and its converted form.
+
+    Raises:
+        SystemExit: something of it failed.
+    """
+    here, folder, limit = Path(sys.executable), place.folder, []
+    if n_samples is not None:
+        limit = ["--samples", str(n_samples)]
+    _, reason = run_script(here, "make_net.py", place.net, str(folder), "--data", str(data), *limit)
+    if reason:
+        raise SystemExit(f"{place.net} could not be made: {reason}")
+    source = next(folder.glob("source.*"))
+    convert = [here, "-m", "snnc", "convert", source, "-o", folder / "model.snnc", "--json"]
+    convert += NETS[place.net].convert
+    subprocess.run(convert, check=True, stdout=subprocess.DEVNULL)
+
+
+def run_party(party: Party, place: Place) -> tuple[list[dict[str, Any]], str]:
+    """A party's results, one for each batch size, and why some are missing."""
+    refusal = party.refusal(place.net)
+    if refusal is not None:
+        return [], f"cannot express it: {refusal}"
+    script, *options = party.script(place.net)
+    batches = [1, NETS[place.net].batch] if party.batched else [1]
+    return run_script(
+        Path(sys.executable) if party.ours else place.peers,
+        script,
+        *(place.net, str(place.folder), *options, "--seconds", f"{place.seconds:g}"),
+        *("--batches", *map(str, dict.fromkeys(batches))),
+        limit=STARTING + 4 * place.seconds * len(batches),
     )
-    if done.returncode:
-        raise SystemExit(f"{script} {' '.join(arguments)} failed:\n{done.stderr[-3000:]}")
-    return done.stdout
 
 
-def run_network(name: str, data: Path, peers: Path) -> dict[str, dict[str, Any]]:
-    """Every party's best batch."""
-    from nets import NETS
-
-    net, here = NETS[name], Path(sys.executable)
-    results: dict[str, dict[str, Any]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        called(here, "make_net.py", name, folder, "--data", str(data))
-        convert = [here, "-m", "snnc", "convert", f"{folder}/source.pt", "-o"]
-        subprocess.run(
-            [*convert, f"{folder}/model.snnc", "--json"], check=True, stdout=subprocess.DEVNULL
-        )
-        for party, (script, *options) in PARTIES.items():
-            if not net.peers and script not in (*OURS, "run_torch.py"):
-                continue
-            python = here if script in OURS else peers
-            # a trace is made sample by sample: the batch does not matter to it
-            batches = net.batches[-1:] if "--trace" in options else net.batches
-            tried = [
-                called(python, script, name, folder, *options, "--batch", str(batch))
-                for batch in batches
-            ]
-            found = [json.loads(out.strip().splitlines()[-1]) for out in tried]
-            by_batch = {str(r["batch"]): r["seconds"] for r in found}
-            best = min(found, key=lambda r: r["seconds"])
-            results[party] = {**best, "seconds_by_batch": by_batch}
-            took = 1000 * best["seconds"] / len(best["outputs"])
-            print(f"{name}, {party}: {took:.3f} ms a sample", flush=True)
-    return summary(results, labels(name, data))
-
-
-def labels(name: str, data: Path) -> np.ndarray | None:
-    """The classes of a network's samples, where they are known."""
-    from nets import samples
-
-    return samples(name, data)[1]
-
-
-def summary(results: dict[str, dict[str, Any]], y: np.ndarray | None) -> dict[str, dict[str, Any]]:
-    """Each party's figures, its outputs replaced by how they compare with PyTorch's."""
-    base = np.array(results[REFERENCE]["outputs"])
-    spread = float(np.abs(base).max())
-    exact = [np.array(r["outputs"]) for party, r in results.items() if party.startswith("snnc")]
-    if any((each != exact[0]).any() for each in exact):
-        raise SystemExit("snnc's engines and codes differ in their outputs")
-    rows = {}
-    for party, result in results.items():
-        outputs = np.array(result.pop("outputs"))
-        same = float((outputs.argmax(1) == base.argmax(1)).mean())
-        rows[party] = {
-            **result,
-            "ms": 1000 * result["seconds"] / len(base),
-            "ratio": result["seconds"] / results[REFERENCE]["seconds"],
-            "accuracy": None if y is None else float((outputs.argmax(1) == y).mean()),
-            "same": same if base.shape[1] > 1 else None,
-            "largest_difference": float(np.abs(outputs - base).max()) / spread,
-        }
-    return rows
-
-
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    cpu, info = platform.processor(), Path("/proc/cpuinfo")
-    if info.exists():
-        names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        cpu = names[0].partition(":")[2].strip() if names else cpu
-    return {
-        "cpu": cpu,
-        "threads": 1,
-        "python": platform.python_version(),
-        "os": platform.system(),
-        "load": round(os.getloadavg()[0], 1),
-    }
-
-
-def table(rows: dict[str, dict[str, Any]]) -> str:
-    """Markdown: one row a party."""
-    lines = [
-        "| party | ms a sample | × PyTorch | best batch | accuracy | predictions as PyTorch "
-        "| largest difference of an output, of the largest output |",
-        "|---|---|---|---|---|---|---|",
+def row(party: Party, found: list[dict[str, Any]], reason: str, known: Known) -> dict[str, Any]:
+    """A party's figures, its outputs replaced by how they compare with the references'."""
+    given: dict[str, Any] = {"load": load(), "reason": reason, "note": party.note}
+    if not found:
+        return given
+    outputs = {len(f["outputs"]): np.array(f.pop("outputs")) for f in found}[
+        max(f["n_samples"] for f in found)
     ]
-    for party, r in rows.items():
-        accuracy, same = ("" if r[k] is None else f"{r[k]:.2%}" for k in ("accuracy", "same"))
-        lines.append(
-            f"| {party} | {r['ms']:.3f} | {r['ratio']:.2f} | {r['batch']} | {accuracy} | {same} "
-            f"| {r['largest_difference']:.2g} |"
-        )
-    return "\n".join(lines)
+    one = found[0]
+    many = found[1] if len(found) > 1 else None
+    extra = {k: v for k, v in found[-1].items() if k not in ("batch", "ms", "n_samples")}
+    return (
+        given
+        | extra
+        | {
+            "ms": one["ms"],
+            "n_samples": len(outputs),
+            "batch": many and many["batch"],
+            "ms_batched": many and many["ms"],
+        }
+        | known.compared(party, outputs, one["ms"], many and many["ms"])
+    )
 
 
-def page(found: dict[str, Any]) -> str:
-    """Markdown of all networks."""
-    from nets import NETS
+@dataclass
+class Known:
+    """What parties of a network are compared with.
 
-    parts = ["# Whole networks", ""]
-    for name in (n for n in NETS if n in found):
-        info = ", ".join(f"{k}: {v}" for k, v in found[name]["machine"].items())
-        rows = found[name]["parties"]
-        counts = rows["snnc event, burst"]["mean_count"].values()
-        title = " ".join((NETS[name].make.__doc__ or "").splitlines()[:1])
-        parts += [f"## {name}", "", f"{title} {info}", "", table(rows), ""]
-        parts += [
-            f"Mean count of a layer's neurons: {min(counts):.3f} … {max(counts):.3f}, of all "
-            f"layers {sum(counts) / len(counts):.3f}; unit-spike operations a sample: "
-            f"{rows['snnc event, burst']['unit_spike_operations']:,.0f}.",
-            "",
-        ]
-    return "\n".join(parts)
+    Attributes:
+        y: labels, where there are any.
+        outputs: of the references, by name.
+        ms: of PyTorch: one at a time, batched.
+    """
+
+    y: np.ndarray | None
+    outputs: dict[str, np.ndarray]
+    ms: tuple[float, float] | None = None
+
+    def compared(
+        self, party: Party, outputs: np.ndarray, ms: float, batched: float | None
+    ) -> dict[str, Any]:
+        """Accuracy, agreement with both references, times as PyTorch's."""
+        n = len(outputs)
+        if party.name in REFERENCES:
+            self.outputs[party.name] = outputs
+        if party.name == PYTORCH:
+            self.ms = (ms, ms if batched is None else batched)
+        base, dense = self.outputs.get(PYTORCH), self.outputs.get(DENSE)
+        given: dict[str, Any] = {}
+        if self.y is not None:
+            given["accuracy"] = float((outputs.argmax(1) == self.y[:n]).mean())
+        if self.ms is not None:
+            given["ratio"] = ms / self.ms[0]
+            given["ratio_batched"] = None if batched is None else batched / self.ms[1]
+        if base is not None and n <= len(base):
+            base = base[:n]
+            classes = outputs.argmax(1) == base.argmax(1)
+            given["same"] = float(classes.mean()) if base.shape[1] > 1 else None
+            given["largest_difference"] = float(np.abs(outputs - base).max() / np.abs(base).max())
+        if dense is not None and n <= len(dense):
+            given["equal_to_dense"] = float((outputs == dense[:n]).all(1).mean())
+            if party.exact and given["equal_to_dense"] < 1:
+                given["reason"] = "DIFFERS from snnc's dense engine, which it must not"
+        return given
 
 
-def plot(found: dict[str, Any], path: Path) -> None:
-    """Time of every party, in PyTorch forwards, by network."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(10, 5))
-    names = list(found)
-    width = 0.8 / len(PARTIES)
-    for n, party in enumerate(PARTIES):
-        at = [i for i, name in enumerate(names) if party in found[name]["parties"]]
-        ratios = [found[names[i]]["parties"][party]["ratio"] for i in at]
-        axes.bar([i + n * width for i in at], ratios, width, label=party)
-    axes.set_xticks([i + 0.4 for i in range(len(names))], names)
-    axes.set_yscale("log")
-    axes.axhline(1, color="black", linewidth=0.5)
-    axes.set_ylabel("time of a sample, in PyTorch float forwards")
-    axes.legend(fontsize=7, ncols=2)
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
+def run_network(name: str, a: argparse.Namespace, peers: Path, keep: Results) -> None:
+    """All parties; each result is kept at once."""
+    known = Known(samples(name, a.data, a.samples)[1], {})
+    with tempfile.TemporaryDirectory() as folder:
+        place = Place(net=name, folder=Path(folder), peers=peers, seconds=a.seconds)
+        prepare(place, a.data, a.samples)
+        for party in PARTIES:
+            wanted = not a.parties or any(w.lower() in party.name.lower() for w in a.parties)
+            if not wanted and party.name not in REFERENCES:
+                continue
+            known_row = row(party, *run_party(party, place), known)
+            keep.add(name, party.name, known_row)
+            print(f"{name}, {party.name}: {said(known_row)}", flush=True)
 
 
-def main() -> None:
+def said(row: dict[str, Any]) -> str:
+    """A result in a line."""
+    if "ms" not in row:
+        return row["reason"]
+    many = "" if row["ms_batched"] is None else f", {row['ms_batched']:.3f} in batches"
+    return f"{row['ms']:.3f} ms a sample{many} {row['reason']}"
+
+
+class Results:
+    """networks.json and what is made of it."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.file = folder, folder / "networks.json"
+        self.found = json.loads(self.file.read_text()) if self.file.exists() else {}
+
+    def add(self, net: str, party: str, row: dict[str, Any]) -> None:
+        """Keep a party's result."""
+        here = self.found.setdefault(net, {"parties": {}})
+        here["machine"] = machine()
+        here["parties"][party] = row
+        text = json.dumps(self.found, indent=1) + "\n"
+        new = self.file.with_suffix(".new")
+        new.write_text(text)
+        new.replace(self.file)
+
+    def write(self) -> None:
+        """The page and the picture."""
+        from network_page import page, plot
+
+        (self.folder / "networks.md").write_text(page(self.found))
+        plot(self.found, self.folder / "networks.png")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run some networks and merge what they gave into what is known."""
-    from nets import NETS
-
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with mnist_t10k.npz")
     parser.add_argument("--only", nargs="+", choices=list(NETS), default=list(NETS))
+    parser.add_argument(
+        "--parties", nargs="+", metavar="WORD", help="whose names hold one of these"
+    )
     parser.add_argument("--peers", type=Path, help="interpreter of an environment with the peers")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each party and batch size")
+    parser.add_argument("--samples", type=int, help="of each network, for a short try")
     parser.add_argument("--out", type=Path, default=HERE / "results")
-    a = parser.parse_args()
+    a = parser.parse_args(arguments)
     peers = a.peers or make_peers(HERE / ".peers")
-    a.out.mkdir(parents=True, exist_ok=True)
-    results = a.out / "networks.json"
-    found = json.loads(results.read_text()) if results.exists() else {}
-    for name in a.only:
-        found[name] = {"machine": machine(), "parties": run_network(name, a.data, peers)}
-        results.write_text(json.dumps(found, indent=1))
-        (a.out / "networks.md").write_text(page(found))
-        plot(found, a.out / "networks.png")
-        print(table(found[name]["parties"]))
+    results = Results(a.out)
+    warn_if_busy()
+    try:
+        for name in a.only:
+            run_network(name, a, peers, results)
+    finally:
+        if results.found:
+            results.write()
+    differ = [
+        f"{net}, {party}"
+        for net in a.only
+        for party, r in results.found[net]["parties"].items()
+        if r["reason"].startswith("DIFFERS")
+    ]
+    for each in differ:
+        print(f"{each}: outputs differ from snnc's dense engine", file=sys.stderr)
+    return 1 if differ else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

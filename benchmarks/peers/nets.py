@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import recurrent
 import torch
 from torch import Tensor, nn
 
@@ -110,25 +111,30 @@ class Net:
     Attributes:
         make: the module; random weights, batch norms as after training.
         shape: of one sample.
-        n_samples: that are run; a fifth of them with traces.
-        batches: that are tried.
-        peers: can spiking peers express it? A product of two counts has no form in theirs.
+        n_samples: that are run, as far as the time goes.
+        batch: samples at once, beside one at a time.
+        convert: further arguments of `snnc convert`.
     """
 
     make: Callable[[], nn.Module]
     shape: tuple[int, ...]
     n_samples: int
-    batches: tuple[int, ...] = (1, 10, 100)
-    peers: bool = True
+    batch: int
+    convert: tuple[str, ...] = ()
 
 
 NETS = {
-    "mnist": Net(make=mnist, shape=(1, 28, 28), n_samples=1000),
-    "vgg": Net(make=vgg, shape=(3, 32, 32), n_samples=100, batches=(1, 10, 50)),
-    "resnet": Net(make=resnet, shape=(3, 32, 32), n_samples=100, batches=(1, 10, 50)),
-    "pilotnet": Net(make=pilotnet, shape=(3, 66, 200), n_samples=100, batches=(1, 10, 50)),
-    "espikeformer": Net(
-        make=espikeformer, shape=(3, 224, 224), n_samples=2, batches=(1,), peers=False
+    "mnist": Net(make=mnist, shape=(1, 28, 28), n_samples=1000, batch=100),
+    "vgg": Net(make=vgg, shape=(3, 32, 32), n_samples=100, batch=50),
+    "resnet": Net(make=resnet, shape=(3, 32, 32), n_samples=100, batch=50),
+    "pilotnet": Net(make=pilotnet, shape=(3, 66, 200), n_samples=100, batch=50),
+    "espikeformer": Net(make=espikeformer, shape=(3, 224, 224), n_samples=4, batch=2),
+    "recurrent": Net(
+        make=recurrent.Recurrent,
+        shape=recurrent.SHAPE,
+        n_samples=recurrent.N_TEST,
+        batch=100,
+        convert=recurrent.CONVERT,
     ),
 }
 
@@ -141,17 +147,23 @@ def smooth_images(n: int, shape: tuple[int, ...]) -> Tensor:
     return nn.functional.interpolate(noise, shape[1:], mode="bilinear").round()
 
 
-def samples(name: str, data: Path) -> tuple[Tensor, np.ndarray | None]:
-    """What a network takes: MNIST's images with labels, or made ones."""
+def samples(
+    name: str, data: Path, n_samples: int | None = None
+) -> tuple[Tensor, np.ndarray | None]:
+    """What a network takes, with labels where there are any; `n_samples` of it, or the usual."""
     net = NETS[name]
+    n = net.n_samples if n_samples is None else min(n_samples, net.n_samples)
     if name == "mnist":
         with np.load(data / "mnist_t10k.npz") as archive:
-            x, y = archive["x"][: net.n_samples], archive["y"][: net.n_samples]
+            x, y = archive["x"][:n], archive["y"][:n]
         return torch.from_numpy(x.reshape(-1, *net.shape).astype(np.float32)), y
+    if name == "recurrent":
+        x, y = recurrent.test_data()
+        return torch.from_numpy(x[:n]), y[:n]
     if name == "espikeformer":
         generator = torch.Generator().manual_seed(0)
-        return torch.randn(net.n_samples, *net.shape, generator=generator), None
-    return smooth_images(net.n_samples, net.shape), None
+        return torch.randn(n, *net.shape, generator=generator), None
+    return smooth_images(n, net.shape), None
 
 
 def settled(name: str, x: Tensor) -> nn.Module:

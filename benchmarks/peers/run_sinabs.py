@@ -31,4 +31,4 @@ def run(images: Tensor) -> Tensor:
     return net(repeated).reshape(len(images), a.steps, -1).mean(1)
 
 
-report(run, load_data(a), a.batch, steps=a.steps)
+report(run, load_data(a), a, steps=a.steps)

@@ -1,70 +1,75 @@
 """The network in snnc: one engine, from samples to outputs with every counter on.
 
-With `--trace` the clock covers the traces alone (every event of every fifth sample is kept, one
-sample after the other); outputs come from an ordinary run beside it.
+With `--trace` the clock covers the traces alone: every event of every sample is kept, one sample
+after the other.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
-from pathlib import Path
+from typing import Any
 
 import numpy as np
-from common import show
-from nets import NETS
+from common import Timed, parser, show, timed, timed_batches
 
+from snnc.backends.rate.session import open_session
 from snnc.backends.registry import get_engine
-from snnc.ir.codes import RunSettings
+from snnc.ir.codes import Rate, RunSettings
 from snnc.runtime.feeds import Feeder
 from snnc.runtime.model import load
 from snnc.runtime.outputs import OutputReader
 
-parser = argparse.ArgumentParser()
-parser.add_argument("net", choices=NETS)
-parser.add_argument("folder", type=Path)
-parser.add_argument("--engine", required=True)
-parser.add_argument("--code", default="burst")
-parser.add_argument("--batch", type=int, default=100)
-parser.add_argument("--trace", action="store_true")
-a = parser.parse_args()
+options = parser()
+options.add_argument("--engine", required=True)
+options.add_argument("--code", default="burst")
+options.add_argument("--trace", action="store_true")
+a = options.parse_args()
 
 model = load(a.folder / "model.snnc")
 graph = model.integer_graph
 with np.load(a.folder / "samples.npz") as archive:
     x = archive["x"]
 feeder, reader = Feeder(model.file), OutputReader(graph)
+name = graph.outputs[0].name
 start = time.perf_counter()
-session = get_engine(a.engine).prepare(graph, RunSettings(code=a.code))
-session.run(feeder.feeds(x[: a.batch]), record=reader.record)
-if a.trace:
-    session.trace(feeder.feeds(x[:1]))
+rate = Rate(ticks=a.steps, pools="average") if a.code == "rate" else None
+settings = RunSettings(code=a.code, rate=rate)
+session = open_session(get_engine(a.engine), graph, settings, feeder.n_frames(x[:1]))
+session.run(feeder.feeds(x[:1]), record=reader.record)
 compile_seconds = time.perf_counter() - start
 
-start, results, traced, events = time.perf_counter(), [], x[::5], 0
-if a.trace:
-    for i in range(len(traced)):
-        events += len(session.trace(feeder.feeds(traced[i : i + 1])).tick)
-    seconds = (time.perf_counter() - start) * len(x) / len(traced)
-    results.append(session.run(feeder.feeds(x), record=reader.record))
-else:
-    for at in range(0, len(x), a.batch):
-        results.append(session.run(feeder.feeds(x[at : at + a.batch]), record=reader.record))
-    seconds = time.perf_counter() - start
 
-name = graph.outputs[0].name
-operations = sum(c.unit_spike_operations for r in results for c in r.counters.values())
-mean_count = {
-    node.name: sum(r.node_counters[node.name].spikes for r in results) / len(x) / node.size
-    for node in (*graph.sources, *graph.populations)
-    if graph.emits(node.name) == "count"
-}
-show(
-    seconds,
-    a.batch,
-    np.concatenate([reader.read(r)[name].real for r in results]),
-    compile_seconds=compile_seconds,
-    events_traced=events / len(traced) if a.trace else None,
-    unit_spike_operations=operations / len(x),
-    mean_count=mean_count,
-)
+def run(part: np.ndarray) -> tuple[np.ndarray, Any]:
+    result = session.run(feeder.feeds(part), record=reader.record)
+    return reader.read(result)[name].real, result
+
+
+def trace(part: np.ndarray) -> tuple[np.ndarray, Any]:
+    return np.zeros((1, 1)), len(session.trace(feeder.feeds(part)).tick)  # type: ignore[attr-defined]
+
+
+def counted(found: Timed) -> dict[str, Any]:
+    """Operations of a sample, and mean counts of the layers."""
+    n, results = found.n_samples, found.results
+    operations = sum(c.unit_spike_operations for r in results for c in r.counters.values())
+    frames = feeder.n_frames(x[:1])
+    return {
+        "unit_spike_operations": operations / n,
+        "mean_count": {
+            node.name: sum(r.node_counters[node.name].spikes for r in results)
+            / (n * frames * node.size)
+            for node in (*graph.sources, *graph.populations)
+            if graph.emits(node.name) == "count"
+        },
+    }
+
+
+if a.trace:
+    found = timed(trace, x, 1, a.seconds)
+    outputs = np.concatenate([run(x[at : at + 1])[0] for at in range(found.n_samples)])
+    shown = Timed(batch=1, ms=found.ms, n_samples=found.n_samples, outputs=outputs)
+    events = sum(found.results) / found.n_samples
+    show(shown, compile_seconds=compile_seconds, events_traced=events)
+else:
+    for found in timed_batches(run, x, a):
+        show(found, compile_seconds=compile_seconds, **counted(found))

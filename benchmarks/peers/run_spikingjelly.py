@@ -31,4 +31,4 @@ def run(images: Tensor) -> Tensor:
     return total / a.steps
 
 
-report(run, load_data(a), a.batch, steps=a.steps)
+report(run, load_data(a), a, steps=a.steps)

@@ -3,4 +3,4 @@
 from common import arguments, load_data, load_net, report
 
 a = arguments()
-report(load_net(a), load_data(a), a.batch)
+report(load_net(a), load_data(a), a)
