@@ -38,6 +38,13 @@ from snnc.cli.terminal import Terminal
     type=click.Choice(["frames", "events"]),
     help="Answer window by window, a JSON line each; DATA is - (stdin), tcp://HOST:PORT or a file.",
 )
+@click.option(
+    "--max-wait",
+    "max_wait_ms",
+    metavar="MS",
+    type=click.FloatRange(0),
+    help="Of --stream events: answer a window MS ms after its end at the latest, events or not.",
+)
 @on_bad_option
 @jobs_option
 @distributed_option
@@ -46,7 +53,9 @@ from snnc.cli.terminal import Terminal
 @time_limit_option
 @force_option
 @json_option
-def command(model: Path, data: str, as_json: bool, stream: Any, **options: Any) -> None:
+def command(
+    model: Path, data: str, as_json: bool, stream: Any, max_wait_ms: Any, **options: Any
+) -> None:
     """Run MODEL, a .snnc file or a bundle folder, on DATA.
 
     \b
@@ -55,12 +64,15 @@ def command(model: Path, data: str, as_json: bool, stream: Any, **options: Any) 
       snnc run model.snnc --data test.npz --engine dense -o out.npz --jobs 8 --resume
       camera | snnc run model.snnc --stream events --data -
     """
+    from snnc.ir.errors import WrongUsage
     from snnc.runtime.run import run
 
     terminal = Terminal(as_json=as_json)
     if stream:
-        _stream(terminal, model, data, stream, options)
+        _stream(terminal, model, data, stream, max_wait_ms, options)
         return
+    if max_wait_ms is not None:
+        raise WrongUsage("--max-wait is for --stream events")
     with terminal.work() as progress:
         result = run(model, data, progress=progress, **options)
 
@@ -97,7 +109,9 @@ def command(model: Path, data: str, as_json: bool, stream: Any, **options: Any) 
 _STREAM_OPTIONS = ("engine", "code", "schedule", "rate_ticks", "rate_reset", "rate_pools")
 
 
-def _stream(terminal: Terminal, model: Path, data: str, kind: Any, options: Any) -> None:
+def _stream(
+    terminal: Terminal, model: Path, data: str, kind: Any, max_wait_ms: float | None, options: Any
+) -> None:
     from snnc.ir.errors import WrongUsage
     from snnc.runtime.live import answers
     from snnc.runtime.stream import stream
@@ -110,7 +124,7 @@ def _stream(terminal: Terminal, model: Path, data: str, kind: Any, options: Any)
     with terminal.work():
         opened = stream(model, **{name: options[name] for name in _STREAM_OPTIONS})
     with opened:
-        for n, answer in enumerate(answers(opened, kind, data), start=1):
+        for n, answer in enumerate(answers(opened, kind, data, max_wait_ms=max_wait_ms), start=1):
             click.echo(json.dumps(answer.to_json()))
             if n == options["limit"]:
                 return

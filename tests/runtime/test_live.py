@@ -22,12 +22,13 @@ from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Dense, Identity
 from snnc.ir.neurons import IntegerFire
 from snnc.ir.nodes import Input, Output, Population
-from snnc.runtime.live import Windows, answers
+from snnc.runtime.live import answers
 from snnc.runtime.model import Model
 from snnc.runtime.readers.events.recording import Recording
 from snnc.runtime.readers.preparation import EventPreparation
 from snnc.runtime.run import run
 from snnc.runtime.stream import stream
+from snnc.runtime.windows import Windows
 from tests.cli.helpers import check_schema, command_line
 from tests.needs import data_file
 from tests.runtime.models import reference, samples, save_model

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snnc.ir.arrays import IntArray
+from snnc.ir.arrays import BoolArray, IntArray
 from snnc.ir.errors import DataError
 
 
@@ -28,7 +28,7 @@ class Recording:
     def __len__(self) -> int:
         return len(self.t)
 
-    def part(self, events: slice) -> Recording:
+    def part(self, events: slice | BoolArray) -> Recording:
         """Some events."""
         return Recording(t=self.t[events], x=self.x[events], y=self.y[events], p=self.p[events])
 

@@ -1,0 +1,138 @@
+"""What comes from stdin, a socket or a file: frames, or events with the silence between them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from snnc.ir.arrays import Array
+from snnc.ir.errors import BadInputFile, DataError
+from snnc.runtime.readers.decoders import read_recording
+from snnc.runtime.readers.events.prophesee import events_of_words
+from snnc.runtime.readers.preparation import EventPreparation
+from snnc.runtime.stream import Stream
+from snnc.runtime.windows import Piece, Silence
+
+_READ_BYTES = 1 << 16
+_EVENT_BYTES = 8
+_RESET = b"\xff" * _EVENT_BYTES
+"""A record of ones: the events behind it are those of a new sample."""
+Due = Callable[[], int | None]
+"""Microseconds of silence that somebody waits for, None where nobody does."""
+
+
+def is_live(source: str) -> bool:
+    """Does it come while it is read?"""
+    return source == "-" or source.startswith("tcp://")
+
+
+def frames(stream: Stream, source: str) -> Iterator[Array]:
+    """Arrays of the model's input, nothing between them, little-endian.
+
+    Raises:
+        BadInputFile: nothing is there.
+        DataError: it ends within a frame.
+    """
+    shape, dtype = stream.frame_shape, np.dtype(stream.frame_dtype).newbyteorder("<")
+    size = dtype.itemsize * int(np.prod(shape))
+    for chunk in _records(source, size, lambda: None):
+        assert isinstance(chunk, bytes)  # nobody waits for silence
+        for i in range(0, len(chunk), size):
+            yield np.frombuffer(chunk, dtype, int(np.prod(shape)), i).reshape(shape)
+
+
+def events(source: str, how: EventPreparation, due: Due) -> Iterator[Piece]:
+    """Events in pieces, as they come.
+
+    Args:
+        source: `-`, `tcp://HOST:PORT` or a recording of any kind.
+        how: the model's `[events]`.
+        due: for how long to wait before silence is told.
+
+    Raises:
+        BadInputFile: nothing is there.
+        DataError: it ends within a record.
+    """
+    if not is_live(source):
+        yield read_recording(Path(source), how)
+        return
+    last, wraps = 0, 0
+    for chunk in _records(source, _EVENT_BYTES, due):
+        if isinstance(chunk, Silence):
+            yield chunk
+            continue
+        for part in _between_resets(chunk):
+            if part is None:
+                last = wraps = 0
+                yield None
+                continue
+            found = events_of_words(np.frombuffer(part, "<u4").reshape(-1, 2))
+            # times of 32 bits begin again after 71 minutes
+            back = np.diff(found.t, prepend=last) < -(1 << 31)
+            last = int(found.t[-1])
+            t = found.t + (wraps + np.cumsum(back)) * (1 << 32)
+            wraps += int(back.sum())
+            yield replace(found, t=t)
+
+
+def _between_resets(chunk: bytes) -> Iterator[bytes | None]:
+    """Whole records, and None for each reset among them."""
+    records = np.frombuffer(chunk, "<u8")
+    begin = 0
+    for place in np.flatnonzero(records == int.from_bytes(_RESET, "little")).tolist():
+        if place > begin:
+            yield chunk[begin * _EVENT_BYTES : place * _EVENT_BYTES]
+        yield None
+        begin = place + 1
+    if begin < len(records):
+        yield chunk[begin * _EVENT_BYTES :]
+
+
+def _records(source: str, size: int, due: Due) -> Iterator[bytes | Silence]:
+    """Bytes as they come, in whole records; silence where nothing came for as long as is due."""
+    rest, came = b"", time.monotonic_ns()
+    with _descriptor(source) as descriptor:
+        while True:
+            silent = (time.monotonic_ns() - came) // 1000
+            wanted = due()
+            left = None if wanted is None else max(0, wanted - silent) / 1e6
+            ready, _, _ = select.select([descriptor], [], [], left)
+            if not ready:
+                yield Silence(us=(time.monotonic_ns() - came) // 1000)
+                continue
+            data = os.read(descriptor, _READ_BYTES)
+            if not data:
+                break
+            rest += data
+            whole = len(rest) - len(rest) % size
+            if whole:
+                came = time.monotonic_ns()
+                yield rest[:whole]
+                rest = rest[whole:]
+    if rest:
+        raise DataError(f"it ends {len(rest)} bytes into a record of {size}", where=source)
+
+
+@contextlib.contextmanager
+def _descriptor(source: str) -> Iterator[int]:
+    if source == "-":
+        yield 0
+        return
+    try:
+        if source.startswith("tcp://"):
+            host, _, port = source.removeprefix("tcp://").rpartition(":")
+            with socket.create_connection((host, int(port))) as connection:
+                yield connection.fileno()
+        else:
+            with Path(source).open("rb") as file:
+                yield file.fileno()
+    except (OSError, ValueError, OverflowError) as error:
+        raise BadInputFile(f"cannot be read: {error}", where=source) from error

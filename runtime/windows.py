@@ -1,0 +1,161 @@
+"""Events that come in pieces, cut into the windows of a stream."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from snnc.ir.arrays import Array, BoolArray, IntArray
+from snnc.ir.errors import DataError
+from snnc.runtime.readers.events.framing import tally
+from snnc.runtime.readers.events.recording import Recording
+from snnc.runtime.readers.preparation import EventPreparation
+
+_LONGEST_GAP = 10_000
+"""Windows without events that are answered in a row; longer silence is taken as an error, as is
+time that goes back so far."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Silence:
+    """Nothing has come for a while.
+
+    Attributes:
+        us: microseconds since the last piece came.
+    """
+
+    us: int
+
+
+Piece = Recording | Silence | None
+"""Events, their absence, or a reset."""
+
+
+class Windows:
+    """Cuts events that come in pieces into frames (C, H, W), as `[events]` says.
+
+    A window of time is complete with the first event behind it, or with the end; with `wait_us`
+    also when the clock has passed its end by so much. The clock goes on from the last event:
+    after a silence of s, time is that event's plus s.
+
+    Args:
+        how: the model's framing.
+        source: of the events, for messages.
+        wait_us: microseconds; None: windows wait for events.
+
+    Attributes:
+        n_late: events that came after their window was answered, and are left out.
+    """
+
+    def __init__(
+        self, how: EventPreparation, source: str = "events", wait_us: int | None = None
+    ) -> None:
+        self._how = replace(how, frames=1, clip=None)
+        self._source, self._wait = source, wait_us
+        self._clip = how.clip
+        length = how.window_us if how.framing == "time-bins" else (how.count or 1)
+        assert length is not None
+        self._length = length
+        self._n_seen = 0
+        self.n_late = 0
+        self._begin()
+
+    def of(self, pieces: Iterator[Piece]) -> Iterator[Array | None]:
+        """Frames; None where the input asks for a reset."""
+        for piece in pieces:
+            if piece is None:
+                if self._filled:
+                    yield self._frame()
+                self._begin()
+                yield None
+            elif isinstance(piece, Silence):
+                while (due := self.due_us()) is not None and due <= piece.us:
+                    yield self._frame()
+                    self._number += 1
+            elif len(piece):
+                yield from self._take(piece)
+        if self._filled:
+            yield self._frame()
+
+    def due_us(self) -> int | None:
+        """Microseconds of silence after which a window ends by the clock; None: none does."""
+        if self._wait is None or self._first is None:
+            return None
+        return self._first + (self._number + 1) * self._length + self._wait - self._last
+
+    def _begin(self) -> None:
+        self._number = self._last = 0
+        self._n_events = 0
+        self._first: int | None = None
+        self._filled = False
+        self._counts: Array | None = None
+
+    def _take(self, piece: Recording) -> Iterator[Array]:
+        self._n_seen += len(piece)
+        piece.within(*(*self._how.sensor, self._how.sensor[0])[:2])
+        where = self._window_of(piece)
+        late = self._late(piece, where)
+        self._last = max(self._last, int(piece.t.max()))
+        if late.any():
+            self.n_late += int(late.sum())
+            piece, where = piece.part(~late), where[~late]
+        if not len(piece):
+            return
+        edges = [0, *(np.flatnonzero(np.diff(where)) + 1).tolist(), len(where)]
+        for begin, end in itertools.pairwise(edges):
+            if where[begin] - self._number > _LONGEST_GAP:
+                raise DataError(
+                    f"more than {_LONGEST_GAP} windows without events",
+                    where=self._source,
+                    hint="send eight bytes of ones where a new sample begins",
+                )
+            while self._number < where[begin]:
+                yield self._frame()
+                self._number += 1
+            part = piece.part(slice(begin, end))
+            added = tally(part, np.zeros(end - begin, np.int64), self._how)[0]
+            self._counts = added if self._counts is None else self._counts + added
+            self._filled = True
+
+    def _window_of(self, piece: Recording) -> IntArray:
+        if self._how.framing == "time-bins":
+            if self._first is None:
+                self._first = self._last = int(piece.t[0])
+            return (piece.t - self._first) // self._length
+        place = np.arange(self._n_events, self._n_events + len(piece))
+        self._n_events += len(piece)
+        return place // self._length
+
+    def _late(self, piece: Recording, where: IntArray) -> BoolArray:
+        """Events of windows that are over.
+
+        Raises:
+            DataError: there are some, and no clock has ended windows; or they are much too old.
+        """
+        begun = np.maximum.accumulate(np.concatenate([[self._number], where]))[:-1]
+        late = where < begun
+        wrong = late if self._wait is None else begun - where > _LONGEST_GAP
+        if wrong.any():
+            i = int(wrong.argmax())
+            number = self._n_seen - len(piece) + i
+            before = int(piece.t[:i].max(initial=self._last))
+            raise DataError(
+                f"event {number} is at {int(piece.t[i])} µs, one before it at {before} µs: time "
+                "goes back by more than a window",
+                where=self._source,
+                hint="sort the events by time, or send eight bytes of ones before those of a new "
+                "sample",
+            )
+        return late
+
+    def _frame(self) -> Array:
+        counts = self._counts
+        if counts is None:
+            nothing = np.zeros(0, np.int64)
+            empty = Recording(t=nothing, x=nothing, y=nothing, p=nothing)
+            counts = tally(empty, nothing, self._how)[0]
+        self._counts, self._filled = None, False
+        return counts if self._clip is None else np.clip(counts, -self._clip, self._clip)
