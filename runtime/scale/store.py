@@ -82,16 +82,23 @@ class Journal:
             DiskFull: nothing more can be written; what was there stays.
         """
         payload = result.to_bytes()
-        self._places[result.shard] = (self.append(payload), len(payload))
+        place = self.append(payload)
+        self._places[result.shard] = (place, len(payload))
+        if time.monotonic() - self._synced <= _SYNC_SECONDS:
+            return
+        try:
+            os.fsync(self._stream.fileno())  # takes long: Ctrl-C in its midst finds the shard held
+        except OSError as error:
+            del self._places[result.shard]
+            os.ftruncate(self._stream.fileno(), place - records.HEAD_SIZE)
+            raise disk_error(error, self.path) from error
+        self._synced = time.monotonic()
 
     def append(self, payload: bytes) -> int:
         """Append a record; returns the offset of its payload."""
         start = self._stream.seek(0, os.SEEK_END)
         try:
             _write_all(self._stream, records.head(payload) + payload)
-            if time.monotonic() - self._synced > _SYNC_SECONDS:
-                os.fsync(self._stream.fileno())
-                self._synced = time.monotonic()
         except OSError as error:
             os.ftruncate(self._stream.fileno(), start)
             raise disk_error(error, self.path) from error

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +22,7 @@ from snnc.runtime.scale.ray import RayExecutor
 from snnc.runtime.scale.shards import Shard
 from snnc.runtime.scale.worker import Plan
 from tests import needs
+from tests.cli.helpers import command_line
 from tests.runtime.models import N_IN, D, reference, samples, save_model
 from tests.runtime.scale.test_resume import arrays, numbers
 
@@ -109,3 +115,67 @@ def test_no_cluster_is_a_named_error(tmp_path: Path) -> None:
     needs.module("ray")
     with pytest.raises(ChildFailed, match="no Ray cluster answers"):
         run(save_model(tmp_path), samples()[0], engine="oracle", distributed="127.0.0.1:1")
+
+
+def words_of(process: int) -> str:
+    """The command line of a process; nothing where it has just ended."""
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes().decode()
+    except OSError:
+        return ""
+
+
+def kill_whoever_works(raylet: int, ended: threading.Event) -> None:
+    """Kill every worker process of a node as soon as it computes a shard."""
+    while not ended.wait(0.002):
+        for task in Path(f"/proc/{raylet}/task").glob("*/children"):
+            for child in task.read_text().split():
+                if words_of(int(child)).startswith("ray::run_shard"):
+                    os.kill(int(child), signal.SIGKILL)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_workers_that_die_again_and_again_end_the_run(tmp_path: Path, cluster: Any) -> None:
+    """Every attempt at every shard dies: a named error after a few, not a run without end."""
+    made, second = cluster
+    made.remove_node(second)
+    (raylet,) = made.head_node.all_processes["raylet"]
+    x = np.random.default_rng(5).integers(0, D + 1, (500, 60, N_IN)).astype(np.uint8)
+    ended = threading.Event()
+    killer = threading.Thread(target=kill_whoever_works, args=(raylet.process.pid, ended))
+    killer.start()
+    try:
+        with pytest.raises(ChildFailed, match="the cluster lost a shard"):
+            run(save_model(tmp_path), x, engine="oracle", distributed=made.address)
+    finally:
+        ended.set()
+        killer.join()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_ctrl_c_keeps_shards_and_any_number_of_workers_goes_on(
+    tmp_path: Path, cluster: Any
+) -> None:
+    made, _ = cluster
+    model, out = save_model(tmp_path), tmp_path / "out.npz"
+    x = np.random.default_rng(5).integers(0, D + 1, (6000, 60, N_IN)).astype(np.uint8)
+    np.savez(tmp_path / "x.npz", x=x)
+    args = command_line("run", model, "--data", tmp_path / "x.npz", "--engine", "oracle", "-o", out)
+    with subprocess.Popen(
+        [*args, "--distributed", made.address], stderr=subprocess.PIPE, text=True
+    ) as process:
+        journal = tmp_path / "out.npz.part"
+        while process.poll() is None and not (journal.exists() and journal.stat().st_size > 50_000):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "samples are kept" in said
+    assert "Traceback" not in said
+    result = run(model, tmp_path / "x.npz", engine="oracle", output=out, resume=True)
+    assert 0 < result.n_resumed < 6000
+    whole = run(model, x, engine="oracle", output=tmp_path / "whole.npz")
+    assert numbers(result) == numbers(whole)
+    assert arrays(out) == arrays(tmp_path / "whole.npz")

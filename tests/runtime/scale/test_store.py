@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from snnc.backends.base import Counters, NodeCounters
-from snnc.ir.errors import DamagedFile, OtherRun, OutputExists
+from snnc.ir.errors import DamagedFile, DiskFull, OtherRun, OutputExists
+from snnc.runtime.scale import store
 from snnc.runtime.scale.shards import Shard, ShardResult, Skipped, remaining
 from snnc.runtime.scale.store import Journal, open_journal
 
@@ -144,3 +146,26 @@ def test_remaining_fills_gaps() -> None:
         Shard(0, 1), Shard(3, 2), Shard(5, 1), Shard(8, 1),
     ]  # fmt: skip
     assert remaining(2, [Shard(0, 2)], 1) == []
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left")])
+def test_an_end_while_the_disk_is_busy(
+    path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
+) -> None:
+    """Ctrl-C finds the shard held; one that the disk refused is not there."""
+
+    def ends(descriptor: int) -> None:
+        raise failure
+
+    monkeypatch.setattr(store, "_SYNC_SECONDS", -1.0)
+    journal = begin(path, force=True)
+    journal.add(result(0, 3))
+    monkeypatch.setattr("os.fsync", ends)
+    with pytest.raises((KeyboardInterrupt, DiskFull)):
+        journal.add(result(3, 2))
+    journal.close(keep=True)
+    monkeypatch.undo()
+    again = begin(path, resume=True)
+    held = [Shard(0, 3), Shard(3, 2)]
+    assert again.done == journal.done == held[: 1 + isinstance(failure, KeyboardInterrupt)]
+    again.close(keep=True)
