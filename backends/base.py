@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Protocol, Self, TypeAlias, runtime_checkable
+
+import numpy as np
 
 from snnc.ir.arrays import Array, FloatArray, IntArray
 from snnc.ir.codes import RunSettings
@@ -125,6 +127,47 @@ class Trace:
     membranes: Mapping[str, IntArray] | None = None
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a sample's trace; stretch after stretch they make the whole.
+
+    Attributes:
+        sample: which of those that were fed.
+        tick, population, neuron, payload: as those of a `Trace`.
+        first: tick of the first membranes.
+        membranes: by node, shape (ticks in a row, *shape); None unless asked for.
+    """
+
+    sample: int
+    tick: IntArray
+    population: IntArray
+    neuron: IntArray
+    payload: IntArray
+    first: int = 0
+    membranes: Mapping[str, IntArray] | None = None
+
+
+def joined(parts: Sequence[Stretch]) -> Stretch:
+    """The stretches of one sample as one; of a sample that is silent there may be none."""
+    if len(parts) == 1:
+        return parts[0]
+
+    def column(pick: Callable[[Stretch], IntArray]) -> IntArray:
+        return np.concatenate([np.zeros(0, dtype=np.int64), *map(pick, parts)])
+
+    seen = [part.membranes for part in parts if part.membranes is not None]
+    names = seen[0] if seen else ()
+    return Stretch(
+        sample=parts[0].sample if parts else 0,
+        tick=column(lambda part: part.tick),
+        population=column(lambda part: part.population),
+        neuron=column(lambda part: part.neuron),
+        payload=column(lambda part: part.payload),
+        first=parts[0].first if parts else 0,
+        membranes={k: np.concatenate([m[k] for m in seen]) for k in names} if seen else None,
+    )
+
+
 @runtime_checkable
 class Session(Protocol):
     """A graph made ready to run."""
@@ -152,6 +195,18 @@ class TracingSession(Session, Protocol):
 
     def trace(self, feeds: Feeds, *, membranes: bool = False) -> Trace:
         """Run one sample (N = 1) and return every event."""
+
+
+@runtime_checkable
+class StreamingSession(TracingSession, Protocol):
+    """A session that hands on events while it runs, so that memory holds a stretch of them."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Emitting nodes in topological order: those of a `Trace`."""
+
+    def stretches(self, feeds: Feeds, *, membranes: bool = False) -> Iterator[Stretch]:
+        """Run N samples, one after the other; all that they emit, in the order of traces."""
 
 
 @runtime_checkable

@@ -6,6 +6,7 @@ pickled, and written to a temporary file that replaces the target only when it i
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -22,12 +23,14 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from snnc.ir.codes import RunSettings
-from snnc.ir.errors import BadInputFile, DamagedFile, NewerFile, OutputExists
+from snnc.ir.errors import BadInputFile, DamagedFile, DiskFull, NewerFile, OutputExists
 from snnc.ir.graph import Graph
 from snnc.ir.serial import Arrays, graph_from_json, graph_to_json
 
 FORMAT = "snnc-model"
 FORMAT_VERSION = 1
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says where nothing more can be written."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # equal content, equal bytes
 
 
@@ -119,6 +122,7 @@ def atomic_path(path: str | os.PathLike[str], *, force: bool = False) -> Iterato
     Raises:
         OutputExists: `path` is there and `force` is false, or it is a folder.
         BadInputFile: the folder is not there or cannot be written.
+        DiskFull: the block found no space to write to.
     """
     check_output(path, force=force)
     target = Path(path)
@@ -132,6 +136,11 @@ def atomic_path(path: str | os.PathLike[str], *, force: bool = False) -> Iterato
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        what = f"cannot write: {os.strerror(error.errno)}"
+        raise DiskFull(what, where=str(path), hint="free some space") from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -1,32 +1,27 @@
-"""Tracing one sample: every event, tick by tick."""
+"""Tracing samples: every event, tick by tick, in memory or into a file."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from snnc.backends import rate
-from snnc.backends.base import Trace, TracingSession
-from snnc.backends.registry import get_engine
+from snnc.backends.base import Stretch, joined
 from snnc.ir.arrays import Array, IntArray
-from snnc.ir.codes import Rate, RunSettings
-from snnc.ir.errors import DataError, NotExecutable
+from snnc.ir.codes import Rate
 from snnc.ir.file import check_output
-from snnc.ir.registry import did_you_mean
-from snnc.ir.stages import crosses_host
 from snnc.runtime.data import DataSet, load_data
-from snnc.runtime.engines import open_session
 from snnc.runtime.feeds import Feeder
 from snnc.runtime.jsonable import jsonable
 from snnc.runtime.model import Model, load
 from snnc.runtime.npz import check_suffix
-from snnc.runtime.trace_files import SUFFIXES, as_path, write_trace
+from snnc.runtime.progress import Progress, silent
+from snnc.runtime.trace_files import SUFFIXES, as_path, trace_file
 from snnc.runtime.trace_plots import PLOT_SUFFIXES, PlotKind, write_plot
+from snnc.runtime.trace_run import TraceRequest, TraceRun
+from snnc.runtime.trace_select import Tally
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -63,98 +58,77 @@ class TraceResult:
     plot: Path | None
 
     @property
+    def tally(self) -> Tally:
+        """Sums over all events."""
+        return Tally(self.names, self.values).add(self.tick, self.population, self.payload)
+
+    @property
     def n_spikes(self) -> int:
         """Sum of |payload| over what carries counts: unit spikes."""
-        return sum(row["n_spikes"] or 0 for row in self.by_population.values())
+        return self.tally.n_spikes
 
     @property
     def by_population(self) -> dict[str, dict[str, int | None]]:
         """Events, spikes, first and last tick of each emitting node."""
-        return {name: self._one(index) for index, name in enumerate(self.names)}
+        return self.tally.by_population
 
-    def _one(self, index: int) -> dict[str, int | None]:
-        chosen = self.population == index
-        ticks, sums = self.tick[chosen], self.names[index] in self.values
-        return {
-            "n_events": int(chosen.sum()),
-            "n_spikes": 0 if sums else int(np.abs(self.payload[chosen]).sum()),
-            "first_tick": int(ticks[0]) if len(ticks) else None,
-            "last_tick": int(ticks[-1]) if len(ticks) else None,
-        }
-
-    def arrays(self) -> dict[str, Array]:
-        """What the `.npz` holds."""
-        membranes = {f"membranes/{k}": v for k, v in (self.membranes or {}).items()}
-        return {
-            "tick": self.tick,
-            "population": self.population,
-            "neuron": self.neuron,
-            "payload": self.payload,
-            "names": np.array(self.names),
-            "ticks": np.array(self.ticks, dtype=np.int64),
-            **membranes,
-        }
-
-    def select(
-        self, populations: Sequence[str] = (), ticks: tuple[int | None, int | None] = (None, None)
-    ) -> TraceResult:
-        """The part of some populations and ticks; ticks keep their numbers.
-
-        Args:
-            populations: by name; none: all.
-            ticks: first tick and the one behind the last; None: from the start, to the end.
-
-        Raises:
-            DataError: there is no such population, or no such ticks.
-        """
-        names = populations or self.names
-        known = {*self.names, *(self.membranes or {})}
-        for name in names:
-            if name not in known:
-                raise DataError(
-                    f"there is no population `{name}` that sends events"
-                    f"{did_you_mean(name, sorted(known))}"
-                )
-        first, end = (ticks[0] or 0, self.n_ticks if ticks[1] is None else ticks[1])
-        if not self.ticks[0] <= first < end <= self.ticks[1]:
-            raise DataError(
-                f"ticks {first}:{end} are not within {self.ticks[0]}:{self.ticks[1]} of the run"
-            )
-        kept = [i for i, name in enumerate(self.names) if name in names]
-        chosen = np.isin(self.population, kept) & (self.tick >= first) & (self.tick < end)
-        rows = slice(first - self.ticks[0], end - self.ticks[0])
-        held = {
-            k: v[rows] for k, v in (self.membranes or {}).items() if not populations or k in names
-        }
-        return replace(
-            self,
-            tick=self.tick[chosen],
-            population=np.searchsorted(kept, self.population[chosen]),
-            neuron=self.neuron[chosen],
-            payload=self.payload[chosen],
-            names=tuple(self.names[i] for i in kept),
-            ticks=(first, end),
-            membranes=None if self.membranes is None else held,
-        )
+    def whole(self) -> Stretch:
+        """All of it as one stretch."""
+        columns = self.tick, self.population, self.neuron, self.payload
+        return Stretch(self.sample, *columns, self.ticks[0], self.membranes)
 
     def to_json(self) -> dict[str, Any]:
         """The object of `snnc trace --json`."""
-        result: dict[str, Any] = jsonable(
-            {
-                "sample": self.sample,
-                "code": self.code,
-                "schedule": self.schedule,
-                "rate": self.rate,
-                "n_ticks": self.n_ticks,
-                "ticks": self.ticks,
-                "n_events": len(self.tick),
-                "n_spikes": self.n_spikes,
-                "by_population": self.by_population,
-                "output": self.output,
-                "plot": self.plot,
-            }
-        )
-        return result
+        return _as_json(self, (self.sample, self.sample + 1), self.tally, self.plot)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TraceFile:
+    """A trace that went to a file event by event.
+
+    Attributes:
+        samples: the first one and the one behind the last.
+        code, schedule, rate: settings of the run.
+        n_ticks: length of a sample's run.
+        ticks: the first tick that is kept and the one behind the last.
+        tally: sums over all events.
+        output: the file.
+    """
+
+    samples: tuple[int, int]
+    code: str
+    schedule: str
+    rate: Rate | None
+    n_ticks: int
+    ticks: tuple[int, int]
+    tally: Tally
+    output: Path
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of `snnc trace --json`."""
+        return _as_json(self, self.samples, self.tally, None)
+
+
+def _as_json(
+    trace: TraceResult | TraceFile, samples: tuple[int, int], tally: Tally, plot: Path | None
+) -> dict[str, Any]:
+    result: dict[str, Any] = jsonable(
+        {
+            "sample": samples[0] if samples[1] == samples[0] + 1 else None,
+            "samples": samples,
+            "code": trace.code,
+            "schedule": trace.schedule,
+            "rate": trace.rate,
+            "n_ticks": trace.n_ticks,
+            "ticks": trace.ticks,
+            "n_events": tally.n_events,
+            "n_spikes": tally.n_spikes,
+            "by_population": tally.by_population,
+            "output": trace.output,
+            "plot": plot,
+        }
+    )
+    return result
 
 
 def trace(
@@ -175,7 +149,7 @@ def trace(
     plot_kind: PlotKind = "raster",
     force: bool = False,
 ) -> TraceResult:
-    """Trace one sample through the event engine.
+    """Trace one sample through the event engine; its trace is in memory then.
 
     Args:
         model: a loaded model, a `.snnc` file or a bundle folder.
@@ -196,29 +170,93 @@ def trace(
         SnncError: by its subclass: unreadable model or data, no such sample, ….
     """
     model = model if isinstance(model, Model) else load(model)
-    settings = model.run_settings(code, schedule, rate_ticks, rate_reset, rate_pools)
+    request = TraceRequest(
+        samples=(sample, sample + 1),
+        several=False,
+        membranes=membranes or plot_kind == "membrane",
+        populations=populations,
+        ticks=ticks,
+        settings=model.run_settings(code, schedule, rate_ticks, rate_reset, rate_pools),
+    )
     _check_files(output, plot, force=force)
-    feeder = Feeder(model.file)
-    samples = load_data(data, feeder.shape, feeder.names, model.preparation)
-    if not 0 <= sample < len(samples):
-        raise DataError(
-            f"there is no sample {sample}, only 0 to {len(samples) - 1}", where=samples.name
-        )
-    x = samples.read(slice(sample, sample + 1))
-    feeds = feeder.feeds(x, first=sample, where=samples.name)
-    engine = get_engine("event")
-    n_frames = feeder.n_frames(x, samples.name)
-    if crosses_host(model.integer_graph):
-        # a first run stage by stage tells what the host hands over; the clock then runs through
-        feeds = dict(open_session(engine, model, settings, n_frames).run(feeds).counts)
-    session = rate.open_session(engine, model.integer_graph, settings, n_frames)
-    if not isinstance(session, TracingSession):
-        raise NotExecutable("engine `event` gives no traces")
-    membranes = membranes or plot_kind == "membrane"
-    found = session.trace(feeds, membranes=membranes)
-    result = _result(found, model, sample, settings, output, plot).select(populations, ticks)
-    _write(result, model, plot_kind, force=force)
+    run = TraceRun(model, _samples(model, data), request)
+    result = _result(run, request, as_path(output), as_path(plot))
+    if result.output is not None:
+        with trace_file(result.output, run.head, force=force) as add:
+            add(result.whole())
+    if result.plot is not None:
+        write_plot(result.plot, result, model.integer_graph, plot_kind, force=force)
     return result
+
+
+def trace_to(
+    model: Model | str | os.PathLike[str],
+    data: DataSet | Array | Mapping[str, Array] | str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    sample: int | None = None,
+    samples: tuple[int | None, int | None] = (None, None),
+    membranes: bool = False,
+    populations: Sequence[str] = (),
+    ticks: tuple[int | None, int | None] = (None, None),
+    code: str | None = None,
+    schedule: str | None = None,
+    rate_ticks: int | None = None,
+    rate_reset: str | None = None,
+    rate_pools: str | None = None,
+    force: bool = False,
+    progress: Progress = silent,
+) -> TraceFile:
+    """Trace samples through the event engine into a file; memory holds a stretch of them.
+
+    Args:
+        output: file to write: `.npz`, `.h5`, or `.csv` (events alone).
+        sample: index of the only one; the file is then as `trace` writes it.
+        samples: the first one and the one behind the last; None: from the start, to the end.
+        progress: is told after each sample.
+        model, data, membranes, populations, ticks, code, schedule, rate_ticks, rate_reset,
+            rate_pools, force: see `trace`.
+
+    Raises:
+        SnncError: by its subclass: unreadable model or data, no such sample, no space, ….
+    """
+    model = model if isinstance(model, Model) else load(model)
+    request = TraceRequest(
+        samples=samples if sample is None else (sample, sample + 1),
+        several=sample is None,
+        membranes=membranes,
+        populations=populations,
+        ticks=ticks,
+        settings=model.run_settings(code, schedule, rate_ticks, rate_reset, rate_pools),
+    )
+    _check_files(output, None, force=force)
+    run = TraceRun(model, _samples(model, data), request)
+    tally, (first, end), done = run.tally(), run.head.samples, 0
+    with trace_file(Path(output), run.head, force=force) as add:
+        for part in run.stretches():
+            tally.add(part.tick, part.population, part.payload)
+            add(part)
+            if part.sample - first > done:
+                done = part.sample - first
+                progress("trace", done, end - first)
+    progress("trace", end - first, end - first)
+    return TraceFile(
+        samples=run.head.samples,
+        code=request.settings.code,
+        schedule=request.settings.schedule,
+        rate=request.settings.rate,
+        n_ticks=run.head.n_ticks,
+        ticks=run.head.ticks,
+        tally=tally,
+        output=Path(output),
+    )
+
+
+def _samples(
+    model: Model, data: DataSet | Array | Mapping[str, Array] | str | os.PathLike[str]
+) -> DataSet:
+    feeder = Feeder(model.file)
+    return load_data(data, feeder.shape, feeder.names, model.preparation)
 
 
 def _check_files(
@@ -231,35 +269,24 @@ def _check_files(
 
 
 def _result(
-    found: Trace,
-    model: Model,
-    sample: int,
-    settings: RunSettings,
-    output: str | os.PathLike[str] | None,
-    plot: str | os.PathLike[str] | None,
+    run: TraceRun, request: TraceRequest, output: Path | None, plot: Path | None
 ) -> TraceResult:
-    emits = model.integer_graph.emits
+    """All of a run in memory."""
+    whole = joined(list(run.stretches()))
     return TraceResult(
-        sample=sample,
-        code=settings.code,
-        schedule=settings.schedule,
-        rate=settings.rate,
-        tick=found.tick,
-        population=found.population,
-        neuron=found.neuron,
-        payload=found.payload,
-        names=tuple(found.names),
-        values=frozenset(name for name in found.names if emits(name) == "value"),
-        n_ticks=found.n_ticks,
-        ticks=(0, found.n_ticks),
-        membranes=found.membranes,
-        output=as_path(output),
-        plot=as_path(plot),
+        sample=run.head.samples[0],
+        code=request.settings.code,
+        schedule=request.settings.schedule,
+        rate=request.settings.rate,
+        tick=whole.tick,
+        population=whole.population,
+        neuron=whole.neuron,
+        payload=whole.payload,
+        names=run.head.names,
+        values=run.values,
+        n_ticks=run.head.n_ticks,
+        ticks=run.head.ticks,
+        membranes=whole.membranes,
+        output=output,
+        plot=plot,
     )
-
-
-def _write(result: TraceResult, model: Model, kind: PlotKind, *, force: bool) -> None:
-    if result.output is not None:
-        write_trace(result, result.output, force=force)
-    if result.plot is not None:
-        write_plot(result.plot, result, model.integer_graph, kind, force=force)

@@ -84,7 +84,7 @@ def run_frames(
                     return at, i
                 else:
                     latch(program, state, i, program.nodes[i].list)
-            _finish(program, state, data, log, i, at, n_frames)
+            _finish(program, state, data, log, i, at)
             if program.nodes[i].delayed:
                 _keep(program, state, i, at % n_frames)
         first_node = 0
@@ -147,9 +147,7 @@ def _keep(program: Program, state: State, i: int, frame: int) -> None:
 
 
 @inlined
-def _finish(
-    program: Program, state: State, data: Data, log: Log, i: int, at: int, n_frames: int
-) -> None:
+def _finish(program: Program, state: State, data: Data, log: Log, i: int, at: int) -> None:
     """Record what a node has latched, and count what it emits."""
     node = program.nodes[i]
     room = program.rooms[node.list]
@@ -161,7 +159,7 @@ def _finish(
         to_changes(node, room, state.lists, state.before, state.scratch)
     count_node(room, state.lists, state.node_counters[i], trains)
     if len(log.neuron) > 0:
-        note(node, room, state.lists, log, at % n_frames, trains)
+        note(node, room, state.lists, log, at)
 
 
 @kernel

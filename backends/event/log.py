@@ -1,50 +1,55 @@
 """Traces from frames: what each node emits in a frame, noted as it latches, laid out over ticks.
 
 A node that latches has said all that it emits, and the schedule says when. So a trace needs no
-clock: a run notes lists, in blocks, and a second pass writes each event to its place.
+clock: a run notes lists, and whenever the log is full every event is written to its place.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from snnc.backends.base import Trace
+from snnc.backends.base import Stretch
 from snnc.backends.event.compile import Compiled
-from snnc.backends.event.jit import entry, kernel
+from snnc.backends.event.jit import entry, inlined, kernel
 from snnc.backends.event.tables import Lists, Program
 from snnc.ir.arrays import Array, IntArray
 
 ROOM = 1 << 16
-"""Events that a block holds at least."""
+"""Events that a log holds at least."""
 _FRAME, _NODE, _FIRST, _NUMBER, _NOTE = range(5)
+_SAMPLE, _TICK, _OF, _LENGTH, _BLOCK, _BEGIN = range(6)
 
 
 class Log(NamedTuple):
-    """A block of noted lists. Without room nothing is noted."""
+    """Lists that have been noted. Without room nothing is."""
 
     neuron: Array
     """As lists hold them."""
     payload: IntArray
+    channel: Array
+    """Working memory."""
     notes: IntArray
-    """Of each list: frame, node, first event, number of events."""
+    """Of each list: frame, counted over all samples, node, first event, number of events."""
     used: IntArray
-    """Events, lists, events that these are on the clock."""
+    """Events, lists."""
     enough: int
     """Room for events that one frame can need."""
 
 
 def make_log(compiled: Compiled, room: int = 0) -> Log:
-    """An empty block, for `room` events and one frame; 0: nothing is noted."""
+    """An empty log, for `room` events and one frame; 0: nothing is noted."""
     nodes = compiled.program.nodes
     enough = int(nodes["size"].sum())
     events = room + enough if room else 0
     return Log(
         neuron=np.zeros(events, dtype=np.uint32),
         payload=np.zeros(events, dtype=np.int64),
+        channel=np.zeros(events, dtype=np.uint32),
         notes=np.zeros(events * _NOTE, dtype=np.int64),  # no list is noted that is empty
-        used=np.zeros(3, dtype=np.int64),
+        used=np.zeros(2, dtype=np.int64),
         enough=enough,
     )
 
@@ -56,12 +61,8 @@ def is_full(log: Log) -> bool:
 
 
 @kernel
-def note(node: Any, room: Any, lists: Lists, log: Log, frame: int, spikes: bool) -> None:
-    """Note a node's list.
-
-    Args:
-        spikes: its counts travel as unit spikes.
-    """
+def note(node: Any, room: Any, lists: Lists, log: Log, frame: int) -> None:
+    """Note a node's list."""
     n, first = lists.length[room.number], log.used[0]
     if n == 0:
         return
@@ -70,7 +71,6 @@ def note(node: Any, room: Any, lists: Lists, log: Log, frame: int, spikes: bool)
     log.notes[at + _FIRST], log.notes[at + _NUMBER] = first, n
     log.used[0] += n
     log.used[1] += 1
-    log.used[2] += lists.total[room.number] if spikes else n
     neuron, payload = log.neuron[first : first + n], log.payload[first : first + n]
     from_neuron, from_payload = lists.neuron[room.events :], lists.payload[room.events :]
     for e in range(n):
@@ -79,152 +79,220 @@ def note(node: Any, room: Any, lists: Lists, log: Log, frame: int, spikes: bool)
 
 
 class Block(NamedTuple):
-    """What a log has held, as it is emitted: list after list, slot after slot, in C order."""
+    """What a log has held, as it is emitted, and the columns of a trace that this goes to."""
 
     notes: IntArray
-    """Shape (n_lists, 4)."""
+    """Shape (n_lists, _NOTE)."""
     per_slot: IntArray
     """Events of each list in each slot of its window, shape (n_lists, window)."""
-    neuron: Array
+    begin: IntArray
+    """Where these begin in the columns, the same shape."""
+    at: IntArray
+    """The tick of these, the same shape."""
+    tick: IntArray
+    population: IntArray
+    neuron: IntArray
     payload: IntArray
 
 
-def take(log: Log, compiled: Compiled) -> Block:
-    """Empty a log."""
-    program, window = compiled.program, compiled.schedule.window
-    _, lists, emitted = log.used.tolist()
-    block = Block(
-        notes=log.notes[: lists * _NOTE].reshape(lists, _NOTE).copy(),
-        per_slot=np.zeros((lists, window), dtype=np.int64),
-        neuron=np.empty(emitted, dtype=np.int64),
-        payload=np.empty(emitted, dtype=np.int64),
-    )
-    most = int(program.nodes["channels"].max())
-    _expand(program, log, np.zeros((window, most), dtype=np.int64), block)
-    log.used[:] = 0
-    return block
+class Layout:
+    """Lays out what logs have held, sample after sample.
+
+    Where frames overlap on the clock (pipelined), what a later frame may still come before waits.
+
+    Args:
+        n_frames: of each sample.
+    """
+
+    def __init__(self, compiled: Compiled, n_frames: int) -> None:
+        nodes = compiled.program.nodes
+        self._compiled = compiled
+        self._program = compiled.program
+        self._schedule = compiled.schedule
+        self._n_frames = n_frames
+        shape = (compiled.schedule.window, int(nodes["channels"].max()))
+        self._ends = np.zeros(shape, dtype=np.int64)
+        self._rows = np.zeros((0, 6), dtype=np.int64)
+        self._blocks: dict[int, Block] = {}
+        self._taken = 0
+
+    def take(self, log: Log, frame: int) -> Iterator[Stretch]:
+        """Empty a log.
+
+        Args:
+            frame: the first one that is still to come, counted over all samples.
+        """
+        rows, block = self._expand(log)
+        sample, frame = divmod(frame, self._n_frames)
+        if self._rows.size or not _before(rows, sample, frame * self._schedule.period).all():
+            yield from self._overlapping(rows, block, sample, frame * self._schedule.period)
+            return
+        samples, firsts = np.unique(rows[:, _SAMPLE], return_index=True)
+        firsts = np.append(rows[firsts, _BEGIN], len(block.tick))
+        for i, number in enumerate(samples.tolist()):
+            own = slice(firsts[i], firsts[i + 1])
+            columns = block.tick[own], block.population[own], block.neuron[own], block.payload[own]
+            yield Stretch(number, *columns)
+
+    def load(self) -> None:
+        """Compile the kernels, or load them: a log that holds nothing."""
+        self._expand(make_log(self._compiled))
+
+    def _expand(self, log: Log) -> tuple[IntArray, Block]:
+        """Every event in order; of each slot of each list: sample, tick, node, events, …."""
+        n_lists, program = int(log.used[1]), self._program
+        notes = log.notes[: n_lists * _NOTE].reshape(n_lists, _NOTE)
+        per_slot = np.zeros((n_lists, self._schedule.window), dtype=np.int64)
+        _count(program, log, notes, per_slot)
+        which, slot = np.nonzero(per_slot)
+        node, number = notes[which, _NODE], per_slot[which, slot]
+        sample, frame = np.divmod(notes[which, _FRAME], self._n_frames)
+        tick = program.nodes["start"][node] + slot + frame * self._schedule.period
+        # a node emits one slot of one frame in a tick, so these three say where each one stands
+        order = np.lexsort((node, tick, sample))
+        ends = np.cumsum(number[order])
+        total = int(ends[-1]) if len(ends) else 0
+        block = Block(
+            notes,
+            per_slot,
+            np.zeros_like(per_slot),
+            np.zeros_like(per_slot),
+            *np.empty((4, total), dtype=np.int64),
+        )
+        begin = ends - number[order]
+        block.begin[which[order], slot[order]] = begin
+        block.at[which, slot] = tick
+        _write(program, log, self._ends, block)
+        log.used[:] = 0
+        columns = sample[order], tick[order], node[order], number[order]
+        of_block = np.full(len(order), self._taken)
+        self._taken += 1
+        return np.stack((*columns, of_block, begin), axis=1), block
+
+    def _overlapping(
+        self, rows: IntArray, block: Block, sample: int, tick: int
+    ) -> Iterator[Stretch]:
+        """What is before a tick of a sample; the rest waits."""
+        self._blocks[self._taken - 1] = block
+        rows = np.concatenate([self._rows, rows])
+        rows = rows[np.lexsort((rows[:, _OF], rows[:, _TICK], rows[:, _SAMPLE]))]
+        ready = _before(rows, sample, tick)
+        self._rows, rows = rows[~ready], rows[ready]
+        for number in np.unique(rows[:, _SAMPLE]).tolist():
+            yield self._joined(number, rows[rows[:, _SAMPLE] == number])
+        waiting = set(self._rows[:, _BLOCK].tolist())
+        self._blocks = {i: each for i, each in self._blocks.items() if i in waiting}
+
+    def _joined(self, sample: int, rows: IntArray) -> Stretch:
+        neuron, payload = [], []
+        for of_block, begin, n in rows[:, (_BLOCK, _BEGIN, _LENGTH)].tolist():
+            block = self._blocks[of_block]
+            neuron.append(block.neuron[begin : begin + n])
+            payload.append(block.payload[begin : begin + n])
+        tick, population = (np.repeat(rows[:, c], rows[:, _LENGTH]) for c in (_TICK, _OF))
+        return Stretch(sample, tick, population, np.concatenate(neuron), np.concatenate(payload))
 
 
-def lay_out(blocks: list[Block], compiled: Compiled, n_ticks: int) -> Trace:
-    """Every event at its tick, sorted by tick, node, neuron."""
-    notes = np.concatenate([b.notes for b in blocks])
-    per_slot = np.concatenate([b.per_slot for b in blocks])
-    which, slot = np.nonzero(per_slot)
-    node, number = notes[which, _NODE], per_slot[which, slot]
-    tick = compiled.program.nodes["start"][node] + slot
-    tick += notes[which, _FRAME] * compiled.schedule.period
-    # a node emits one slot of one frame in a tick, so tick and node say where each one begins
-    order = np.lexsort((node, tick))
-    ends = np.cumsum(number[order])
-    begin = np.empty_like(ends)
-    begin[order] = ends - number[order]
-    n = int(ends[-1]) if len(ends) else 0
-    columns = [np.empty(n, dtype=np.int64) for _ in range(4)]
-    done = 0
-    for block in blocks:
-        own = slice(done, done + int(np.count_nonzero(block.per_slot)))
-        _place(tick[own], node[own], number[own], begin[own], block, *columns)
-        done = own.stop
-    return Trace(
-        tick=columns[0],
-        population=columns[1],
-        neuron=columns[2],
-        payload=columns[3],
-        names=compiled.names,
-        n_ticks=n_ticks,
-    )
+def _before(rows: IntArray, sample: int, tick: int) -> Array:
+    """Which rows no frame can come before any more that begins at a tick of a sample."""
+    found: Array = (rows[:, _SAMPLE] < sample) | (rows[:, _TICK] < tick)
+    return found
 
 
 @entry
-def _expand(program: Program, log: Log, ends: Array, block: Block) -> None:
-    """Write each event once for every slot in which it is emitted.
+def _count(program: Program, log: Log, notes: IntArray, per_slot: IntArray) -> None:
+    """Events of each list in each slot."""
+    for i in range(len(notes)):
+        first, n = notes[i, _FIRST], notes[i, _NUMBER]
+        if _is_train(program, notes[i, _NODE]):
+            for e in range(first, first + n):
+                per_slot[i, np.uint64(abs(log.payload[e]) - 1)] += 1
+            for slot in range(per_slot.shape[1] - 1, 0, -1):
+                per_slot[i, slot - 1] += per_slot[i, slot]
+        else:
+            per_slot[i, 0] = n
+
+
+@entry
+def _write(program: Program, log: Log, ends: IntArray, block: Block) -> None:
+    """Write each event once for every slot in which it is emitted; the log is used up.
 
     Args:
         ends: working memory, shape (window, channels of a pixel).
     """
-    begin = 0
-    for i in range(log.used[1]):
+    for i in range(len(block.notes)):
+        number, per_slot, begin = block.notes[i, _NODE], block.per_slot[i], block.begin[i]
+        node, trains = program.nodes[number], _is_train(program, number)
         first, n = block.notes[i, _FIRST], block.notes[i, _NUMBER]
-        node = program.nodes[block.notes[i, _NODE]]
-        spikes = node.counted == 1 and program.unit_spikes == 1
-        slots = len(ends) if spikes else 1
         neuron, payload = log.neuron[first : first + n], log.payload[first : first + n]
+        channel = log.channel[first : first + n]
         # C order is channel after channel, unless events lie in C order already
         channels, pixels = (node.channels, node.pixels) if node.order >= 0 else (1, node.size)
-        ends[:slots, :channels] = 0
-        _count_slots(neuron, payload, channels, spikes, ends)
-        for slot in range(slots - 1, 0, -1):
+        _to_c_order(neuron, channel, channels, pixels)
+        ends[:, :channels] = 0
+        for e in range(n):
+            slot = abs(payload[e]) - 1 if trains else 0
+            ends[np.uint64(slot), np.uint64(channel[e])] += 1
+        for slot in range(len(ends) - 1, 0, -1):
             for c in range(channels):
                 ends[slot - 1, c] += ends[slot, c]
-        for slot in range(slots):
+        slot = 0
+        while n > 0:
+            at = begin[slot]
+            block.tick[at : at + per_slot[slot]] = block.at[i, slot]
+            block.population[at : at + per_slot[slot]] = number
             for c in range(channels):
-                number = ends[slot, c]
-                ends[slot, c] = begin
-                begin += number
-                block.per_slot[i, slot] += number
-        _write_slots(neuron, payload, channels, pixels, spikes, ends, block)
+                of_channel = ends[slot, c]
+                ends[slot, c] = at
+                at += of_channel
+            n = _write_slot(neuron, payload, channel, n, trains, ends[slot], block)
+            slot += 1
+
+
+@inlined
+def _is_train(program: Program, node: int) -> bool:
+    """Do a node's counts travel as unit spikes?"""
+    return program.unit_spikes == 1 and program.nodes[node].counted == 1
 
 
 @kernel
-def _count_slots(
-    neuron: Array, payload: IntArray, channels: int, spikes: bool, ends: Array
-) -> None:
-    """How many events of each channel have each slot as their last."""
-    before = np.int64(0)  # neurons of the pixels before
+def _to_c_order(neuron: Array, channel: Array, channels: int, pixels: int) -> None:
+    """Replace neurons, which lie channel last, by their index in C order; note the channels."""
+    before, pixel = np.int64(0), np.int64(0)  # neurons of the pixels before; pixels
     for e in range(len(neuron)):
         j = np.int64(neuron[e])
         while j >= before + channels:
             before += channels
-        slot = abs(payload[e]) - 1 if spikes else 0
-        ends[np.uint64(slot), np.uint64(j - before)] += 1
+            pixel += 1
+        channel[e] = j - before
+        neuron[e] = (j - before) * pixels + pixel
 
 
 @kernel
-def _write_slots(
+def _write_slot(
     neuron: Array,
     payload: IntArray,
-    channels: int,
-    pixels: int,
-    spikes: bool,
-    ends: Array,
+    channel: Array,
+    n: int,
+    trains: bool,
+    ends: IntArray,
     block: Block,
-) -> None:
-    """Write events to where those of each slot and channel have come, which moves on."""
-    before, pixel = np.int64(0), np.int64(0)
-    for e in range(len(neuron)):
-        j, k = np.int64(neuron[e]), payload[e]
-        while j >= before + channels:
-            before += channels
-            pixel += 1
-        channel = np.uint64(j - before)
-        index = np.int64(channel) * pixels + pixel
-        unit = (1 if k > 0 else -1) if spikes else k
-        for slot in range(np.uint64(abs(k) if spikes else 1)):
-            at = np.uint64(ends[slot, channel])
-            ends[slot, channel] += 1
-            block.neuron[at] = index
-            block.payload[at] = unit
+) -> int:
+    """Write n events to where those of each channel have come, which moves on.
 
+    No branch follows the data: what spikes again is kept by moving it to the front.
 
-@entry
-def _place(
-    ticks: Array,
-    nodes: Array,
-    numbers: Array,
-    begins: Array,
-    block: Block,
-    tick: IntArray,
-    population: IntArray,
-    neuron: IntArray,
-    payload: IntArray,
-) -> None:
-    """Copy a block's slots to where each one begins."""
-    done = 0
-    for i in range(len(numbers)):
-        begin, n = begins[i], numbers[i]
-        for e in range(n):
-            tick[begin + e] = ticks[i]
-            population[begin + e] = nodes[i]
-            neuron[begin + e] = block.neuron[done + e]
-            payload[begin + e] = block.payload[done + e]
-        done += n
+    Returns:
+        how many spike again.
+    """
+    left = 0
+    for e in range(n):
+        j, c, k = neuron[e], channel[e], payload[e]
+        at = np.uint64(ends[np.uint64(c)])
+        ends[np.uint64(c)] += 1
+        spike = (1 if k > 0 else -1) if trains else k
+        block.neuron[at] = j
+        block.payload[at] = spike
+        neuron[left], channel[left], payload[left] = j, c, k - spike
+        left += k != spike
+    return left

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from snnc.backends.base import Counters, EngineResult, Feeds, NodeCounters, SessionState, Trace
-from snnc.backends.event.carry import Carrier, joined
+from snnc.backends.base import (
+    Counters,
+    EngineResult,
+    Feeds,
+    NodeCounters,
+    SessionState,
+    Stretch,
+    Trace,
+    joined,
+)
+from snnc.backends.event.carry import Carrier
+from snnc.backends.event.carry import joined as joined_states
 from snnc.backends.event.changes import keeping
 from snnc.backends.event.compile import Compiled
 from snnc.backends.event.foreign import ForeignModels
 from snnc.backends.event.frames import run_frames
 from snnc.backends.event.jit import is_cached
 from snnc.backends.event.log import ROOM as LOG_ROOM
-from snnc.backends.event.log import Block, Log, lay_out, make_log, take
+from snnc.backends.event.log import Layout, Log, make_log
 from snnc.backends.event.memory import Buffers, check_widths, make_state
 from snnc.backends.event.simulate import Simulation
 from snnc.backends.event.tables import State
@@ -45,6 +55,7 @@ class EventSession:
     Attributes:
         kernels: families of kernels that this very session computes with: `numpy` joins where
             a neuron model has no compiled latch.
+        names: emitting nodes.
     """
 
     def __init__(
@@ -54,6 +65,7 @@ class EventSession:
         self.n_frames = n_frames
         self.jobs = jobs
         self.tick_by_tick = tick_by_tick
+        self.names = compiled.names
         self.kernels = frozenset({"event"} | ({"numpy"} if compiled.foreign else set()))
         self._states: list[State] = []
         self._simulations: list[Simulation] = []
@@ -97,37 +109,54 @@ class EventSession:
         for sample in range(buffers.n_samples):
             initial = carrier.put(state, sample, memory)
             foreign = ForeignModels(self.compiled, memory, program, initial)
-            self._run_frames(memory, buffers, sample, sample + 1, foreign)
+            self._run_all(memory, buffers, sample, sample + 1, foreign)
             ends.append(carrier.take(memory, foreign.model_state))
         result = self._result(buffers, memory.counters, memory.node_counters)
-        return replace(result, state=joined(ends) if ends else {})
+        return replace(result, state=joined_states(ends) if ends else {})
 
     def trace(self, feeds: Feeds, *, membranes: bool = False) -> Trace:
         """Every event of one sample; see `TracingSession.trace`."""
+        n_samples, n_frames = next(iter(feeds.values())).shape[:2]
+        if n_samples != 1:
+            raise DataError(f"a trace is of one sample, got {n_samples}")
+        whole = joined(list(self.stretches(feeds, membranes=membranes)))
+        return Trace(
+            tick=whole.tick,
+            population=whole.population,
+            neuron=whole.neuron,
+            payload=whole.payload,
+            names=self.names,
+            n_ticks=self.compiled.schedule.n_ticks(n_frames),
+            membranes=whole.membranes,
+        )
+
+    def stretches(self, feeds: Feeds, *, membranes: bool = False) -> Iterator[Stretch]:
+        """Traces of N samples; see `StreamingSession.stretches`."""
         read = read_feeds(self.compiled.graph, feeds, self.n_frames)
         buffers = Buffers(self.compiled, read, ())
-        if buffers.n_samples != 1:
-            raise DataError(f"a trace is of one sample, got {buffers.n_samples}")
         if not (membranes or self.tick_by_tick):
-            return self._lay_out(buffers)
+            yield from self._noted(buffers)
+            return
         _announce(run_ticks)
         simulation = self._simulation(buffers.n_frames)
-        trace = simulation.trace(buffers.data, membranes=membranes)
+        for sample in range(buffers.n_samples):
+            yield from simulation.trace(buffers.data, sample, membranes=membranes)
         self._simulations.append(simulation)
-        return trace
 
-    def _lay_out(self, buffers: Buffers) -> Trace:
-        """A trace from a run frame by frame."""
+    def _noted(self, buffers: Buffers) -> Iterator[Stretch]:
+        """Traces from a run frame by frame."""
         compiled = self.compiled
-        blocks: list[Block] = []
         try:
             log = self._logs.pop()
         except IndexError:
             log = make_log(compiled, LOG_ROOM)
-        self._run_chunk(buffers, 0, 1, log, lambda: blocks.append(take(log, compiled)))
+        state = self._state()
+        foreign = ForeignModels(compiled, state, keeping(compiled.program, state))
+        layout = Layout(compiled, buffers.n_frames)
+        for frame in self._run_frames(state, buffers, 0, buffers.n_samples, foreign, log):
+            yield from layout.take(log, frame)
         self._logs.append(log)
-        n_ticks = compiled.schedule.n_ticks(buffers.n_frames)
-        return lay_out(blocks, compiled, n_ticks)
+        self._states.append(state)
 
     def _simulation(self, n_frames: int) -> Simulation:
         """One that is left from an earlier trace, or a new one."""
@@ -143,39 +172,41 @@ class EventSession:
         """Compile the kernels, or load them, before any clock runs: a run of no samples."""
         _announce(run_ticks if self.tick_by_tick else run_frames)
         shapes = {s.name: (0, 1, *s.shape) for s in self.compiled.graph.sources}
-        self.run({name: np.zeros(shape, dtype=np.int64) for name, shape in shapes.items()})
+        nothing = {name: np.zeros(shape, dtype=np.int64) for name, shape in shapes.items()}
+        self.run(nothing)
+        if not self.tick_by_tick:
+            Layout(self.compiled, 1).load()
 
-    def _run_chunk(
-        self,
-        buffers: Buffers,
-        first: int,
-        last: int,
-        log: Log | None = None,
-        empty: Callable[[], None] | None = None,
-    ) -> tuple[IntArray, IntArray]:
-        """Run samples first … last - 1; their counters by projection and by node.
-
-        Args:
-            log, empty: see `_run_frames`.
-        """
+    def _run_chunk(self, buffers: Buffers, first: int, last: int) -> tuple[IntArray, IntArray]:
+        """Run samples first … last - 1; their counters by projection and by node."""
         if self.tick_by_tick:
             simulation = Simulation(self.compiled, buffers.n_frames)
             simulation.load(buffers.data)
             for sample in range(first, last):
                 simulation.run(buffers.data, sample)
             return simulation.state.counters, simulation.state.node_counters
-        program = self.compiled.program
-        try:  # a worker's memory is kept for the next
-            state = self._states.pop()
-        except IndexError:
-            state = make_state(self.compiled, program)
-        state.counters[:] = 0
-        state.node_counters[:] = 0
-        foreign = ForeignModels(self.compiled, state, keeping(program, state))
-        self._run_frames(state, buffers, first, last, foreign, log, empty)
+        state = self._state()
+        foreign = ForeignModels(self.compiled, state, keeping(self.compiled.program, state))
+        self._run_all(state, buffers, first, last, foreign)
         counters = state.counters.copy(), state.node_counters.copy()
         self._states.append(state)
         return counters
+
+    def _state(self) -> State:
+        """A worker's memory, kept from an earlier run or new, its counters 0."""
+        try:
+            state = self._states.pop()
+        except IndexError:
+            return make_state(self.compiled, self.compiled.program)
+        state.counters[:] = 0
+        state.node_counters[:] = 0
+        return state
+
+    def _run_all(
+        self, state: State, buffers: Buffers, first: int, last: int, foreign: ForeignModels
+    ) -> None:
+        for _ in self._run_frames(state, buffers, first, last, foreign, self._no_log):
+            pass
 
     def _run_frames(
         self,
@@ -184,28 +215,25 @@ class EventSession:
         first: int,
         last: int,
         foreign: ForeignModels,
-        log: Log | None = None,
-        empty: Callable[[], None] | None = None,
-    ) -> None:
-        """Run samples.
+        log: Log,
+    ) -> Iterator[int]:
+        """Run samples; yields the next frame, over all samples, where `log` is full and at the end.
 
         Args:
             log: where events are noted.
-            empty: called where it is full, and at the end.
         """
         program, n_frames = foreign.program, buffers.n_frames
-        noted = self._no_log if log is None else log
         at, node, end = first * n_frames, 0, last * n_frames
         going = True  # even a run of no samples is one: it compiles
         while going:
-            at, node = run_frames(program, state, buffers.data, noted, at, end, n_frames, node)
+            at, node = run_frames(program, state, buffers.data, log, at, end, n_frames, node)
             check_widths(self.compiled, state)
-            if not node and empty is not None:
-                empty()
             if node:
                 if at % n_frames == 0 and node == self.compiled.foreign[0]:
                     foreign.start_sample()
                 foreign.latch(node, int(program.nodes[node]["list"]))
+            else:
+                yield at
             going = at < end
 
     def _result(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from snnc.backends.base import Trace
+from snnc.backends.base import Stretch
 from snnc.backends.event.changes import keeping
 from snnc.backends.event.compile import Compiled
 from snnc.backends.event.foreign import ForeignModels
@@ -23,7 +23,7 @@ from snnc.ir.arrays import IntArray
 from snnc.ir.nodes import Node, Population
 
 _ROOM = 1 << 16
-"""Events that are kept at least before they are handed on."""
+"""Events, or membranes, that are kept at least before they are handed on."""
 
 
 class Simulation:
@@ -55,6 +55,7 @@ class Simulation:
         )
         self._silent = self._make_events(0, membranes=False)
         self._traced = self._make_events(_ROOM, membranes=False)
+        self._with_membranes: Events | None = None
 
     def load(self, data: Data) -> None:
         """Compile the kernels, or load them: a run of no ticks."""
@@ -66,30 +67,15 @@ class Simulation:
         for _ in self._stretches(data, sample, self._silent):
             pass
 
-    def trace(self, data: Data, *, membranes: bool) -> Trace:
-        """Run sample 0 and keep every event."""
-        events = self._make_events(_ROOM, membranes=True) if membranes else self._traced
-        parts = list(self._stretches(data, 0, events))
-        tick, population, neuron, payload = (
-            column[0] if len(column) == 1 else np.concatenate(column)
-            for column in zip(*parts, strict=True)
-        )
-        return Trace(
-            tick=tick,
-            population=population,
-            neuron=neuron,
-            payload=payload,
-            names=self.compiled.names,
-            n_ticks=self.clock.n_ticks,
-            membranes=self._membranes(events) if membranes else None,
-        )
+    def trace(self, data: Data, sample: int, *, membranes: bool) -> Iterator[Stretch]:
+        """Run one sample and hand on every event."""
+        yield from self._stretches(data, sample, self._watched() if membranes else self._traced)
 
-    def _stretches(
-        self, data: Data, sample: int, events: Events
-    ) -> Iterator[tuple[IntArray, IntArray, IntArray, IntArray]]:
-        """Run a sample; tick, node, neuron and payload of stretch after stretch."""
+    def _stretches(self, data: Data, sample: int, events: Events) -> Iterator[Stretch]:
+        """Run a sample, stretch after stretch."""
         self._start_sample()
         tick = node = 0
+        events.since[0] = 0
         while tick < self.clock.n_ticks:
             tick, node = run_ticks(
                 self.program, self.state, self.clock, data, events, sample, tick, node
@@ -100,14 +86,17 @@ class Simulation:
                 to = int(self.clock.ring[node] + frame % self.clock.depth[node])
                 self.foreign.latch(node, to)
             else:
-                n = int(events.used[0])
-                yield (
+                n, first = int(events.used[0]), int(events.since[0])
+                yield Stretch(
+                    sample,
                     events.tick[:n].astype(np.int64),
                     events.node[:n].astype(np.int64),
                     events.neuron[:n].astype(np.int64),
                     events.payload[:n].copy(),
+                    first,
+                    self._membranes(events, tick - first) if len(events.membranes) else None,
                 )
-                events.used[0] = 0
+                events.used[0], events.since[0] = 0, tick
 
     def _start_sample(self) -> None:
         self.foreign.start_sample()
@@ -118,15 +107,24 @@ class Simulation:
             progress[:] = 0
         self.clock.held[:] = -1
 
+    def _watched(self) -> Events:
+        """Buffers for a trace with membranes, made when they are first asked for."""
+        if self._with_membranes is None:
+            self._with_membranes = self._make_events(_ROOM, membranes=True)
+        return self._with_membranes
+
     def _make_events(self, room: int, membranes: bool) -> Events:
         """Buffers for a trace; none at all if `room` is 0."""
         enough = int(self.program.nodes["size"].sum())
         room = room + enough if room else 0
+        nodes = [n for n in self._nodes() if membranes and isinstance(n, Population)]
+        # at least one tick, at most all
+        held = min(max(_ROOM // max(sum(n.size for n in nodes), 1), 1), self.clock.n_ticks)
         membrane_at = np.full(len(self.compiled.names), -1, dtype=np.int64)
         used = 0
-        for i, node in enumerate(self._nodes()):
-            if membranes and isinstance(node, Population):
-                membrane_at[i], used = used, used + node.size * self.clock.n_ticks
+        for node in nodes:
+            membrane_at[self.compiled.names.index(node.name)] = used
+            used += node.size * held
         return Events(
             tick=np.zeros(room, dtype=np.int32),
             node=np.zeros(room, dtype=np.int32),
@@ -135,17 +133,19 @@ class Simulation:
             used=np.zeros(1, dtype=np.int64),
             membranes=np.zeros(used, dtype=np.int64),
             membrane_at=membrane_at,
+            since=np.zeros(1, dtype=np.int64),
+            held=held,
             offsets=np.zeros(int(self.program.nodes["channels"].max()) + 1, dtype=np.int64),
             enough=enough,
         )
 
-    def _membranes(self, events: Events) -> dict[str, IntArray]:
+    def _membranes(self, events: Events, n_ticks: int) -> dict[str, IntArray]:
         """Membranes by population, (n_ticks, *shape)."""
         found = {}
         for node, at in zip(self._nodes(), events.membrane_at, strict=True):
             if at >= 0:
-                flat = events.membranes[at : at + node.size * self.clock.n_ticks]
-                found[node.name] = flat.reshape(self.clock.n_ticks, *node.shape)
+                flat = events.membranes[at : at + node.size * n_ticks].copy()
+                found[node.name] = flat.reshape(n_ticks, *node.shape)
         return found
 
     def _nodes(self) -> list[Node]:

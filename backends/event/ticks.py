@@ -66,6 +66,10 @@ class Events(NamedTuple):
     """Shape (1,)."""
     membranes: IntArray
     """Node after node; within a node: tick, neuron in C order. Empty: not kept."""
+    since: IntArray
+    """The tick that these begin with, shape (1,)."""
+    held: int
+    """Ticks that there is room for."""
     membrane_at: IntArray
     """By node: offset of its membranes; -1: it is no population."""
     offsets: IntArray
@@ -92,13 +96,15 @@ def run_ticks(
 
     Returns:
         where it paused: (tick, node) at a node that latches now and has no compiled latch;
-        (tick, 0) where `events` could overflow, at the end, or after a tick in which a width was
-        passed (`exceeded`).
+        (tick, 0) where `events` or membranes could overflow, at the end, or after a tick in which
+        a width was passed (`exceeded`).
     """
     n_nodes = len(program.nodes)
     while tick < clock.n_ticks and state.exceeded[0] == 0:
         if first_node == 0:
             if len(events.tick) > 0 and len(events.tick) - events.used[0] < events.enough:
+                return tick, 0
+            if len(events.membranes) > 0 and tick - events.since[0] >= events.held:
                 return tick, 0
             _arrive(program, state, clock, tick)
             if len(events.membranes) > 0:
@@ -259,7 +265,7 @@ def _snapshot(program: Program, state: State, events: Events, tick: int) -> None
         if events.membrane_at[i] < 0:
             continue
         node = program.nodes[i]
-        base = events.membrane_at[i] + tick * node.size
+        base = events.membrane_at[i] + (tick - events.since[0]) * node.size
         for j in range(node.size):
             to = np.int64(program.order[node.order + j]) if node.order >= 0 else j
             if node.wide:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from snnc.backends.base import (
     NodeCounters,
     Session,
     SessionState,
+    Stretch,
     Trace,
     TracingSession,
 )
@@ -193,6 +194,11 @@ class RateSession:
 class TracingRateSession(RateSession):
     """The same on an engine that knows every tick."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Emitting nodes, where the engine's session tells them."""
+        return getattr(self.inner, "names", ())
+
     def trace(self, feeds: Feeds, *, membranes: bool = False) -> Trace:
         """Every spike of one sample, and membranes before a spike takes from them."""
         assert isinstance(self.inner, TracingSession)
@@ -205,3 +211,10 @@ class TracingRateSession(RateSession):
             for frame in range(n_frames)
         ]
         return joined_trace(self.form, self.schedule, traced)
+
+    def stretches(self, feeds: Feeds, *, membranes: bool = False) -> Iterator[Stretch]:
+        """Traces of N samples, each of them in one piece."""
+        for i in range(len(next(iter(feeds.values())))):
+            one = self.trace({k: x[i : i + 1] for k, x in feeds.items()}, membranes=membranes)
+            columns = one.tick, one.population, one.neuron, one.payload
+            yield Stretch(i, *columns, membranes=one.membranes)

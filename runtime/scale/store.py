@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import os
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from snnc.ir.errors import BadInputFile, DamagedFile, DiskFull, OtherRun, OutputExists
+from snnc.ir.file import FULL
 from snnc.runtime.scale import records
 from snnc.runtime.scale.shards import Shard, ShardResult
 
@@ -118,7 +118,7 @@ class Journal:
 
 def disk_error(error: OSError, path: Path) -> OSError:
     """The named error of a write that failed, where it has a name."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if error.errno in FULL:
         return DiskFull(
             f"cannot write: {error.strerror}",
             where=str(path),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from snnc.runtime.run import run as run
     from snnc.runtime.stream import stream as stream
     from snnc.runtime.trace import trace as trace
+    from snnc.runtime.trace import trace_to as trace_to
     from snnc.runtime.tune import tune as tune
     from snnc.runtime.verify import verify as verify
 
@@ -45,6 +46,7 @@ _HOME = {
     "stream": "snnc.runtime.stream",
     "save_model": "snnc.converter.sources.save",
     "trace": "snnc.runtime.trace",
+    "trace_to": "snnc.runtime.trace",
     "tune": "snnc.runtime.tune",
     "verify": "snnc.runtime.verify",
 }
@@ -66,6 +68,7 @@ __all__ = [
     "save_model",
     "stream",
     "trace",
+    "trace_to",
     "tune",
     "verify",
 ]
