@@ -13,12 +13,13 @@ from onnx import helper, numpy_helper
 
 from snnc.ir.arrays import Shape
 
-DType: TypeAlias = Literal["f4", "f8", "i8", "u1", "s1", "i4"]
-"""What carries integers: float32 up to 2^24, float64 up to 2^53, int64 beyond; and the bytes,
-signed bytes and int32 of quantised convolutions."""
+DType: TypeAlias = Literal["f4", "f8", "i8", "u1", "s1", "i4", "b1"]
+"""What carries integers: float32 up to 2^24, float64 up to 2^53, int64 beyond; the bytes, signed
+bytes and int32 of quantised convolutions; and truth values."""
 
 EXACT: dict[DType, int] = {"f4": 2**24, "f8": 2**53, "i8": 2**63 - 1}
-_NUMPY: dict[DType, str] = {"s1": "i1"}
+_NUMPY: dict[DType, str] = {"s1": "i1", "b1": "?"}
+COMPARISONS = ("Equal", "Greater", "GreaterOrEqual", "LessOrEqual")
 
 _ONNX: dict[DType, int] = {
     "f4": onnx.TensorProto.FLOAT,
@@ -27,8 +28,11 @@ _ONNX: dict[DType, int] = {
     "u1": onnx.TensorProto.UINT8,
     "s1": onnx.TensorProto.INT8,
     "i4": onnx.TensorProto.INT32,
+    "b1": onnx.TensorProto.BOOL,
 }
 OPSET = 20
+CONTRIB = "com.microsoft"
+"""Domain of ONNX Runtime's own operators."""
 
 
 def dtype_for(largest: int) -> DType:
@@ -55,6 +59,14 @@ class Wire:
     signed: bool
 
 
+@dataclass(frozen=True)
+class Part:
+    """A part of a graph: its serialised model and what that gives."""
+
+    model: bytes
+    outputs: tuple[str, ...]
+
+
 @dataclass
 class Builder:
     """Collects the nodes of an ONNX graph. Every operator's output gets a fresh name."""
@@ -64,6 +76,7 @@ class Builder:
     inputs: dict[str, onnx.ValueInfoProto] = field(default_factory=dict)
     types: dict[str, DType] = field(default_factory=dict)
     _maker: dict[str, onnx.NodeProto] = field(default_factory=dict)
+    _ones: str = ""
 
     def input(self, name: str, dtype: DType, shape: Shape) -> str:
         """A graph input of shape (rows, *shape)."""
@@ -79,13 +92,25 @@ class Builder:
         return name
 
     def op(self, kind: str, inputs: Sequence[str], dtype: DType, **attributes: Any) -> str:
-        """Add an operator; returns the name of its output, which carries `dtype`."""
+        """Add an operator; returns the name of its output, which carries `dtype`.
+
+        Comparisons carry truth values, whatever they compare.
+        """
         name = f"t{len(self.nodes)}"
         node = helper.make_node(kind, list(inputs), [name], **attributes)
         self.nodes.append(node)
         self._maker[name] = node
-        self.types[name] = dtype
+        self.types[name] = "b1" if kind in COMPARISONS else dtype
         return name
+
+    def ones(self) -> str:
+        """A 1 for every row, bytes (1, rows)."""
+        if not self._ones:
+            rows = self.op("Shape", [next(iter(self.inputs))], "i8", start=0, end=1)
+            shape = self.op("Concat", [self.constant(np.array([1])), rows], "i8", axis=0)
+            one = numpy_helper.from_array(np.ones(1, dtype=np.uint8))
+            self._ones = self.op("ConstantOfShape", [shape], "u1", value=one)
+        return self._ones
 
     def floored(self, name: str) -> str | None:
         """What a tensor was floored from, if that is how it was made."""
@@ -107,6 +132,12 @@ class Builder:
         target = self.constant(np.array([0, *shape] if shape else [0]))
         return self.op("Reshape", [name, target], self.types[name])
 
+    def turned(self, name: str, ndim: int, *, last: bool) -> str:
+        """Rows of `ndim` axes with their first axis, the channels, moved last, or back."""
+        axes = list(range(1, ndim + 1))
+        order = [*axes[1:], 1] if last else [ndim, *axes[:-1]]
+        return self.op("Transpose", [name], self.types[name], perm=[0, *order])
+
     def flat(self, wire: Wire) -> str:
         """(rows, size)."""
         if len(wire.shape) == 1:
@@ -116,19 +147,40 @@ class Builder:
 
     def model(self, outputs: Sequence[str]) -> bytes:
         """The serialised model with these outputs; what they do not need is left out."""
+        return self._model(self._needed(outputs), outputs)
+
+    def parts(self, outputs: Sequence[str], most: int) -> list[Part]:
+        """The model as parts of at most so many nodes, each of which takes what others gave.
+
+        A session takes longer than linear to prepare, parts of one size do not.
+        """
         nodes = self._needed(outputs)
-        used = {name for node in nodes for name in node.input}
-        infos = [helper.make_tensor_value_info(n, _ONNX[self.types[n]], None) for n in outputs]
+        spans = [nodes[at : at + most] for at in range(0, len(nodes), most)]
+        wanted, parts = set(outputs), list[Part]()
+        for span in reversed(spans):
+            made = [name for node in span for name in node.output if name in wanted]
+            parts.append(Part(self._model(span, made), tuple(made)))
+            wanted.update(name for node in span for name in node.input)
+        return parts[::-1]
+
+    def _model(self, nodes: list[onnx.NodeProto], outputs: Sequence[str]) -> bytes:
+        made = {name for node in nodes for name in node.output}
+        used = list(dict.fromkeys(n for node in nodes for n in node.input if n not in made))
         graph = helper.make_graph(
             nodes,
             "snnc",
-            [info for name, info in self.inputs.items() if name in used],
-            infos,
-            [tensor for name, tensor in self.constants.items() if name in used],
+            [self._info(name) for name in used if name and name not in self.constants],
+            [self._info(name) for name in outputs],
+            [self.constants[name] for name in used if name in self.constants],
         )
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, 1)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
         return model.SerializeToString()
+
+    def _info(self, name: str) -> onnx.ValueInfoProto:
+        """A tensor between this graph and others; of what a node makes the shape is not known."""
+        known = self.inputs.get(name)
+        return known or helper.make_tensor_value_info(name, _ONNX[self.types[name]], None)
 
     def _needed(self, outputs: Sequence[str]) -> list[onnx.NodeProto]:
         wanted, kept = set(outputs), []

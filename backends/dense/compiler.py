@@ -13,7 +13,7 @@ from snnc.backends.dense.maps import LOWERINGS, gather, general, maximum
 from snnc.ir.arrays import Array, IntArray, Shape, along
 from snnc.ir.codes import RunSettings
 from snnc.ir.graph import Graph, Projection
-from snnc.ir.maps import Dense, Identity, LinearMap, Sparse
+from snnc.ir.maps import Conv, Dense, Identity, LinearMap, Sparse
 from snnc.ir.nodes import Population
 from snnc.ir.ranges import Arriving, NodeRange, arriving_range
 
@@ -40,6 +40,7 @@ class Compiler:
         quantised: may convolutions of bytes be used?
         wires: values of the nodes done so far.
         bytes: by node: its counts as unsigned bytes, tensor and zero point.
+        last: likewise, with the channels, axis 0 of the node's shape, last.
         states: by graph input that holds state: the output that replaces it, and its shape.
         foreign: populations that run outside of ONNX Runtime, in topological order.
         past: what nodes emitted some frames ago, by name and number of frames.
@@ -52,6 +53,7 @@ class Compiler:
     builder: Builder = field(default_factory=Builder)
     wires: dict[str, Wire] = field(default_factory=dict)
     bytes: dict[str, tuple[str, int]] = field(default_factory=dict)
+    last: dict[str, tuple[str, int]] = field(default_factory=dict)
     states: dict[str, tuple[str, Shape]] = field(default_factory=dict)
     foreign: list[Foreign] = field(default_factory=list)
     past: dict[tuple[str, int], Wire] = field(default_factory=dict)
@@ -150,6 +152,11 @@ def summed(
         part = c.reshaped(part, p.map.out_shape, shape)
         total = c.builder.op("Add", [total, part], dtype) if total else part
     return total
+
+
+def convolutions_first(projections: list[Projection]) -> list[Projection]:
+    """Convolutions add a bias for nothing."""
+    return sorted(projections, key=lambda p: not isinstance(p.map, Conv))
 
 
 def narrow(c: Compiler, p: Projection, scale: Array | None, bias: Array | None) -> str:

@@ -1,71 +1,39 @@
-"""Counters inside the graph: event counts and fan-out sums of every row, exact.
+"""Counters inside the graph: sums of |k| and of k != 0 over rows and neurons, exact.
 
-Each emitting node gets two small tensors, |k| and (k != 0) summed over neurons with a few weight
-vectors: ones, fan-outs, non-zero fan-outs. What the projections did is read off them afterwards.
+Each emitting node gets one or two small tensors: sums weighted with ones, fan-outs and non-zero
+fan-outs. What the projections did is read off them afterwards.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
 from snnc.backends.base import Counters, NodeCounters
 from snnc.backends.dense.builder import EXACT, Builder, DType, Wire, dtype_for
-from snnc.ir.arrays import Array, IntArray, Shape
+from snnc.backends.dense.sums import Columns, Sums, weighted_sums
+from snnc.ir.arrays import Array, BoolArray, IntArray, Shape
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.nodes import Population, Product
 
-PRODUCT_LIMIT: dict[DType, int] = {"f4": EXACT["f4"], "u1": 2**31 - 1}
-"""Largest sum of a matrix product: float32, and int32 for bytes."""
-
-Tensor: TypeAlias = tuple[str, int]
-
-
-@dataclass(frozen=True)
-class Sums:
-    """Weighted sums over neurons: tensor (rows, q), and how its columns combine, (q, m)."""
-
-    tensor: str
-    mixing: IntArray
-
-    def read(self, fetched: dict[str, Array]) -> IntArray:
-        """The sums, (rows, m)."""
-        parts = fetched[self.tensor].astype(np.int64)
-        return parts.reshape(len(parts), -1) @ self.mixing
-
-
-@dataclass
-class Columns:
-    """Weight vectors over a node's neurons; multiples of one another share a column."""
-
-    size: int
-    vectors: list[IntArray] = field(default_factory=list)
-
-    def add(self, vector: IntArray) -> tuple[int, int]:
-        """Column and factor of a vector."""
-        factor = int(np.gcd.reduce(vector)) or 1
-        reduced = vector // factor
-        for n, known in enumerate(self.vectors):
-            if (known == reduced).all():
-                return n, factor
-        self.vectors.append(reduced)
-        return len(self.vectors) - 1, factor
-
-    def matrix(self) -> IntArray:
-        """(size, m)"""
-        return np.stack(self.vectors, axis=1)
+Column: TypeAlias = tuple[int, int]
+"""Number and factor of a column of sums."""
 
 
 @dataclass(frozen=True)
 class Reads:
-    """Where one projection's sums stand: (column, factor) of each."""
+    """Where one projection's sums stand.
+
+    Attributes:
+        small: choice of rows in which every payload that the projection takes is -1, 0 or 1.
+    """
 
     projection: Projection
-    fan_out: tuple[int, int]
-    effective: tuple[int, int]
-    operand: tuple[int, int]
+    fan_out: Column
+    effective: Column
+    small: int
     takes_max: bool
 
 
@@ -74,14 +42,15 @@ class NodeTally:
     """Counters of one emitting node and its projections.
 
     Attributes:
-        spikes: sums of |k|.
+        spikes: sums of |k|, of all rows.
         frames: how many frames ago the events were emitted; 0: in this frame.
         fires: does it emit counts (and not values, which are no spikes)?
-        events: sums of k != 0; None where every event is a unit spike, so that both are equal.
+        events: sums of k != 0, of all rows and of choices of rows; None where every event is a
+            unit spike, so that both are equal.
     """
 
     name: str
-    total: tuple[int, int]
+    total: Column
     reads: tuple[Reads, ...]
     fires: bool
     spikes: Sums
@@ -99,131 +68,141 @@ class NodeTally:
         counters: dict[str, Counters],
         nodes: dict[str, NodeCounters],
     ) -> None:
-        """Add some rows' counts."""
+        """Add the counts of all rows, given the tensors' sums over what was run."""
         spikes = self.spikes.read(fetched)
         events = self.events.read(fetched) if self.events else spikes
 
-        def total(sums: IntArray, column: tuple[int, int]) -> IntArray:
-            return sums[:, column[0]] * column[1]
+        def total(sums: IntArray, column: Column, rows: int = 0) -> int:
+            return int(sums[rows, column[0]]) * column[1]
 
         if not self.frames:  # else the node's events have been counted when it emitted them
             nodes[self.name] += NodeCounters(
-                events=int(total(events, self.total).sum()),
-                spikes=int(total(spikes, self.total).sum()) if self.fires else 0,
+                events=total(events, self.total),
+                spikes=total(spikes, self.total) if self.fires else 0,
             )
         for r in self.reads:
-            reached = int(total(events, r.fan_out).sum())
+            reached = total(events, r.fan_out)
             if r.takes_max:
                 nodes[r.projection.target] += NodeCounters(max_pool_inputs=reached)
                 continue
-            effective = total(events, r.effective)
-            # |k| adds up to the number of events exactly where each |k| is 1
-            is_ac = total(spikes, r.operand) == total(events, r.operand)
+            effective, acs = (total(events, r.effective, rows) for rows in (0, r.small))
             counters[r.projection.name] += Counters(
                 synaptic_events=reached,
-                unit_spike_operations=int(total(spikes, r.fan_out).sum()),
-                effective_acs=int(effective[is_ac].sum()),
-                effective_macs=int(effective[~is_ac].sum()),
+                unit_spike_operations=total(spikes, r.fan_out),
+                effective_acs=acs,
+                effective_macs=effective - acs,
             )
 
 
+@dataclass(frozen=True)
+class Emitted:
+    """What a node emits, in the form that is quickest to count.
+
+    Attributes:
+        tensor: (rows, size), |k| where they are unsigned bytes.
+        order: of neurons along the tensor; None: C order.
+        shape: of the neurons in that order.
+        rows: most rows.
+    """
+
+    tensor: str
+    largest: int
+    signed: bool
+    shape: Shape
+    order: IntArray | None
+    rows: int
+
+
+def emitted(b: Builder, wire: Wire, rows: int) -> Emitted:
+    """A wire as what is counted."""
+    return Emitted(b.flat(wire), wire.largest, wire.signed, wire.shape, None, rows)
+
+
+def emitted_bytes(
+    b: Builder, tensor: str, shape: Shape, largest: int, rows: int, *, last: bool
+) -> Emitted:
+    """Bytes that are the counts themselves, of a node of some shape.
+
+    Args:
+        last: do they lie with the channels, which are axis 0 of the shape, last?
+    """
+    order = None
+    if last:
+        numbers = np.moveaxis(np.arange(int(np.prod(shape))).reshape(shape), 0, -1)
+        order, shape = numbers.reshape(-1), numbers.shape
+    flat = b.op("Reshape", [tensor, b.constant(np.array([0, -1]))], "u1")
+    return Emitted(flat, largest, False, shape, order, rows)
+
+
 def tally_node(
-    b: Builder,
-    graph: Graph,
-    name: str,
-    wire: Wire,
-    code: Tensor | None,
-    unit_spikes: bool,
-    frames: int = 0,
+    b: Builder, graph: Graph, name: str, x: Emitted, unit_spikes: bool, frames: int = 0
 ) -> NodeTally:
     """Add the sums of one node to the graph.
 
     Args:
-        code: the counts as unsigned bytes, tensor and zero point, where they exist.
         unit_spikes: does the node's code send |k| unit spikes for a count k?
         frames: of the projections that take these events.
     """
     size = graph.nodes[name].size
-    columns = Columns(size)
+    columns, masks = Columns(), list[BoolArray]()
     total = columns.add(np.ones(size, dtype=np.int64))
+    only_units = unit_spikes or x.largest <= 1
     reads = tuple(
-        _reads(graph, p, columns)
+        _reads(graph, p, size, columns, None if only_units else masks)
         for p in graph.outgoing(name)
         if graph.is_event(p) and p.frames == frames
     )
-    if code is not None and code[1] == 0 and digit_bits("u1", wire.largest, size) >= 2:
-        wire = replace(wire, name=code[0], dtype="u1")
-    k = b.flat(wire)
-    magnitude = b.op("Abs", [k], wire.dtype) if wire.signed else k
-    spikes = weighted_sums(b, magnitude, columns.matrix(), wire.largest)
+    matrix = columns.matrix() if x.order is None else columns.matrix()[x.order]
+    dtype = b.types[x.tensor]
+    magnitude = b.op("Abs", [x.tensor], dtype) if x.signed else x.tensor
+    spikes = weighted_sums(b, b.ones(), magnitude, matrix, x.shape, (x.largest, x.rows))
     fires = graph.emits(name) == "count"
-    if unit_spikes or wire.largest == 1:
+    if only_units:
         return NodeTally(name, total, reads, fires, spikes, None, frames)
-    one = b.constant(1, wire.dtype)
-    fired = b.op("Min", [magnitude, one], wire.dtype)
-    events = weighted_sums(b, fired, columns.matrix(), 1)
+    choices = [b.ones(), *(_small_rows(b, magnitude, mask, x.order) for mask in masks)]
+    choice = b.op("Concat", choices, "u1", axis=0) if masks else choices[0]
+    events = weighted_sums(b, choice, _fired(b, x.tensor), matrix, x.shape, (1, x.rows))
     return NodeTally(name, total, reads, fires, spikes, events, frames)
 
 
-def _reads(graph: Graph, p: Projection, columns: Columns) -> Reads:
-    target = graph.nodes[p.target]
-    is_operand = (p.position(columns.size) >= 0).astype(np.int64)
+def _reads(
+    graph: Graph, p: Projection, size: int, columns: Columns, masks: list[BoolArray] | None
+) -> Reads:
+    """Note what a projection needs; `masks` takes which neurons it reads."""
+    target, small = graph.nodes[p.target], 0
+    if masks is not None:
+        taken = p.position(size) >= 0
+        known = [n for n, mask in enumerate(masks) if (mask == taken).all()]
+        if not known:
+            masks.append(taken)
+        small = 1 + (known[0] if known else len(masks) - 1)
     return Reads(
         projection=p,
-        fan_out=columns.add(p.fan_out(columns.size)),
-        effective=columns.add(p.effective_fan_out(columns.size)),
-        operand=columns.add(is_operand),
+        fan_out=columns.add(p.fan_out(size)),
+        effective=columns.add(p.effective_fan_out(size)),
+        small=small,
         takes_max=isinstance(target, Population) and target.model.combine == "max",
     )
 
 
-def weighted_sums(b: Builder, x: str, matrix: IntArray, largest: int) -> Sums:
-    """X @ matrix, exact; x has shape (rows, size) and values in 0 … largest."""
-    size, n_columns = matrix.shape
-    if b.types[x] == "f4" and n_columns == 1 and (matrix == 1).all():
-        return _plain_sum(b, x, size, largest)
-    bits = digit_bits(b.types[x], largest, size)
-    if bits >= 2:
-        return _digit_sums(b, x, matrix, bits)
-    wide: DType = dtype_for(max(largest * int(matrix.sum(axis=0).max()), EXACT["f4"] + 1))
-    y = b.op("MatMul", [b.cast(x, wide), b.constant(matrix, wide)], wide)
-    return Sums(y, np.eye(n_columns, dtype=np.int64))
-
-
-def digit_bits(dtype: DType, largest: int, size: int) -> int:
-    """Width of column digits for which a product with (rows, size) values is exact."""
-    if dtype not in PRODUCT_LIMIT:
-        return 0
-    capacity = PRODUCT_LIMIT[dtype] // max(1, largest * size)
-    bits = (capacity + 1).bit_length() - 1  # digits below 2^bits sum up exactly
-    return min(bits, 8) if dtype == "u1" else bits
-
-
-def _digit_sums(b: Builder, x: str, matrix: IntArray, bits: int) -> Sums:
-    """One product with the digits of every column side by side."""
-    digits: list[IntArray] = []
-    mixing: list[IntArray] = []
-    rest, place = matrix, 0
-    while rest.any() or not digits:
-        digit = rest % 2**bits
-        used = np.flatnonzero(digit.any(axis=0))
-        digits.append(digit[:, used])
-        mixing.append(np.eye(matrix.shape[1], dtype=np.int64)[used] << place)
-        rest, place = rest >> bits, place + bits
-    columns = b.constant(np.concatenate(digits, axis=1), b.types[x])
+def _fired(b: Builder, x: str) -> str:
+    """1 or true where there is an event."""
     if b.types[x] == "u1":
-        return Sums(b.op("MatMulInteger", [x, columns], "i4"), np.concatenate(mixing))
-    return Sums(b.op("MatMul", [x, columns], "f4"), np.concatenate(mixing))
+        return b.op("Min", [x, b.constant(1, "u1")], "u1")
+    return b.cast(x, "b1")
 
 
-def _plain_sum(b: Builder, x: str, size: int, largest: int) -> Sums:
-    """Sums of blocks that float32 holds, added up outside."""
-    most = max(1, EXACT["f4"] // max(1, largest))
-    block = next(n for n in range(min(size, most), 0, -1) if size % n == 0)
-    shape = b.constant(np.array([0, size // block, block]))
-    blocks = b.op("Reshape", [x, shape], "f4")
-    y = b.op("ReduceSum", [blocks, b.constant(np.array([2]))], "f4", keepdims=0)
-    return Sums(y, np.ones((size // block, 1), dtype=np.int64))
+def _small_rows(b: Builder, magnitude: str, mask: BoolArray, order: IntArray | None) -> str:
+    """(1, rows) bytes: 1 where no |k| of the neurons in `mask` passes 1."""
+    taken = np.flatnonzero(mask if order is None else mask[order])
+    if not len(taken):
+        return b.ones()
+    dtype = b.types[magnitude]
+    if len(taken) < len(mask):
+        magnitude = b.op("Gather", [magnitude, b.constant(taken)], dtype, axis=1)
+    peak = b.op("ReduceMax", [magnitude, b.constant(np.array([1]))], dtype, keepdims=0)
+    small = b.op("LessOrEqual", [b.cast(peak, "i8"), b.constant(1)], "b1")
+    return b.op("Reshape", [b.cast(small, "u1"), b.constant(np.array([1, -1]))], "u1")
 
 
 @dataclass(frozen=True)
@@ -233,12 +212,7 @@ class ProductTally:
     node: Product
     tensors: list[str]
 
-    def count(
-        self,
-        fetched: dict[str, Array],
-        counters: dict[str, Counters],
-        nodes: dict[str, NodeCounters],
-    ) -> None:
+    def count(self, fetched: dict[str, Array], counters: dict[str, Counters]) -> None:
         """Add some rows' counts."""
         pairs, units, a, b = (fetched[name].astype(np.int64).ravel() for name in self.tensors)
         is_ac = (a <= 1) | (b <= 1)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from snnc.backends.base import Counters, EngineResult, Feeds, NodeCounters, SessionState
 from snnc.backends.dense.execute import Executor, Memory, has_cuda
+from snnc.backends.dense.sums import MOST_ROWS
 from snnc.backends.feeds import check_carried, check_code, read_feeds
 from snnc.ir.arrays import Array, IntArray
 from snnc.ir.codes import RunSettings
@@ -46,8 +47,14 @@ class DenseEngine:
         from snnc.backends.dense.program import compile_graph
 
         check_code(self.name, self.codes, settings)
-        program = compile_graph(graph, settings, n_frames, quantised=not has_cuda())
+        rows = self.rows(graph)
+        program = compile_graph(graph, settings, n_frames, rows=rows, quantised=not has_cuda())
         return DenseSession(self, graph, settings, n_frames, program)
+
+    def rows(self, graph: Graph) -> int:
+        """Rows that are computed at once."""
+        largest = max(node.size for node in graph.nodes.values())
+        return min(self.batch or max(1, min(128, LARGEST_CHUNK // largest)), MOST_ROWS)
 
 
 class DenseSession:
@@ -94,13 +101,19 @@ class DenseSession:
         }
         counters: dict[str, Counters] = defaultdict(Counters)
         nodes: dict[str, NodeCounters] = defaultdict(NodeCounters)
+        sums: dict[str, Array] = {}
         ends: list[Memory] = []
         for at, fetched in self._frames(read, names, state or {}, ends):
             for name in names:
-                got = counts[name][at]
-                got[...] = fetched[self.program.wires[name].name].reshape(got.shape)
-            for tally in self.program.tallies:
-                tally.count(fetched, counters, nodes)
+                rows = counts[name].reshape(-1, *self.graph.nodes[name].shape)[at]
+                rows[...] = fetched[self.program.wires[name].name].reshape(rows.shape)
+            for tensor in self.program.sums:
+                part = fetched[tensor].astype(np.int64)
+                sums[tensor] = sums[tensor] + part if tensor in sums else part
+            for product in self.program.products:
+                product.count(fetched, counters)
+        for tally in self.program.tallies if sums else ():
+            tally.count(sums, counters, nodes)
         n_ticks = self.schedule.n_ticks(n_frames)
         return EngineResult(
             counts=counts,
@@ -117,33 +130,34 @@ class DenseSession:
         names: list[str],
         state: SessionState,
         ends: list[Memory],
-    ) -> Iterator[tuple[Any, dict[str, Array]]]:
-        """Chunks of samples; where membranes live across frames, frame after frame.
+    ) -> Iterator[tuple[slice, dict[str, Array]]]:
+        """Rows (sample by sample, frame by frame) and their tensors, some rows at a time.
+
+        Frames that know nothing of each other are computed side by side; where membranes live
+        across frames, frame after frame.
 
         Args:
             state: where samples go on.
             ends: takes the memory at the end of each chunk.
         """
         n_samples, n_frames = next(iter(read.values())).shape[:2]
-        has_state = any(p.model.has_state for p in self.graph.populations) or self.program.states
-        size = self._batch() if has_state else max(1, self._batch() // n_frames)
+        size, n_rows = self.engine.rows(self.graph), n_samples * n_frames
+        if not (any(p.model.has_state for p in self.graph.populations) or self.program.states):
+            flat = {n: feed.reshape(-1, *feed.shape[2:]) for n, feed in read.items()}
+            for first in range(0, n_rows, size):
+                at = slice(first, min(first + size, n_rows))
+                memory = self.executor.fresh(at.stop - first)
+                rows = {n: feed[at] for n, feed in flat.items()}
+                yield at, self.executor.frame(rows, memory, names)[0]
+            return
         for first in range(0, n_samples, size):
             chunk = slice(first, min(first + size, n_samples))
-            if not has_state:  # frames know nothing of each other: all side by side
-                rows = {n: feed[chunk].reshape(-1, *feed.shape[2:]) for n, feed in read.items()}
-                memory = self.executor.fresh((chunk.stop - first) * n_frames)
-                yield chunk, self.executor.frame(rows, memory, names)[0]
-                continue
             memory = self.executor.from_state(state, chunk)
             for frame in range(n_frames):
                 rows = {n: feed[chunk, frame] for n, feed in read.items()}
                 fetched, memory = self.executor.frame(rows, memory, names)
-                yield (chunk, frame), fetched
+                yield slice(first * n_frames + frame, chunk.stop * n_frames, n_frames), fetched
             ends.append(memory)
-
-    def _batch(self) -> int:
-        largest = max(node.size for node in self.graph.nodes.values())
-        return self.engine.batch or max(1, min(128, LARGEST_CHUNK // largest))
 
     def _all_counters(self, counted: dict[str, Counters], n_frames: int) -> dict[str, Counters]:
         counters = {

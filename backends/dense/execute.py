@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+MOST_NODES = 500
+"""ONNX nodes of one session: to prepare one takes time that grows faster than its nodes."""
 INEXACT_FUSIONS = ["ConvMulFusion", "MatMulScaleFusion"]
 """Graph optimisations that move a factor into weights, where products would be rounded."""
 
@@ -38,8 +40,16 @@ class Memory:
     foreign: dict[str, State]
 
 
+@dataclass(frozen=True)
+class Stage:
+    """A session of a part of a program, and what it gives."""
+
+    session: InferenceSession
+    outputs: tuple[str, ...]
+
+
 class Executor:
-    """ONNX Runtime sessions of one program, one for each set of outputs.
+    """ONNX Runtime sessions of one program, one or more in a row for each set of outputs.
 
     Args:
         threads: of ONNX Runtime; None: as OMP_NUM_THREADS says, else all cores.
@@ -49,7 +59,7 @@ class Executor:
         self.program = program
         self.threads = threads
         self._computed = {name for node in program.builder.nodes for name in node.output}
-        self._sessions: dict[tuple[str, ...], InferenceSession] = {}
+        self._sessions: dict[tuple[str, ...], list[Stage]] = {}
 
     def fresh(self, rows: int) -> Memory:
         """The memory at a sample's start."""
@@ -116,7 +126,7 @@ class Executor:
             k, foreign[f.node.name] = f.node.latch(i, state)
             given[f.count] = k.astype(np.dtype(program.builder.types[f.count]))
         wanted = [program.wires[name].name for name in names]
-        wanted += [tensor for tally in program.tallies for tensor in tally.tensors]
+        wanted += program.sums + program.by_row
         wanted += [new for new, _ in program.states.values()]
         fetched = self._fetch(wanted, given)
         membranes = {name: fetched[new] for name, (new, _) in program.states.items()}
@@ -129,21 +139,34 @@ class Executor:
             return given
         if outputs not in self._sessions:
             self._sessions[outputs] = self._make(outputs, given)
-        values = compute(self._sessions[outputs], outputs, given)
-        return given | dict(zip(outputs, values, strict=True))
+        known = dict(given)
+        for stage in self._sessions[outputs]:
+            values = compute(stage.session, stage.outputs, known)
+            known |= dict(zip(stage.outputs, values, strict=True))
+        return known
 
-    def _make(self, outputs: tuple[str, ...], given: dict[str, Array]) -> InferenceSession:
-        """A session for some outputs, on the GPU where that gives the CPU's integers."""
-        model = self.program.builder.model(outputs)
-        session = make_session(model, self.threads)
-        if not has_cuda():
-            return session
+    def _make(self, outputs: tuple[str, ...], given: dict[str, Array]) -> list[Stage]:
+        """Sessions for some outputs, on the GPU where that gives the CPU's integers."""
+        stages, known = [], dict(given)
+        for part in self.program.builder.parts(outputs, MOST_NODES):
+            stage = Stage(make_session(part.model, self.threads), part.outputs)
+            if has_cuda():
+                stage, values = self._on_gpu(part.model, stage, known)
+                known |= dict(zip(part.outputs, values, strict=True))
+            stages.append(stage)
+        return stages
+
+    def _on_gpu(
+        self, model: bytes, stage: Stage, given: dict[str, Array]
+    ) -> tuple[Stage, list[Array]]:
+        """A stage on the GPU where that gives the CPU's integers, and the CPU's tensors."""
         on_gpu = make_session(model, self.threads, cuda=True)
-        pairs = zip(compute(session, outputs, given), compute(on_gpu, outputs, given), strict=True)
-        if all(np.array_equal(a, b) for a, b in pairs):
-            return on_gpu
+        values = compute(stage.session, stage.outputs, given)
+        others = compute(on_gpu, stage.outputs, given)
+        if all(np.array_equal(a, b) for a, b in zip(values, others, strict=True)):
+            return Stage(on_gpu, stage.outputs), values
         logger.warning("the GPU does not give the CPU's integers; running on the CPU")
-        return session
+        return stage, values
 
 
 def past_input(node: str, frames: int) -> str:
@@ -180,6 +203,8 @@ def make_session(model: bytes, threads: int | None, *, cuda: bool = False) -> In
     options.intra_op_num_threads = threads or int(os.environ.get("OMP_NUM_THREADS") or 0)
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    # as they were added: what counts a tensor stands beside what makes it
+    options.execution_order = ort.ExecutionOrder.PRIORITY_BASED
     providers: list[Any] = ["CPUExecutionProvider"]
     if cuda:
         # the default algorithm is an implicit matrix product; a search could pick Winograd

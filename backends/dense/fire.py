@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from snnc.backends.dense.builder import EXACT, Builder, DType
-from snnc.backends.dense.compiler import Compiler, can_scale, folds, summed
+from snnc.backends.dense.compiler import Compiler, can_scale, convolutions_first, folds, summed
 from snnc.backends.dense.quantised import byte_fire, quantised_fire
 from snnc.backends.dense.staircase import (
     Rounded,
@@ -84,14 +84,14 @@ def lower_fire(c: Compiler, node: Population, model: IntegerFire, dtype: DType) 
         if scaled is not None:
             return _scaled_fire(c, node, incoming, stairs, scaled)
     elif incoming:
-        i = _biased(c, node, incoming, None, np.zeros(node.n_channels))
+        i = biased(c, node, incoming, None, np.zeros(node.n_channels))
         top = int((largest + bias).max())
         quick = quantised_fire(c, node, i, stairs.steps(), top, stairs.lo, stairs.hi)
         if quick:
             return quick
     line = fit_line(stairs, largest + bias)
     offset = line.offset if line is not None else np.zeros(node.n_channels)
-    i = _biased(c, node, incoming, None, offset)
+    i = biased(c, node, incoming, None, offset)
     return step_count(c.builder, i, stairs, line)
 
 
@@ -139,7 +139,7 @@ def _other_axes(node: Population) -> tuple[int, ...]:
     return tuple(a for a in range(len(node.shape)) if a != node.channel_axis)
 
 
-def _biased(
+def biased(
     c: Compiler,
     node: Population,
     incoming: list[Projection],
@@ -148,7 +148,8 @@ def _biased(
 ) -> str:
     """Scale * (input + bias) + offset in float32, by channel within the map where that goes."""
     factor = np.ones(node.n_channels) if scale is None else scale
-    if node.bias.ndim <= 1 and folds(incoming[0], node):
+    incoming = convolutions_first(incoming)
+    if node.bias.ndim <= 1 and incoming and folds(incoming[0], node):
         bias = node.bias * factor + offset
         return summed(c, incoming, node.shape, "f4", scale, bias)
     bias = node.bias_map() * along(factor, len(node.shape), node.channel_axis)
@@ -160,7 +161,7 @@ def _scaled_fire(
     c: Compiler, node: Population, incoming: list[Projection], stairs: Stairs, scaled: Scaled
 ) -> str:
     unit = 2.0**scaled.shift
-    x = _biased(c, node, incoming, scaled.factor / unit, scaled.offset / unit)
+    x = biased(c, node, incoming, scaled.factor / unit, scaled.offset / unit)
     if not scaled.shift:
         return _clip(c.builder, x, stairs.lo, stairs.hi)
     return c.builder.op("Floor", [_clip(c.builder, x, stairs.lo, stairs.hi + 0.5)], "f4")
@@ -222,8 +223,8 @@ def _compare(b: Builder, i: str, dtype: DType, stairs: Stairs) -> str:
     total = ""
     for theta in above[:, ~always & ~never].T:
         bound = b.constant(along(theta, stairs.ndim, stairs.axis), dtype)
-        passed = b.op("GreaterOrEqual", [i, bound], "f4")
-        level = b.op("Cast", [passed], "f4", to=1)
+        passed = b.op("GreaterOrEqual", [i, bound], "b1")
+        level = b.cast(passed, "f4")
         total = b.op("Add", [total, level], "f4") if total else level
     base = stairs.lo + int(always.sum())
     if not total:

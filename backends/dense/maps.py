@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from snnc.backends.dense.builder import Builder
+from snnc.backends.dense.builder import CONTRIB, Builder
 from snnc.ir.arrays import Array, IntArray, Shape, along
 from snnc.ir.maps import Conv, Dense, Identity, LinearMap, Sparse, SumPool
 
@@ -128,15 +128,7 @@ def maximum(b: Builder, x: str, map_: LinearMap, exists: Array | None) -> str:
     """
     if exists is None and b.types[x] in ("f4", "u1") and is_window(map_):
         assert isinstance(map_, SumPool)
-        pads = [pair[0] for pair in map_.padding] + [pair[1] for pair in map_.padding]
-        return b.op(
-            "MaxPool",
-            [x],
-            b.types[x],
-            kernel_shape=list(map_.kernel),
-            strides=list(map_.stride),
-            pads=pads,
-        )
+        return b.op("MaxPool", [x], b.types[x], **_window(map_))
     dtype = b.types[x]
     inputs, weights = padded_rows(map_, exists)
     # repeat an existing input in place of the padding; an output without inputs keeps the zero
@@ -144,6 +136,21 @@ def maximum(b: Builder, x: str, map_: LinearMap, exists: Array | None) -> str:
     taken = gather_padded(b, b.reshape(x, (map_.in_size,)), inputs)
     largest = b.op("ReduceMax", [taken, b.constant(np.array([2]))], dtype, keepdims=0)
     return b.reshape(largest, map_.out_shape)
+
+
+def maximum_last(b: Builder, x: str, map_: LinearMap) -> str:
+    """As `maximum` of windows, of bytes with the channels last."""
+    assert isinstance(map_, SumPool)
+    return b.op("NhwcMaxPool", [x], "u1", domain=CONTRIB, **_window(map_))
+
+
+def _window(map_: SumPool) -> dict[str, Any]:
+    return {
+        "kernel_shape": list(map_.kernel),
+        "strides": list(map_.stride),
+        "dilations": list(map_.dilation),
+        "pads": [pair[0] for pair in map_.padding] + [pair[1] for pair in map_.padding],
+    }
 
 
 def is_window(map_: LinearMap) -> bool:

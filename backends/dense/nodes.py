@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from snnc.backends.dense.builder import DType, dtype_for
 from snnc.backends.dense.compiler import Compiler, Foreign, pooled, summed
 from snnc.backends.dense.counting import Operand
-from snnc.backends.dense.fire import add_bias, lower_fire
+from snnc.backends.dense.fire import add_bias, biased, lower_fire
 from snnc.backends.dense.quantised import byte_pool
 from snnc.backends.dense.stateful import firing, loihi, trace
 from snnc.ir.neurons import (
@@ -68,8 +70,10 @@ def _operand(c: Compiler, node: Product, port: str, dtype: DType) -> Operand:
 
 
 def _accumulator(c: Compiler, node: Population, model: NeuronModel, dtype: DType) -> str:
-    i = summed(c, c.graph.incoming(node.name), node.shape, dtype)
-    return add_bias(c.builder, i, node, node.bias)
+    incoming = c.graph.incoming(node.name)
+    if dtype == "f4":
+        return biased(c, node, incoming, None, np.zeros(node.n_channels))
+    return add_bias(c.builder, summed(c, incoming, node.shape, dtype), node, node.bias)
 
 
 def _max(c: Compiler, node: Population, model: NeuronModel, dtype: DType) -> str:

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 from snnc.backends.dense.builder import Builder, Wire
 from snnc.backends.dense.compiler import Compiler, Foreign
-from snnc.backends.dense.counting import NodeTally, ProductTally, tally_node, tally_product
+from snnc.backends.dense.counting import (
+    NodeTally,
+    ProductTally,
+    emitted,
+    emitted_bytes,
+    tally_node,
+    tally_product,
+)
 from snnc.backends.dense.nodes import lower_population, lower_product, lower_source
 from snnc.backends.feeds import check_graph
 from snnc.ir.arrays import Shape
@@ -24,22 +31,35 @@ class Program:
         wires: by emitting node, in topological order.
         states: by graph input: the output that is its next value, and its shape.
         foreign: populations that run between sessions, in topological order.
-        tallies: what reads the counters off.
+        tallies: what reads counters off sums over rows.
+        products: what reads them off row by row.
     """
 
     builder: Builder
     wires: dict[str, Wire]
     states: dict[str, tuple[str, Shape]]
     foreign: tuple[Foreign, ...]
-    tallies: tuple[NodeTally | ProductTally, ...]
+    tallies: tuple[NodeTally, ...]
+    products: tuple[ProductTally, ...]
+
+    @property
+    def sums(self) -> list[str]:
+        """Tensors that add up over rows."""
+        return [tensor for tally in self.tallies for tensor in tally.tensors]
+
+    @property
+    def by_row(self) -> list[str]:
+        """Tensors of counters that are read row by row."""
+        return [tensor for product in self.products for tensor in product.tensors]
 
 
 def compile_graph(
-    graph: Graph, settings: RunSettings, n_frames: int, *, quantised: bool = True
+    graph: Graph, settings: RunSettings, n_frames: int, *, rows: int = 1, quantised: bool = True
 ) -> Program:
     """Lower every node of an integer graph.
 
     Args:
+        rows: most rows that are computed at once: sums over them have to be exact.
         quantised: may convolutions of bytes be used? They are slow where there is no kernel.
 
     Raises:
@@ -47,7 +67,7 @@ def compile_graph(
         WidthExceeded: a bound passes int64.
     """
     c = Compiler(graph, settings, check_graph(graph, settings, n_frames), quantised)
-    tallies: list[NodeTally | ProductTally] = []
+    tallies, products = list[NodeTally](), list[ProductTally]()
     for name, node in graph.nodes.items():
         if isinstance(node, Input | HostOp):
             if node in graph.sources:
@@ -58,19 +78,28 @@ def compile_graph(
             operands = lower_product(c, node)
             r = c.ranges[name]
             largest = max(-r.membrane_lo, r.membrane_hi)
-            tallies.append(tally_product(c.builder, node, operands, largest))
+            products.append(tally_product(c.builder, node, operands, largest))
         elif not isinstance(node, Output):
             raise NotExecutable(f"the dense engine does not know {node.kind} nodes", where=name)
+        if name in c.wires:  # counted next to where it is made, while it is at hand
+            tallies.append(_tally(c, name, 0, rows))
     for name in c.wires:
         ago = {p.frames for p in graph.outgoing(name) if graph.is_event(p)}
-        tallies += [_tally(c, name, frames) for frames in sorted({0} | ago)]
+        tallies += [_tally(c, name, frames, rows) for frames in sorted(ago - {0})]
     c.remember()
-    return Program(c.builder, c.wires, c.states, tuple(c.foreign), tuple(tallies))
+    return Program(c.builder, c.wires, c.states, tuple(c.foreign), tuple(tallies), tuple(products))
 
 
-def _tally(c: Compiler, name: str, frames: int) -> NodeTally:
+def _tally(c: Compiler, name: str, frames: int, rows: int) -> NodeTally:
     """Counts what a node emitted some frames ago, where it arrives in this frame."""
     unit_spikes = c.settings.unit_spikes and c.graph.emits(name) == "count"
-    as_bytes = None if frames or c.settings.sends_changes else c.bytes.get(name)
     wire = c.emitted(name, frames)
-    return tally_node(c.builder, c.graph, name, wire, as_bytes, unit_spikes, frames)
+    for known in (c.last, c.bytes):
+        tensor, zero = known.get(name, ("", 0))
+        if tensor and not (zero or frames or c.settings.sends_changes):
+            last = known is c.last
+            x = emitted_bytes(c.builder, tensor, wire.shape, wire.largest, rows, last=last)
+            break
+    else:
+        x = emitted(c.builder, wire, rows)
+    return tally_node(c.builder, c.graph, name, x, unit_spikes, frames)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from snnc.backends.dense.builder import CONTRIB
 from snnc.backends.dense.compiler import Compiler, folds
-from snnc.backends.dense.maps import is_window, maximum
+from snnc.backends.dense.maps import is_window, maximum, maximum_last
 from snnc.backends.dense.staircase import EXACT_F4, Steps, slopes
 from snnc.ir.arrays import FloatArray, IntArray, along
 from snnc.ir.graph import Projection
@@ -53,9 +54,32 @@ def as_bytes(c: Compiler, name: str) -> tuple[str, int] | None:
     return c.bytes[name]
 
 
+def channels_last(c: Compiler, name: str) -> tuple[str, int] | None:
+    """As `as_bytes`, in the order in which kernels of bytes work."""
+    if name not in c.last:
+        found = as_bytes(c, name)
+        if found is None:
+            return None
+        ndim = len(c.wires[name].shape)
+        c.last[name] = c.builder.turned(found[0], ndim, last=True), found[1]
+    return c.last[name]
+
+
 def from_bytes(c: Compiler, name: str, tensor: str, zero: int) -> str:
     """Note bytes as a node's counts, and give them as float32."""
     c.bytes[name] = tensor, zero
+    return _as_float(c, tensor, zero)
+
+
+def from_last(c: Compiler, name: str, tensor: str, zero: int) -> str:
+    """As `from_bytes`, of bytes with the channels last."""
+    ndim = len(c.graph.nodes[name].shape)
+    c.last[name] = tensor, zero
+    c.bytes[name] = c.builder.turned(tensor, ndim, last=False), zero
+    return c.builder.turned(_as_float(c, tensor, zero), ndim, last=False)
+
+
+def _as_float(c: Compiler, tensor: str, zero: int) -> str:
     k = c.builder.cast(tensor, "f4")
     return c.builder.op("Sub", [k, c.builder.constant(zero, "f4")], "f4") if zero else k
 
@@ -68,7 +92,7 @@ def byte_fire(
     Args:
         lo, hi: range of the staircase.
     """
-    source = _suits(c, node, p, lo, hi) and as_bytes(c, p.source)
+    source = _suits(c, node, p, lo, hi) and channels_last(c, p.source)
     if not source:
         return None
     map_, (x, zero) = p.map, source
@@ -100,8 +124,10 @@ def byte_fire(
         dilations=list(map_.dilation),
         pads=[pair[0] for pair in map_.padding] + [pair[1] for pair in map_.padding],
         group=map_.groups,
+        channels_last=1,
+        domain=CONTRIB,
     )
-    return from_bytes(c, node.name, _capped(c, y, hi - lo), -lo)
+    return from_last(c, node.name, _capped(c, y, hi - lo), -lo)
 
 
 def _capped(c: Compiler, y: str, largest: int) -> str:
@@ -145,6 +171,9 @@ def byte_pool(c: Compiler, node: Population, p: Projection) -> str | None:
     fits = c.wires[p.source].shape == p.map.in_shape and p.map.out_shape == node.shape
     if p.source not in c.bytes or p.gather is not None or not fits or not is_window(p.map):
         return None
+    if p.source in c.last:
+        tensor, zero = c.last[p.source]
+        return from_last(c, node.name, maximum_last(c.builder, tensor, p.map), zero)
     tensor, zero = c.bytes[p.source]
     return from_bytes(c, node.name, maximum(c.builder, tensor, p.map, None), zero)
 
