@@ -46,12 +46,16 @@ amount = _kind("a number of 0 or more", lambda value: _is_number(value) and valu
 share = _kind("a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1)
 
 
-def whole(least: int = 0) -> Check:
-    """An integer, `least` or more."""
+LONG = 2**63 - 1
+
+
+def whole(least: int = 0, most: int = LONG) -> Check:
+    """An integer from `least` to `most`."""
+    wanted = f"an integer of {least} or more" + (f", at most {most}" if most < LONG else "")
     return _kind(
-        f"an integer of {least} or more",
+        wanted,
         lambda value: (
-            isinstance(value, int) and not isinstance(value, bool) and least <= value < 2**63
+            isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
         ),
     )
 

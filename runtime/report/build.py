@@ -14,7 +14,8 @@ from snnc.runtime.energy.counted import passes_sums
 from snnc.runtime.energy.memory import stored_widths
 from snnc.runtime.model import Model
 from snnc.runtime.report.codes import CodeRow
-from snnc.runtime.report.mapped import MapJson, placed
+from snnc.runtime.report.mapfile import MapJson
+from snnc.runtime.report.mapped import placed
 from snnc.runtime.report.model import Layer, Link, Report
 from snnc.runtime.report.neurobench import neurobench
 from snnc.runtime.report.payer import Payer

@@ -24,7 +24,8 @@ from snnc.runtime.progress import Progress
 from snnc.runtime.report.build import build_report
 from snnc.runtime.report.codes import EXACT, chosen_codes, run_others
 from snnc.runtime.report.files import WRITERS, write_report
-from snnc.runtime.report.mapped import MapJson, check_map, map_run, read_map
+from snnc.runtime.report.mapfile import MapJson, checked_map, read_map
+from snnc.runtime.report.mapped import check_map, map_run
 from snnc.runtime.report.model import Report
 from snnc.runtime.run import RunResult, run
 from snnc.runtime.statistics import DEFAULT_SAMPLES, Gathered, gather
@@ -91,7 +92,7 @@ def report(
         SnncError: by its subclass, as of `snnc.run` and `write_report`.
     """
     parts = _parts(include, exclude)
-    given = read_map(map) if isinstance(map, str | os.PathLike) else map
+    given = _given_map(map)
     chip = None if map is None else _chip_of(map, given)
     chips = [load_hardware(name) for name in hardware or DEFAULT_HARDWARE]
     if chip is not None and Path(chip).stem not in {each.name for each in chips}:
@@ -148,6 +149,13 @@ def report(
 
         draw_report(found.to_json(), Path(figures), force=force)
     return found
+
+
+def _given_map(map: MapJson | str | os.PathLike[str] | None) -> MapJson | None:
+    """A mapping that was made before; None where one is to be made, or none is wanted."""
+    if isinstance(map, str | os.PathLike):
+        return read_map(map)
+    return None if map is None else checked_map(map, "map")
 
 
 def _chip_of(

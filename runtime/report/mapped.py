@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 from snnc.ir.errors import BadInputFile, WrongUsage
 from snnc.ir.graph import Graph
@@ -16,56 +12,8 @@ from snnc.runtime.energy.figures import MAPPING_COUNTERS
 from snnc.runtime.map import map as map_model
 from snnc.runtime.model import Model
 from snnc.runtime.progress import Progress
-from snnc.runtime.report.model import SHOWN_OF_MAPPING
+from snnc.runtime.report.mapfile import MapJson
 from snnc.runtime.run import RunResult
-
-MapJson = Mapping[str, Any]
-"""What `snnc map -o map.json` writes."""
-
-_KEYS = frozenset({*SHOWN_OF_MAPPING, "graph_hash", "activity", "code", "schedule", "rate",
-                   "populations", "cores"})  # fmt: skip
-
-
-def read_map(path: str | os.PathLike[str]) -> MapJson | None:
-    """A mapping from a `.json` file; None for anything else, which then names a chip.
-
-    Raises:
-        BadInputFile: it cannot be read, or is not what `snnc map` writes.
-    """
-    if Path(path).suffix != ".json":
-        return None
-    try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadInputFile(f"cannot be read: {error}", where=str(path)) from None
-    if missing := _missing(value):
-        raise BadInputFile(
-            f"is not what `snnc map -o map.json` writes: it has no {missing}", where=str(path)
-        )
-    found: MapJson = value
-    return found
-
-
-def _missing(value: Any) -> str | None:
-    """What a mapping has and this does not."""
-    if not isinstance(value, dict) or _KEYS - value.keys():
-        return f"key `{min(_KEYS - value.keys() if isinstance(value, dict) else _KEYS)}`"
-    nodes = value["populations"]
-    if not isinstance(nodes, list) or not all(_is_population(each) for each in nodes):
-        return "list `populations` with the hops of each"
-    n_chips = value["n_chips"]
-    return None if n_chips is None or isinstance(n_chips, int) else "number `n_chips`"
-
-
-def _is_population(value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and isinstance(value.get("name"), str)
-        and all(
-            counter in value and isinstance(value[counter], int | float | None)
-            for counter in MAPPING_COUNTERS
-        )
-    )
 
 
 def map_run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,15 @@ def test_map_as_json(model: Path, tmp_path: Path, mesh: bool) -> None:
     assert done.json["fits"] == "assumed"
     assert (done.json["n_cores"], done.json["n_chips"]) == (5, 2)
     assert (done.json["activity"], done.json["n_samples"]) == ("measured", 5)
+
+
+def test_the_file_has_every_core(model: Path, tmp_path: Path) -> None:
+    file = tmp_path / "map.json"
+    done = snnc("map", model, "--target", write_chip(tmp_path), "-o", file)
+    assert done.code == 0, done.stderr
+    written = json.loads(file.read_text())
+    check_schema("map", written)
+    assert len(written["cores"]) == written["n_cores"]
 
 
 def test_loihi1_does_not_have_what_the_model_needs(model: Path) -> None:

@@ -85,7 +85,8 @@ def document(title: str, report: dict[str, Any], drawn: dict[str, Any]) -> str:
 
 def pictures(report: Report) -> dict[str, Any]:
     """What the page draws beyond the numbers of the JSON object."""
-    cores = None if report.mapping is None else core_map(report.mapping)
+    mapping = report.mapping
+    cores = None if mapping is None or not mapping["cores"] else core_map(mapping)
     means = None if report.statistics is None else _within_budget(report.statistics.mean_counts)
     return {**_pictures(report.graph, report.trace), "cores": cores, "mean_counts": means}
 

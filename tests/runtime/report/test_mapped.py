@@ -116,6 +116,71 @@ def test_maps_of_something_else(
         report(model, x, hardware=[chip], map=path)
 
 
+CORE = "cores.0"
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("changes", {}),
+        ("changes", [{"name": 3, "note": ""}]),
+        ("cores", None),
+        ("cores", []),
+        (f"{CORE}.router", [0, "1"]),
+        (f"{CORE}.router", [0]),
+        (f"{CORE}.router", [0, 2**40]),
+        (f"{CORE}.router", None),
+        (f"{CORE}.chip", None),
+        (f"{CORE}.node", "nobody"),
+        (f"{CORE}.use", {"neurons": 1.5}),
+        (f"{CORE}.use", {"other": 1}),
+        (f"{CORE}.synaptic_events_per_tick", "many"),
+        (f"{CORE}.events_sent", float("nan")),
+        ("n_cores", 6),
+        ("n_cores", True),
+        ("n_chips", -1),
+        ("busiest_core", []),
+        ("busiest_core.synaptic_events.per_tick", None),
+        ("busiest_core.synaptic_events.box", [[1]]),
+        ("busiest_link", 3),
+        ("busiest_link.from", [1]),
+        ("traffic", []),
+        ("traffic.hops", -1.0),
+        ("traffic.hops_east_west", float("inf")),
+        ("traffic.messages", None),
+        ("populations.0", 7),
+        ("populations.0.hops_east_west", "3"),
+        ("populations.0.module_path", None),
+        ("populations.0.name", "scores"),
+        ("fits", "perhaps"),
+        ("fit_reasons", [{}]),
+        ("activity", 1),
+        ("data", 1),
+        ("n_samples", "20"),
+        ("rate", {}),
+        ("code", "morse"),
+        ("title", None),
+    ],
+)
+def test_maps_that_were_edited(
+    model: Path, chip: Path, tmp_path: Path, path: str, value: Any
+) -> None:
+    file, x = tmp_path / "map.json", samples()[0]
+    map_model(model, chip, x, output=file)
+    edited = json.loads(file.read_text())
+    inner: Any = edited
+    *way, last = (int(key) if key.isdigit() else key for key in path.split("."))
+    for key in way:
+        inner = inner[key]
+    assert isinstance(last, int) or last in inner
+    inner[last] = value
+    file.write_text(json.dumps(edited))
+    for given in (file, edited):  # a file, and an object from Python
+        with pytest.raises(BadInputFile, match=f"`{path.split('.')[0]}|n_cores") as found:
+            report(model, x, hardware=[chip], map=given)
+    assert "snnc map -o map.json" in found.value.what
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"target": "loihi1"}', "[" * 100_000])
 def test_files_that_are_no_maps(model: Path, tmp_path: Path, text: str) -> None:
     path = tmp_path / "map.json"
