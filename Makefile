@@ -55,7 +55,7 @@ bench: setup
 	@[ -n "$(SNNC_DATA)" ] || { echo "make bench needs SNNC_DATA=FOLDER with images/mnist_t10k.npz"; exit 1; }
 	$(BIN)/python benchmarks/networks.py --data "$(SNNC_DATA)/images" $(if $(ONLY),--only $(ONLY)) $(if $(PEERS),--peers $(PEERS))
 	$(BIN)/python benchmarks/kernels.py
-	$(BIN)/python benchmarks/scaling.py
+	$(BIN)/python benchmarks/scaling.py --data "$(SNNC_DATA)/images" $(if $(PEERS),--peers $(PEERS))
 
 # The tables of docs/*.md, made from the registries.
 docs: setup

@@ -1,32 +1,34 @@
 """Event kernels in synaptic events a second, beside what the machine can do, in one run.
 
-    python benchmarks/kernels.py [--out benchmarks/results] [--seconds 0.02]
+    python benchmarks/kernels.py [--out benchmarks/results] [--seconds 0.02] [--only WORD …]
 
 For each shape of layer and share of active neurons: scattering, gathering and what the engine
 chooses. What is counted are synaptic events, events times fan-out; each event has a payload of 1
-to 4, as bursts have frame by frame (in unit spikes the figures would be 2.5 times as high). Two
-ceilings are measured beside them: the same loop on one row of weights (no memory but L1), and
-reading as many bytes as the layer has weights: each synaptic event reads one byte. Where gcc is
-there, a C kernel (kernels.c) runs the 3x3 convolutions. Writes kernels.json and kernels.md.
+to 4, as bursts have frame by frame (in unit spikes the figures would be 2.5 times as high). Where
+gcc is there, a C kernel (kernels.c) runs what it can of the layers on the same lists, checked.
+
+The ceiling of a layer is the least of what bounds it, each measured in the same run: adding rows of
+weights (the kernel's loop on one row: no memory but L1), or scattering nine sums of one neuron (for
+depthwise layers and pools, where an event reaches no two neighbouring channels), and reading one
+byte of weights for each synaptic event from wherever so many bytes lie. Writes kernels.json,
+kernels.md and kernels.png.
 """
 
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
-import os
-import platform
-import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import kernels_c
+import kernels_page
 import numba
 import numpy as np
+from machine import machine, warn_if_busy
 
 from snnc.backends.event import EventEngine
 from snnc.backends.event.deliver import deliver
@@ -73,11 +75,14 @@ def shapes() -> dict[str, LinearMap]:
         "conv 3x3, 64, 28x28": _conv(64, 64, 28),
         "conv 3x3, 128, 16x16": _conv(128, 128, 16),
         "conv 3x3, 256, 16x16": _conv(256, 256, 16),
+        "conv 3x3 16 to 32, stride 2, 28x28": _conv(16, 32, 28, stride=2),
         "conv 3x3 stride 2, 64 to 128, 28x28": _conv(64, 128, 28, stride=2),
         "conv 1x1, 64, 28x28": _conv(64, 64, 28, 1),
         "conv 1x1, 256, 16x16": _conv(256, 256, 16, 1),
+        "depthwise 3x3, 32, 28x28": _conv(32, 32, 28, groups=32),
         "depthwise 3x3, 64, 28x28": _conv(64, 64, 28, groups=64),
         "depthwise 3x3, 256, 14x14": _conv(256, 256, 14, groups=256),
+        "dense 784 to 128": Dense(weight=_weights(128, 784)),
         "dense 512 to 512": Dense(weight=_weights(512, 512)),
         "dense 4096 to 1000": Dense(weight=_weights(1000, 4096)),
         "dense 384 to 384, 196 tokens": Dense(weight=_weights(384, 384), lead=(196,)),
@@ -93,9 +98,9 @@ def _deliver(program, state, times):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(_nrt=False)
-def _one_row(acc, weights, index, payload, runs, times):  # type: ignore[no-untyped-def]
+def _one_row(acc, size, weights, index, payload, runs, times):  # type: ignore[no-untyped-def]
     for _ in range(times):
-        gather_16(acc, 0, 128, weights, 128, index, payload, runs, 0, 1)
+        gather_16(acc, 0, size, weights, size, index, payload, runs, 0, 1)
 
 
 @numba.njit
@@ -134,69 +139,45 @@ def graph_of(map_: LinearMap) -> Graph:
     )
 
 
-def roofline(limit: float) -> dict[str, Any]:
-    """The two ceilings: 128 channels from one row, and bytes a second by how many are read."""
+def roofline(library: Any, limit: float) -> dict[str, Any]:
+    """What bounds a layer: rows of weights by width, nine sums, bytes by how many there are."""
     n = 64
-    acc, weights = np.zeros(144, np.int32), np.ones(128, np.int8)
     index, payload = np.zeros(n, np.uint32), np.ones(n, np.int64)
     runs = np.array([0, n, 0, 1])
-    took = seconds(lambda times: _one_row(acc, weights, index, payload, runs, times), limit)
+    rows = {}
+    for width in (16, 32, 64, 128):
+        acc, weights = np.zeros(width + 16, np.int32), np.ones(width, np.int8)
+        arguments = (acc, width, weights, index, payload, runs)
+        took = seconds(lambda times, a=arguments: _one_row(*a, times), limit)
+        rows[width] = width * n / took / 1e9
     read = {}
-    for size in (2**14, 2**18, 2**22, 2**24, 2**28):
+    for size in (2**14, 2**18, 2**20, 2**22, 2**24, 2**28):
         values = np.ones(size // 8, np.uint64)
         read[size] = size / seconds(lambda times, v=values: _read(v, times), limit) / 1e9
-    return {"gops_one_row": 128 * n / took / 1e9, "gbytes_by_size": read}
+    nine = None if library is None else 9 * 1024 / seconds(kernels_c.ceiling(library), limit) / 1e9
+    return {"gops_by_row": rows, "gops_nine_sums": nine, "gbytes_by_size": read}
 
 
-def c_kernel(folder: Path) -> Any:
-    """The C reference, or None without a compiler."""
-    compiler = shutil.which("gcc")
-    if compiler is None:
-        return None
-    library = folder / "kernels.so"
-    command = [compiler, "-O3", "-march=native", "-shared", "-fPIC"]
-    subprocess.run(
-        [*command, "-Wno-psabi", "-funroll-loops", HERE / "kernels.c", "-o", library], check=True
-    )
-    return ctypes.CDLL(str(library)).gather
+def ceiling(roof: dict[str, Any], map_: LinearMap, activity: float) -> float | None:
+    """The most that a layer can reach, in 10^9 synaptic events a second.
+
+    A neuron of a depthwise layer or a pool reaches one channel: either its sums are scattered one
+    by one, or all channels are computed side by side, silent ones as well.
+    """
+    rows = roof["gops_by_row"]
+    if isinstance(map_, SumPool) or (isinstance(map_, Conv) and map_.groups > 1):
+        nine = roof["gops_nine_sums"]
+        return None if nine is None else max(nine, activity * rows[128])
+    width = map_.weight.shape[0]
+    row = rows[max(w for w in rows if w <= width)]
+    held = map_.weight.size
+    bytes_ = next(g for size, g in roof["gbytes_by_size"].items() if held <= size)
+    return float(min(row, bytes_))
 
 
-def time_c(gather: Any, map_: LinearMap, session: Any, state: Any, limit: float) -> float | None:
-    """Seconds of the C reference on the list that lies in `state`; None where it has no kernel."""
-    if gather is None or not isinstance(map_, Conv) or map_.groups > 1 or map_.weight.shape[0] % 64:
-        return None
-    if map_.kernel != (3, 3) or map_.stride != (1, 1):
-        return None
-    room = session.compiled.program.rooms[session.compiled.program.projections[0]["list"]]
-    lists, c_out = state.lists, map_.weight.shape[0]
-    first, length = int(room["events"]), int(lists.length[room["number"]])
-    neuron, payload = lists.neuron[first:][:length].copy(), lists.payload[first:][:length].copy()
-    segments = lists.segments[room["segments"] :][: room["pixels"] + 1].copy()
-    weights = np.ascontiguousarray(map_.weight.transpose(2, 3, 1, 0)).astype(np.int8)
-    acc = np.zeros((*map_.out_shape[1:], c_out), np.int32)
-    sizes = [ctypes.c_int64(n) for n in (*map_.in_shape[1:], map_.in_shape[0], c_out)]
-    arrays = [a.ctypes.data_as(ctypes.c_void_p) for a in (neuron, payload, segments, weights, acc)]
-    chunk = ctypes.c_int64(32767 // (int(abs(map_.weight).max()) * 4))
-
-    def run(times: int) -> None:
-        for _ in range(times):
-            gather(*sizes, *arrays, chunk)
-
-    run(1)
-    expected = map_.apply(_dense(map_, neuron, payload)[0])[0]
-    if (acc.transpose(2, 0, 1) != expected).any():
-        raise SystemExit("the C kernel gives something else")
-    return seconds(run, limit)
-
-
-def _dense(map_: Conv, neuron: Any, payload: Any) -> Any:
-    flat = np.zeros(map_.in_size, np.int64)
-    flat[neuron] = payload
-    c, h, w = map_.in_shape
-    return flat.reshape(h, w, c).transpose(2, 0, 1)[None, None]
-
-
-def measure(name: str, map_: LinearMap, gather: Any, limit: float) -> list[dict[str, Any]]:
+def measure(
+    name: str, map_: LinearMap, library: Any, roof: dict[str, Any], limit: float
+) -> list[dict[str, Any]]:
     """One row for each activity."""
     graph = graph_of(map_)
     sessions = {m: EventEngine(1, method=m).prepare(graph, RunSettings("burst")) for m in METHODS}
@@ -214,76 +195,43 @@ def measure(name: str, map_: LinearMap, gather: Any, limit: float) -> list[dict[
             state, program = session._states[-1], session.compiled.program
             took = seconds(lambda n, p=program, s=state: _deliver(p, s, n), limit)
             row[method] = operations / took / 1e9
-        took_c = time_c(gather, map_, sessions["any"], sessions["any"]._states[-1], limit)
-        row["c"] = operations / took_c / 1e9 if took_c else None
+        session = sessions["any"]
+        in_c = kernels_c.run_of(library, map_, session, session._states[-1])
+        row["c"] = None if in_c is None else operations / seconds(in_c, limit) / 1e9
+        row["ceiling"] = ceiling(roof, map_, activity)
         rows.append(row)
     return rows
 
 
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
+def vectors() -> dict[str, str]:
+    """The widest vector unit, and the compiler of the kernels."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     flags = next((line for line in lines if line.startswith("flags")), "").split()
-    return {
-        "cpu": names[0] if names else platform.processor(),
-        "vectors": next((v for v in ("avx512bw", "avx2", "asimd") if v in flags), "?"),
-        "threads": 1,
-        "load": round(os.getloadavg()[0], 1),
-        "python": platform.python_version(),
-        "numba": numba.__version__,
-    }
-
-
-def markdown(found: dict[str, Any]) -> str:
-    """The tables of kernels.md."""
-    info = ", ".join(f"{k}: {v}" for k, v in found["machine"].items())
-    roof = found["roofline"]
-    read = ", ".join(f"{int(n) // 1024:,} KiB {g:.0f}" for n, g in roof["gbytes_by_size"].items())
-    share = " | ".join(f"{a:.1%}" for a in ACTIVITIES)
-    lines = [
-        "# Event kernels",
-        "",
-        info,
-        "",
-        "10⁹ synaptic events a second (events × fan-out; payloads 1 … 4, 8-bit weights), one core,"
-        " by share of neurons that are active: scatter / gather / **what the engine chooses**"
-        " (/ C, where there is a C kernel).",
-        "",
-        f"Ceilings: {roof['gops_one_row']:.0f} with one row of weights (no memory but L1);"
-        f" reading, in 10⁹ bytes a second, of {read}. Each synaptic event reads one byte.",
-        "",
-        f"| layer | {share} |",
-        "|---" * (len(ACTIVITIES) + 1) + "|",
-    ]
-    for name in dict.fromkeys(r["shape"] for r in found["rows"]):
-        cells = [
-            f"{r['scatter']:.2g} / {r['gather']:.2g} / **{r['any']:.2g}**"
-            + (f" / {r['c']:.2g}" if r["c"] else "")
-            for r in found["rows"]
-            if r["shape"] == name
-        ]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    better = [r["any"] >= 0.9 * max(r["scatter"], r["gather"]) for r in found["rows"]]
-    lines += ["", f"The choice is within 10 % of the better way in {sum(better)} of {len(better)}."]
-    return "\n".join(lines) + "\n"
+    found = next((v for v in ("avx512bw", "avx2", "asimd") if v in flags), "?")
+    return {"vectors": found, "numba": numba.__version__}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=HERE / "results")
     parser.add_argument("--seconds", type=float, default=0.02, help="for each timing")
+    parser.add_argument("--only", nargs="+", default=[""], help="layers whose name has a word")
     a = parser.parse_args()
-    found: dict[str, Any] = {"machine": machine(), "roofline": roofline(a.seconds), "rows": []}
+    warn_if_busy()
+    found: dict[str, Any] = {"machine": {**machine(), **vectors()}}
     with tempfile.TemporaryDirectory() as folder:
-        gather = c_kernel(Path(folder))
+        library = kernels_c.compiled(Path(folder))
+        found["roofline"], found["rows"] = roofline(library, 10 * a.seconds), []
         for name, map_ in shapes().items():
-            found["rows"] += measure(name, map_, gather, a.seconds)
+            if any(word in name for word in a.only):
+                found["rows"] += measure(name, map_, library, found["roofline"], a.seconds)
+                print(name, flush=True)
     a.out.mkdir(parents=True, exist_ok=True)
     (a.out / "kernels.json").write_text(json.dumps(found, indent=1) + "\n")
-    (a.out / "kernels.md").write_text(markdown(found))
-    print(markdown(found))
+    (a.out / "kernels.md").write_text(kernels_page.markdown(found))
+    kernels_page.plot(found, a.out / "kernels.png")
+    print(kernels_page.markdown(found))
 
 
 if __name__ == "__main__":

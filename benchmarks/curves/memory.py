@@ -1,0 +1,177 @@
+"""Peak memory and time against samples, frames and ticks: each figure from a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .common import ROOT, Part, Setting, table
+
+SAMPLES, FRAMES, TICKS = (100, 1000, 10_000), (100, 1000, 10_000), (100, 1000, 10_000)
+KINDS = {
+    "samples": "MNIST images of one data set, `snnc run` in burst",
+    "frames": "frames of one stream, `snnc.stream` of the MNIST net in delta",
+    "ticks": "frames of one sample of 1,024 LIF neurons whose membranes live on",
+}
+
+
+def peak_mb() -> float:
+    """Of this process."""
+    unit = 1e6 if sys.platform == "darwin" else 1e3
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def samples(n: int, folder: Path) -> None:
+    """A data set from disk, sample by sample."""
+    import snnc
+
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (min(n, 1000), 1, 28, 28), dtype=np.uint8)
+    x[:, :, :, :14] = 0
+    with np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
+        folder / "x.npy", mode="w+", dtype=np.uint8, shape=(n, 1, 28, 28)
+    ) as file:
+        for at in range(0, n, len(x)):
+            file[at : at + len(x)] = x
+    snnc.run(folder / "model.snnc", data=folder / "x.npy", engine="event", code="burst")
+
+
+def frames(n: int, folder: Path) -> None:
+    """One stream, frame by frame."""
+    import snnc
+
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (1, 1, 28, 28)).astype(np.float32)
+    with snnc.stream(folder / "model.snnc", code="delta") as stream:
+        for at in range(n):
+            image[0, 0, at % 28, (at // 28) % 28] = at % 256
+            stream.step(image)
+
+
+def ticks(n: int, folder: Path) -> None:
+    """One run over many frames, recording nothing."""
+    from snnc.backends.event import EventEngine
+    from snnc.ir.codes import RunSettings
+
+    graph = recurrent()
+    session = EventEngine(1).prepare(graph, RunSettings(), n_frames=n)
+    rng = np.random.default_rng(0)
+    feed = (rng.random((1, n, 64)) < 0.1).astype(np.int64)
+    session.run({"x": feed}, record=())
+
+
+def recurrent() -> Any:
+    """64 inputs, 1,024 leaky neurons that reach one another a frame later."""
+    from snnc.ir.graph import Graph, Projection
+    from snnc.ir.maps import Dense, Identity
+    from snnc.ir.neurons import FixedIntegrateFire
+    from snnc.ir.nodes import Input, Output, Population
+
+    rng, n = np.random.default_rng(0), 1024
+    model = FixedIntegrateFire(
+        lo=0,
+        thresholds=np.array([[400]]),
+        leak_multiplier=np.array([3840]),
+        reset_value=np.array([0]),
+    )
+    nodes = [
+        Input(name="x", shape=(64,), lo=0, hi=1),
+        Population(name="y", shape=(n,), model=model, bias=np.array(0)),
+        Output(name="out", shape=(n,)),
+    ]
+    links = [
+        Projection(
+            name="w", source="x", target="y", map=Dense(weight=rng.integers(-127, 128, (n, 64)))
+        ),
+        Projection(
+            name="r",
+            source="y",
+            target="y",
+            map=Dense(weight=rng.integers(-20, 20, (n, n))),
+            frames=1,
+        ),
+        Projection(name="o", source="y", target="out", map=Identity(shape=(n,))),
+    ]
+    return Graph(nodes, links)
+
+
+RUN = {"samples": samples, "frames": frames, "ticks": ticks}
+
+
+def one(kind: str, n: int, folder: Path) -> dict[str, Any]:
+    """Peak memory and seconds at one size, in a process of its own."""
+    command = [sys.executable, "-W", "ignore", "-m", "curves.memory", kind, str(n), str(folder)]
+    out = subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT / "benchmarks"
+    ).stdout
+    result: dict[str, Any] = json.loads(out.strip().splitlines()[-1])
+    return result
+
+
+def measure(setting: Setting) -> dict[str, Any]:
+    """Every kind at every size."""
+    import snnc
+
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        snnc.convert(ROOT / "examples" / "mnist" / "model.pt", output=folder / "model.snnc")
+        for kind, sizes in (("samples", SAMPLES), ("frames", FRAMES), ("ticks", TICKS)):
+            for n in sizes[:2] if setting.quick else sizes:
+                rows.append({"kind": kind, "n": n, **one(kind, n, folder)})
+                print(rows[-1], flush=True)
+    return {"rows": rows}
+
+
+def page(found: dict[str, Any]) -> str:
+    """Peak memory of the whole process, and what each more costs."""
+    rows = [
+        [KINDS[r["kind"]], f"{r['n']:,}", f"{r['mb']:.0f}", f"{r['seconds']:.2f}"]
+        for r in found["rows"]
+    ]
+    return (
+        "Peak memory of the whole process (Python, the compiled kernels and the network are in "
+        "it). A run over frames holds its input, 512 bytes a frame here; a stream does not.\n\n"
+        + table(["what grows", "n", "peak, MB", "seconds"], rows)
+    )
+
+
+def plot(figure: Any, found: dict[str, Any]) -> None:
+    """Megabytes against n."""
+    axes = figure.subplots()
+    for kind in KINDS:
+        some = [r for r in found["rows"] if r["kind"] == kind]
+        axes.semilogx([r["n"] for r in some], [r["mb"] for r in some], marker="o", label=kind)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("samples, frames of a stream, frames of a sample")
+    axes.set_ylabel("peak memory of the process, MB")
+    axes.grid(alpha=0.3)
+    axes.legend()
+
+
+PART = Part(title="Memory against samples, frames and ticks", measure=measure, page=page, plot=plot)
+
+
+def main() -> None:
+    """Run one kind in this process."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("kind", choices=RUN)
+    parser.add_argument("n", type=int)
+    parser.add_argument("folder", type=Path)
+    a = parser.parse_args()
+    start = time.perf_counter()
+    RUN[a.kind](a.n, a.folder)
+    print(json.dumps({"mb": peak_mb(), "seconds": time.perf_counter() - start}))
+
+
+if __name__ == "__main__":
+    main()
