@@ -80,6 +80,7 @@ def _read_evt3(words: Array) -> Recording:
     kind, value = word >> 12, word & 0xFFF
     high = _unwrapped(_held(value, kind == _TIME_HIGH), 1 << 12)
     low = _held(value, kind == _TIME_LOW)
+    _check_low(high, value, kind == _TIME_LOW)
     # the lower part begins anew with the upper one
     reset = np.maximum.accumulate(np.where(kind == _TIME_HIGH, np.arange(len(word)), -1))
     said = np.maximum.accumulate(np.where(kind == _TIME_LOW, np.arange(len(word)), -1))
@@ -96,6 +97,22 @@ def _read_evt3(words: Array) -> Recording:
     by_word = np.argsort(order, kind="stable")
     order = order[by_word]
     return recording(t[order], x[by_word], y[order], p[by_word])
+
+
+def _check_low(high: IntArray, value: Array, said: Array) -> None:
+    """Refuse a lower part that begins again where no upper part goes on.
+
+    It may fall a little between words of different sources, but its period is counted above it:
+    expelliarmus 1.1.12 writes the upper part once, and such times are lost.
+    """
+    where = np.flatnonzero(said)
+    lost = (np.diff(high[where]) == 0) & (np.diff(value[where]) < -(1 << 11))
+    if lost.any():
+        word = int(where[1:][lost.argmax()])
+        raise DataError(
+            f"the lower part of time begins again at word {word}, and no upper part counts it",
+            hint="write such recordings as EVT 2.0 or .dat",
+        )
 
 
 def _lanes(kind: Array, value: Array, vectors: Array) -> tuple[IntArray, IntArray]:

@@ -18,6 +18,7 @@ from tests import needs
 from tests.needs import data_file
 from tests.runtime.readers import event_files as files
 
+OTHERS = Path(__file__).parent / "written_by_others"
 HOW = EventPreparation(sensor=[30, 34])
 WRITERS: dict[str, Callable[[Path, files.Events], None]] = {
     "a.bin": files.nmnist,
@@ -53,11 +54,30 @@ def test_evt3_against_its_state_machine(seed: int, tmp_path: Path) -> None:
     values = rng.integers(0, 4096, 3000)
     ticks = np.cumsum(kinds == 8) * 700 % 4096  # wraps every few words
     values = np.where(kinds == 8, ticks, values)
+    values = np.where(kinds == 6, values % 2048, values)  # never more than half a period back
     words = [int(k) << 12 | int(v) for k, v in zip(kinds, values, strict=True)]
     files.evt3_words(tmp_path / "three.raw", words)
     found = listed(read_recording(tmp_path / "three.raw", HOW))
     assert found == files.evt3_by_hand(words)
     assert len(found) > 500
+
+
+def test_evt3_with_lost_times_is_refused(tmp_path: Path) -> None:
+    words = [0x8001, 0x6FFE, 0x0005, 0x2007, 0x6003, 0x2008]
+    files.evt3_words(tmp_path / "three.raw", words)
+    with pytest.raises(DataError, match="begins again at word 4"):
+        read_recording(tmp_path / "three.raw", HOW)
+    files.evt3_words(tmp_path / "three.raw", [*words[:4], 0x8002, *words[4:]])
+    found = listed(read_recording(tmp_path / "three.raw", HOW))
+    assert found == [(4096 + 4094, 7, 5, 0), (2 * 4096 + 3, 8, 5, 0)]
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in OTHERS.iterdir() if p.suffix != ".md"))
+def test_files_of_other_writers(name: str) -> None:
+    """Written by others from `some_events(60)`: see the README beside them."""
+    if name.endswith("aedat4"):
+        needs.module("aedat")
+    assert listed(read_recording(OTHERS / name, HOW)) == files.some_events(60)
 
 
 @pytest.mark.data
