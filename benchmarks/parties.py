@@ -72,6 +72,16 @@ PARTIES = (
         note="inexact by its nature; max-pools run as averages",
     ),
     Party(
+        name="ONNX Runtime int8, same integers",
+        command=("run_ort_integers.py",),
+        ours=True,
+        without={
+            "espikeformer": _NO_PRODUCT + " in 8-bit operators",
+            "recurrent": "no 8-bit operator keeps a membrane",
+        },
+        note="the integer form's weights and levels; residual sums have 8 bits",
+    ),
+    Party(
         name="ONNX Runtime int8, its own quantisation",
         command=("run_ort.py",),
         ours=True,
