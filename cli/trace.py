@@ -54,7 +54,7 @@ def _span(
 )
 @click.option("--ticks", metavar="A:B", callback=_span, help="Keep ticks A to B - 1.")
 @setting_options()
-@output_option("TRACE.npz", "Write every event (.npz, .h5 or .csv).")
+@output_option("TRACE.npz", "Write every event (.npz, .h5, .csv or .nix).")
 @click.option(
     "--plot",
     metavar="RASTER.png",

@@ -161,7 +161,7 @@ def trace(
         code: `burst`, `graded`, `delta` or `rate`; None: the model's.
         schedule: `sequential` or `pipelined`; None: the model's.
         rate_ticks, rate_reset, rate_pools: of code `rate`: see `Rate`; None: the model's.
-        output: file to write: `.npz`, `.h5`, or `.csv` (events alone).
+        output: file to write: `.npz`, `.h5`, `.csv` (events alone) or `.nix`.
         plot: picture to draw, `.png`, `.svg`, `.pdf`, or `.html` to look into.
         plot_kind: `raster`, `psth` (events in each tick) or `membrane`, which records membranes.
         force: overwrite `output` and `plot`.
@@ -210,7 +210,7 @@ def trace_to(
     """Trace samples through the event engine into a file; memory holds a stretch of them.
 
     Args:
-        output: file to write: `.npz`, `.h5`, or `.csv` (events alone).
+        output: file to write: `.npz`, `.h5`, `.csv` (events alone) or `.nix`.
         sample: index of the only one; the file is then as `trace` writes it.
         samples: the first one and the one behind the last; None: from the start, to the end.
         progress: is told after each sample.

@@ -16,6 +16,7 @@ from snnc.ir.arrays import IntArray, Shape
 from snnc.ir.errors import DiskFull, MissingExtra
 from snnc.ir.file import FULL, atomic_path
 from snnc.runtime.npz import check_suffix, growing_npz
+from snnc.runtime.trace_neo import nix_file
 
 EVENTS = ("tick", "population", "neuron", "payload")
 """Columns of the list of events."""
@@ -68,7 +69,7 @@ class TraceHead:
 
 
 def trace_file(path: Path, head: TraceHead, *, force: bool) -> AbstractContextManager[Add]:
-    """A file `.npz`, `.h5` (or `.hdf5`), or `.csv` that is there after the block, complete.
+    """A file `.npz`, `.h5` (or `.hdf5`), `.csv` or `.nix` that is there after the block, complete.
 
     `.npz` and HDF5 hold the arrays `tick`, `population` (index into `names`), `neuron` and
     `payload`, one entry an event; `names`; `ticks`, the first tick and the one behind the last.
@@ -76,12 +77,13 @@ def trace_file(path: Path, head: TraceHead, *, force: bool) -> AbstractContextMa
     each begin, and where the last one's end. Membranes are `membranes/NAME` in the `.npz`; in
     HDF5, whose names cannot hold every name of a population, they are numbered in the group
     `membranes`, each with its attribute `name`. A `.csv` has one line an event, populations by
-    name, of several samples the sample before the tick.
+    name, of several samples the sample before the tick. A `.nix` is what `trace_neo` says, held in
+    memory until it is written.
 
     Raises:
         WrongUsage: another suffix.
         OutputExists: the file is there and `force` is false.
-        MissingExtra: h5py is not installed.
+        MissingExtra: what writes it is not installed.
         DiskFull: there is no space for it.
     """
     check_suffix(path, SUFFIXES)
@@ -225,11 +227,22 @@ def _csv(path: Path, head: TraceHead, force: bool) -> Iterator[Add]:
         yield add
 
 
+@contextmanager
+def _nix(path: Path, head: TraceHead, force: bool) -> Iterator[Add]:
+    with (
+        atomic_path(path, force=force) as temporary,
+        _full_disk(path),
+        nix_file(temporary, head) as add,
+    ):
+        yield add
+
+
 _WRITERS: dict[str, Callable[[Path, TraceHead, bool], AbstractContextManager[Add]]] = {
     ".npz": _npz,
     ".h5": _hdf5,
     ".hdf5": _hdf5,
     ".csv": _csv,
+    ".nix": _nix,
 }
 SUFFIXES = tuple(_WRITERS)
 """What a trace can be written as."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from snnc.backends.base import Stretch, joined
 from snnc.ir.arrays import IntArray
 from snnc.ir.errors import DataError, MissingExtra
-from snnc.ir.file import atomic_path
 
 if TYPE_CHECKING:
     from snnc.runtime.trace import TraceResult
+    from snnc.runtime.trace_files import TraceHead
 
 TICK_MS = 1.0
 """A tick has no length of its own; neo's times need a unit, so that one stands for 1 ms."""
@@ -32,28 +36,69 @@ def to_neo(trace: TraceResult) -> Any:
         MissingExtra: neo is not installed.
         DataError: more membranes than `MAX_SIGNALS`.
     """
-    about = {"code": trace.code, "schedule": trace.schedule, "n_ticks": trace.n_ticks}
-    return block([segment(trace.sample, trace)], about)
+    _check_signals((values.shape[1:] for values in (trace.membranes or {}).values()), 1)
+    return _block([_segment(trace.names, trace.ticks, trace.whole())], trace)
 
 
-def segment(sample: int, part: Any) -> Any:
-    """One sample: a part has the names, columns, ticks and membranes of a `TraceResult`."""
+@contextmanager
+def nix_file(path: Path, head: TraceHead) -> Iterator[Callable[[Stretch], None]]:
+    """A NIX file of one block, a segment for each sample; written when the block ends.
+
+    Args:
+        path: is overwritten.
+        head: of the trace.
+
+    Raises:
+        MissingExtra: neo or nixio is not installed.
+        DataError: more membranes than `MAX_SIGNALS`.
+    """
+    neo, _ = _neo()
+    first, end = head.samples
+    _check_signals(head.membranes.values(), end - first)
+    parts: dict[int, list[Stretch]] = {sample: [] for sample in range(first, end)}
+
+    def add(part: Stretch) -> None:
+        parts[part.sample].append(part)
+
+    yield add
+    segments = [
+        _segment(head.names, head.ticks, replace(joined(each), sample=sample))
+        for sample, each in parts.items()
+    ]
+    with neo.NixIO(str(path), mode="ow") as file:
+        file.write_block(_block(segments, head))
+
+
+def _block(segments: Iterable[Any], about: Any) -> Any:
+    """Samples together, with what is said of the run."""
+    neo, _ = _neo()
+    facts = {key: getattr(about, key) for key in ("code", "schedule", "n_ticks")}
+    made = neo.Block(name="snnc trace", tick_ms=TICK_MS, **facts)
+    made.segments.extend(segments)
+    return made
+
+
+def _segment(names: Sequence[str], ticks: tuple[int, int], part: Stretch) -> Any:
     neo, pq = _neo()
-    first, end = part.ticks
-    made = neo.Segment(name=f"sample {sample}", sample=sample)
-    for index, name in enumerate(part.names):
+    tick = TICK_MS * pq.ms
+    made = neo.Segment(name=f"sample {part.sample}", sample=part.sample)
+    for index, name in enumerate(names):
         chosen = part.population == index
-        made.spiketrains.append(
-            _train(name, part.tick[chosen], part.neuron[chosen], part.payload[chosen], first, end)
+        train = neo.SpikeTrain(
+            part.tick[chosen] * tick,
+            t_start=ticks[0] * tick,
+            t_stop=ticks[1] * tick,
+            name=name,
+            array_annotations={"neuron": part.neuron[chosen], "payload": part.payload[chosen]},
         )
+        made.spiketrains.append(train)
     membranes: Mapping[str, IntArray] = part.membranes or {}
-    check_signals(sum(values[0].size for values in membranes.values()))
     for name, values in membranes.items():
         signal = neo.AnalogSignal(
             values.reshape(len(values), -1),
             units=pq.dimensionless,
-            sampling_rate=1 / (TICK_MS * pq.ms),
-            t_start=first * TICK_MS * pq.ms,
+            sampling_rate=1 / tick,
+            t_start=ticks[0] * tick,
             name=name,
             shape=list(values.shape[1:]),
         )
@@ -61,52 +106,13 @@ def segment(sample: int, part: Any) -> Any:
     return made
 
 
-def check_signals(n: int) -> None:
-    """Refuse more membranes than NIX takes in reasonable time.
-
-    Raises:
-        DataError: there are more.
-    """
+def _check_signals(shapes: Iterable[Sequence[int]], n_samples: int) -> None:
+    n = n_samples * sum(prod(shape) for shape in shapes)
     if n > MAX_SIGNALS:
         raise DataError(
             f"the membranes of {n:,} neurons are too many for NIX, which takes {MAX_SIGNALS:,}",
             hint="choose populations (--population), or write .h5, which takes any number",
         )
-
-
-def block(segments: Iterable[Any], about: Mapping[str, Any]) -> Any:
-    """Samples together, with what is said of the run."""
-    neo, _ = _neo()
-    made = neo.Block(name="snnc trace", tick_ms=TICK_MS, **about)
-    made.segments.extend(segments)
-    return made
-
-
-def write_nix(made: Any, path: Path, *, force: bool) -> None:
-    """Write a block as a NIX file.
-
-    Raises:
-        OutputExists: the file is there and `force` is false.
-    """
-    neo, _ = _neo()
-    with (
-        atomic_path(path, force=force) as temporary,
-        neo.NixIO(str(temporary), mode="ow") as file,
-    ):
-        file.write_block(made)
-
-
-def _train(
-    name: str, tick: IntArray, neuron: IntArray, payload: IntArray, first: int, end: int
-) -> Any:
-    neo, pq = _neo()
-    return neo.SpikeTrain(
-        tick * TICK_MS * pq.ms,
-        t_start=first * TICK_MS * pq.ms,
-        t_stop=end * TICK_MS * pq.ms,
-        name=name,
-        array_annotations={"neuron": neuron, "payload": payload},
-    )
 
 
 def _neo() -> tuple[Any, Any]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from snnc.backends.event import session, simulate
 from snnc.ir.errors import DataError, OutputExists
 from snnc.runtime import trace_neo
-from snnc.runtime.trace import TraceResult, trace
+from snnc.runtime.trace import TraceResult, trace, trace_to
 from tests.needs import module
 from tests.runtime.models import samples, save_model
 
@@ -18,60 +19,75 @@ neo = module("neo")
 module("nixio")
 
 
-@pytest.fixture
-def traced(tmp_path: Path) -> TraceResult:
-    return trace(save_model(tmp_path), samples()[0], sample=2, code="burst", membranes=True)
-
-
-def test_neo_reads_back_what_was_traced(traced: TraceResult, tmp_path: Path) -> None:
-    path = tmp_path / "trace.nix"
-    trace_neo.write_nix(trace_neo.to_neo(traced), path, force=False)
-
+def read(path: Path) -> Any:
     with neo.NixIO(str(path), mode="ro") as file:
-        block = file.read_block()
-    (segment,) = block.segments
-    assert block.annotations["code"] == "burst"
-    assert block.annotations["n_ticks"] == traced.n_ticks
-    assert segment.annotations["sample"] == 2
+        return file.read_block()
+
+
+def check_segment(segment: Any, traced: TraceResult) -> None:
+    """Is a segment what was traced?"""
+    assert segment.annotations["sample"] == traced.sample
     assert tuple(train.name for train in segment.spiketrains) == traced.names
-    n_events = 0
     for index, train in enumerate(segment.spiketrains):
         chosen = traced.population == index
         assert train.times.dimensionality.string == "ms"
         assert np.array_equal(train.times.magnitude, traced.tick[chosen])
-        assert float(train.t_stop) == traced.n_ticks
+        assert float(train.t_start) == traced.ticks[0]
+        assert float(train.t_stop) == traced.ticks[1]
         for key in ("neuron", "payload"):
             assert np.array_equal(train.array_annotations[key], getattr(traced, key)[chosen])
-        n_events += len(train)
-    assert n_events == len(traced.tick) > 0
-
-    assert traced.membranes is not None
-    assert {signal.name for signal in segment.analogsignals} == set(traced.membranes)
+    assert sum(map(len, segment.spiketrains)) == len(traced.tick) > 0
+    membranes = traced.membranes or {}
+    assert {signal.name for signal in segment.analogsignals} == set(membranes)
     for signal in segment.analogsignals:
-        values = traced.membranes[signal.name]
+        values = membranes[signal.name]
         assert signal.dtype == np.int64
         assert np.array_equal(signal.magnitude, values.reshape(len(values), -1))
-        assert np.array_equal(signal.times.magnitude, np.arange(traced.n_ticks))
+        assert np.array_equal(signal.times.magnitude, np.arange(*traced.ticks))
 
+
+def test_neo_reads_back_what_was_traced(tmp_path: Path) -> None:
+    model, path = save_model(tmp_path), tmp_path / "trace.nix"
+    args: Any = {"sample": 2, "code": "burst", "membranes": True, "ticks": (1, None)}
+    traced = trace(model, samples()[0], output=path, **args)
+    block = read(path)
+    assert block.annotations["code"] == "burst"
+    assert block.annotations["n_ticks"] == traced.n_ticks
+    (segment,) = block.segments
+    check_segment(segment, traced)
+    check_segment(trace_neo.to_neo(traced).segments[0], traced)
     with pytest.raises(OutputExists):
-        trace_neo.write_nix(trace_neo.to_neo(traced), path, force=False)
+        trace(model, samples()[0], output=path, **args)
 
 
-def test_silent_populations_and_odd_names(traced: TraceResult, tmp_path: Path) -> None:
-    names = tuple(f"ü/{i}, x" for i in range(len(traced.names)))
-    nothing = {key: getattr(traced, key)[:0] for key in ("tick", "population", "neuron", "payload")}
-    silent = replace(traced, names=names, membranes=None, ticks=(3, 7), **nothing)
-    trace_neo.write_nix(trace_neo.to_neo(silent), tmp_path / "t.nix", force=False)
-    with neo.NixIO(str(tmp_path / "t.nix"), mode="ro") as file:
-        trains = file.read_block().segments[0].spiketrains
-    assert tuple(train.name for train in trains) == names
-    assert {len(train) for train in trains} == {0}
-    assert {(float(train.t_start), float(train.t_stop)) for train in trains} == {(3, 7)}
-
-
-def test_more_membranes_than_nix_takes(
-    traced: TraceResult, monkeypatch: pytest.MonkeyPatch
+def test_several_samples_are_as_many_segments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(simulate, "_ROOM", 1)  # many stretches
+    monkeypatch.setattr(session, "LOG_ROOM", 1)
+    model, path = save_model(tmp_path), tmp_path / "traces.nix"
+    trace_to(model, samples()[0], path, samples=(1, 3), code="burst", membranes=True)
+    segments = read(path).segments
+    assert len(segments) == 2
+    for sample, segment in zip((1, 2), segments, strict=True):
+        traced = trace(model, samples()[0], sample=sample, code="burst", membranes=True)
+        check_segment(segment, traced)
+
+
+def test_a_silent_population(tmp_path: Path) -> None:
+    model, path = save_model(tmp_path), tmp_path / "silent.nix"
+    x = np.zeros_like(samples()[0])
+    traced = trace(model, x, sample=0, output=path)
+    assert tuple(train.name for train in read(path).segments[0].spiketrains) == traced.names
+    assert len(read(path).segments[0].spiketrains[0]) == 0
+
+
+def test_more_membranes_than_nix_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trace_neo, "MAX_SIGNALS", 3)
+    model, path = save_model(tmp_path), tmp_path / "trace.nix"
+    with pytest.raises(DataError, match="too many for NIX"):
+        trace_to(model, samples()[0], path, sample=0, membranes=True)
+    assert not path.exists()
+    traced = trace(model, samples()[0], sample=0, membranes=True)
     with pytest.raises(DataError, match="too many for NIX"):
         trace_neo.to_neo(traced)
