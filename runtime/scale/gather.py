@@ -110,7 +110,7 @@ def pack(store: Store, path: Path, about: Mapping[str, Any]) -> None:
     temporary = path.with_name(f".{path.name}.packing")
     try:
         with zipfile.ZipFile(temporary, "w") as archive:
-            for name, (n, pattern) in _arrays(store).items():
+            for name, (n, pattern) in sorted(_arrays(store).items()):
                 info = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
                 with archive.open(info, "w", force_zip64=True) as member:
                     _write_rows(store, name, n, pattern, member)

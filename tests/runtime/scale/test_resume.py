@@ -246,6 +246,7 @@ def test_processes_give_the_same(tmp_path: Path) -> None:
         model, tmp_path / "d.npz", engine="oracle", counts=True, jobs=2, output=tmp_path / "two.npz"
     )
     assert arrays(tmp_path / "one.npz") == arrays(tmp_path / "two.npz")
+    assert list(arrays(tmp_path / "one.npz")) == list(arrays(tmp_path / "two.npz"))
     assert two.accuracy == 1.0
     assert {**numbers(two), "accuracy": None} == numbers(one)
     assert two.jobs == 2
