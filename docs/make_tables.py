@@ -115,8 +115,18 @@ def backends() -> str:
     )
 
 
+def speed() -> str:
+    from speed_targets import all_targets
+
+    return rows(
+        ("target", "reached", "`python benchmarks/…`"),
+        ((target, reached, f"`{command}`") for target, reached, command in all_targets()),
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
-    f.__name__: f for f in (neurons, maps, nodes, rules, passes, errors, operators, backends)
+    f.__name__: f
+    for f in (*(neurons, maps, nodes, rules, passes, errors, operators, backends, speed),)
 }
 
 

@@ -262,7 +262,7 @@ def plot(figure: Any, found: dict[str, Any]) -> None:
         a.set_xlabel("mean count of a neuron")
         a.set_ylabel("time, in PyTorch forwards")
         a.grid(alpha=0.3)
-        a.legend(fontsize=7)
+        a.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.14))
     for net in ("mnist", "vgg"):
         some = [r for r in found["rows"] if r["net"] == net and r["point"] != OWN]
         ops, ms = [r["operations"] for r in some], [r["ms"][BURST]["batch"] for r in some]
@@ -272,7 +272,7 @@ def plot(figure: Any, found: dict[str, Any]) -> None:
     axes[2].set_xlabel("unit-spike synaptic operations of a sample")
     axes[2].set_ylabel("milliseconds, in batches")
     axes[2].grid(alpha=0.3)
-    axes[2].legend(fontsize=7)
+    axes[2].legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.14))
 
 
 PART = Part(title="Speed against mean count and events", measure=measure, page=page, plot=plot)

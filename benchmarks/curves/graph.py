@@ -209,7 +209,7 @@ def plot(figure: Any, found: dict[str, Any]) -> None:
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("nodes")
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=7, loc="upper left")
+        axes.legend(fontsize=7, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.14))
     figure.axes[0].set_ylabel("CPU seconds")
 
 

@@ -16,9 +16,15 @@ import numpy as np
 
 from .common import ROOT, Part, Setting, table
 
-SAMPLES, FRAMES, TICKS = (100, 1000, 10_000), (100, 1000, 10_000), (100, 1000, 10_000)
+SIZES = {
+    "samples": (100, 1000, 10_000),
+    "traces": (10, 100, 300),
+    "frames": (100, 1000, 10_000),
+    "ticks": (100, 1000, 10_000),
+}
 KINDS = {
-    "samples": "MNIST images of one data set, `snnc run` in burst",
+    "samples": "images of one data set through the MNIST net, `snnc run` in burst",
+    "traces": "the same, every event of all of them traced to a file",
     "frames": "frames of one stream, `snnc.stream` of the MNIST net in delta",
     "ticks": "frames of one sample of 1,024 LIF neurons whose membranes live on",
 }
@@ -30,19 +36,34 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
+def images(n: int, folder: Path) -> Path:
+    """A file of images whose left half is black."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (min(n, 1000), 1, 28, 28), dtype=np.uint8)
+    x[:, :, :, :14] = 0
+    file = np.lib.format.open_memmap(
+        folder / "x.npy", mode="w+", dtype=np.uint8, shape=(n, 1, 28, 28)
+    )
+    for at in range(0, n, len(x)):
+        file[at : at + len(x)] = x
+    file.flush()
+    return folder / "x.npy"
+
+
 def samples(n: int, folder: Path) -> None:
     """A data set from disk, sample by sample."""
     import snnc
 
-    rng = np.random.default_rng(0)
-    x = rng.integers(0, 256, (min(n, 1000), 1, 28, 28), dtype=np.uint8)
-    x[:, :, :, :14] = 0
-    with np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
-        folder / "x.npy", mode="w+", dtype=np.uint8, shape=(n, 1, 28, 28)
-    ) as file:
-        for at in range(0, n, len(x)):
-            file[at : at + len(x)] = x
-    snnc.run(folder / "model.snnc", data=folder / "x.npy", engine="event", code="burst")
+    data = images(n, folder)
+    snnc.run(folder / "model.snnc", data, engine="event", code="burst")
+
+
+def traces(n: int, folder: Path) -> None:
+    """Every event of many samples, to a file."""
+    from snnc.runtime.trace import trace_to
+
+    data = images(n, folder)
+    trace_to(folder / "model.snnc", data, folder / "trace.npz", code="burst", force=True)
 
 
 def frames(n: int, folder: Path) -> None:
@@ -77,12 +98,7 @@ def recurrent() -> Any:
     from snnc.ir.nodes import Input, Output, Population
 
     rng, n = np.random.default_rng(0), 1024
-    model = FixedIntegrateFire(
-        lo=0,
-        thresholds=np.array([[400]]),
-        leak_multiplier=np.array([3840]),
-        reset_value=np.array([0]),
-    )
+    model = FixedIntegrateFire.binary(400, leak_multiplier=np.array(15), leak_shift=4)
     nodes = [
         Input(name="x", shape=(64,), lo=0, hi=1),
         Population(name="y", shape=(n,), model=model, bias=np.array(0)),
@@ -104,7 +120,7 @@ def recurrent() -> Any:
     return Graph(nodes, links)
 
 
-RUN = {"samples": samples, "frames": frames, "ticks": ticks}
+RUN = {"samples": samples, "traces": traces, "frames": frames, "ticks": ticks}
 
 
 def one(kind: str, n: int, folder: Path) -> dict[str, Any]:
@@ -125,7 +141,7 @@ def measure(setting: Setting) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         snnc.convert(ROOT / "examples" / "mnist" / "model.pt", output=folder / "model.snnc")
-        for kind, sizes in (("samples", SAMPLES), ("frames", FRAMES), ("ticks", TICKS)):
+        for kind, sizes in SIZES.items():
             for n in sizes[:2] if setting.quick else sizes:
                 rows.append({"kind": kind, "n": n, **one(kind, n, folder)})
                 print(rows[-1], flush=True)
@@ -152,7 +168,7 @@ def plot(figure: Any, found: dict[str, Any]) -> None:
         some = [r for r in found["rows"] if r["kind"] == kind]
         axes.semilogx([r["n"] for r in some], [r["mb"] for r in some], marker="o", label=kind)
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("samples, frames of a stream, frames of a sample")
+    axes.set_xlabel("samples, traced samples, frames of a stream, frames of a sample")
     axes.set_ylabel("peak memory of the process, MB")
     axes.grid(alpha=0.3)
     axes.legend()
