@@ -68,6 +68,9 @@ def run_script(
 
 
 def last_line(text: str) -> str:
-    """What a program said last."""
+    """What a program said last; a hint with the error that it belongs to."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:200] if lines else "failed without a word"
+    if not lines:
+        return "failed without a word"
+    n = 2 if lines[-1].startswith("hint:") else 1
+    return "; ".join(lines[-n:])[:300]

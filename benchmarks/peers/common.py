@@ -132,17 +132,17 @@ def streamed(run: Callable[[Any], np.ndarray], x: Any, batch: int, seconds: floa
         outputs = run(x[:n])
         return time.perf_counter() - start, outputs.reshape(n, -1)
 
+    if len(x) < 3 * batch:
+        raise SystemExit(f"{len(x)} samples are too few for streams in batches of {batch}")
     n = short = 2 * batch
     (first, _), (again, _) = taken(n), taken(n)
     base = min(first, again)  # the first may compile
     while True:
         n = min(len(x) // batch * batch, 4 * n)
         long, outputs = taken(n)
-        if n > short and (long - base > max(seconds, base / 2) or n + batch > len(x)):
+        if long - base > max(seconds, base / 2) or n + batch > len(x):
             ms = 1000 * (long - base) / (n - short)
             return Timed(batch=batch, ms=ms, n_samples=n, outputs=outputs)
-        if n == short:
-            raise SystemExit(f"{len(x)} samples are too few for streams in batches of {batch}")
 
 
 def show(found: Timed, **extra: object) -> None:
