@@ -9,6 +9,7 @@ import click
 
 from snnc.cli.options import (
     data_option,
+    figures_option,
     force_option,
     integers,
     json_option,
@@ -139,16 +140,11 @@ def _share(text: str) -> float:
 )
 @output_option(
     "FILE",
-    "Write the best (.snnc), its quantised network (.pt, .onnx), the grid (.json, .csv, .md, "
-    ".tex); repeats.  [default: SOURCE's stem and -tuned.snnc in the current folder]",
+    "Write the best (.snnc), its quantised network (.pt, .onnx), the grid (.html, .json, "
+    ".csv, .md, .tex); repeats.  [default: SOURCE's stem and -tuned.snnc in the current folder]",
     multiple=True,
 )
-@click.option(
-    "--figures",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Draw accuracy, energy and ticks there (.png, .svg, .pdf).",
-)
+@figures_option
 @click.option("--resume", is_flag=True, help="Go on with what a run that was stopped has measured.")
 @tuning_source_options
 @force_option

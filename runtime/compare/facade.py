@@ -79,7 +79,7 @@ def compare(
         raise WrongUsage(
             "a comparison needs two points", hint="name more models or reports, or several --code"
         )
-    return _write(comparison_of(values), output, figures, force=force)
+    return write_comparison(comparison_of(values), output, figures, force=force)
 
 
 def comparison_of(values: Sequence[tuple[Mapping[str, Any], str]]) -> Comparison:
@@ -183,13 +183,21 @@ _DIFFERENCES = {"code": "{}", "weight_bits": "{} bits", "levels": "D = {}"}
 """What tells points of one model apart, in words."""
 
 
-def _write(
+def write_comparison(
     found: Comparison,
     output: Sequence[str | os.PathLike[str]],
     figures: str | os.PathLike[str] | None,
     *,
     force: bool,
 ) -> Comparison:
+    """Write tables, pages and figures; the comparison then names its files.
+
+    Raises:
+        WrongUsage: a suffix that is not among `WRITERS`.
+        OutputExists: a file is there and `force` is false.
+    """
+    for path in output:
+        check_suffix(Path(path), tuple(WRITERS))
     files = [Path(path) for path in output]
     if figures is not None:
         from snnc.runtime.compare.figures import draw

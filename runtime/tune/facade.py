@@ -104,8 +104,8 @@ def tune(
         include, exclude: as of `snnc.report`.
         prepare: TOML of what is done to raw data before the model takes it.
         output: files to write: the winner as `.snnc`, its quantised network as `.pt` or `.onnx`,
-            the grid as `.json`, `.csv`, `.md`, `.tex`. With one, measurements are kept on the
-            way in `OUTPUT.part`.
+            the grid as `.json`, `.csv`, `.md`, `.tex`, `.html`. With one, measurements are kept on
+            the way in `OUTPUT.part`.
         figures: folder for plots of the grid.
         resume: go on with what a run that was stopped has measured.
         force: overwrite files.

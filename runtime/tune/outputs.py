@@ -12,8 +12,9 @@ from typing import Any
 from snnc.backends.registry import get_target
 from snnc.ir.errors import OutputExists, WrongUsage
 from snnc.ir.file import atomic_path, check_output
-from snnc.runtime.compare import Comparison, compare
-from snnc.runtime.compare.facade import WRITERS
+from snnc.runtime.compare import Comparison
+from snnc.runtime.compare.facade import WRITERS, comparison_of, write_comparison
+from snnc.runtime.figures import check_folder
 from snnc.runtime.npz import check_suffix
 from snnc.runtime.tune.grid import Setting
 from snnc.runtime.tune.search import Found
@@ -63,6 +64,8 @@ class Outputs:
         for path in paths:
             check_suffix(path, (_MODEL, *_NETWORKS, *WRITERS))
             check_output(path, force=force)
+        if figures is not None:
+            check_folder(Path(figures), force=force)
         model = _only(paths, (_MODEL,))
         chip = get_target(target)
         if model is not None and chip.bundle and not force:
@@ -131,9 +134,5 @@ def _only(paths: Sequence[Path], suffixes: tuple[str, ...]) -> Path | None:
 
 def compare_reports(found: Found, outputs: Outputs) -> Comparison:
     """The grid side by side; writes its tables and figures."""
-    return compare(
-        list(found.reports.values()),
-        output=outputs.tables,
-        figures=outputs.figures,
-        force=outputs.force,
-    )
+    side_by_side = comparison_of([(each, str(each["model"])) for each in found.reports.values()])
+    return write_comparison(side_by_side, outputs.tables, outputs.figures, force=outputs.force)

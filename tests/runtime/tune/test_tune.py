@@ -17,6 +17,7 @@ from snnc.ir.errors import (
     OutputExists,
     UnknownHardware,
     UnsupportedByTarget,
+    WidthExceeded,
     WrongUsage,
 )
 from snnc.runtime.tune import measure
@@ -112,6 +113,7 @@ def test_a_subset_first_and_all_in_the_end(
 ) -> None:
     train, test = sets
     output = [tmp_path / "best.snnc", tmp_path / "q.onnx", tmp_path / "grid.csv"]
+    output.append(tmp_path / "grid.html")
     found = snnc.tune(
         network, test, calibrate=train, max_loss=0.05, samples=20, output=output,
         figures=tmp_path / "figures", **GRID,
@@ -124,6 +126,7 @@ def test_a_subset_first_and_all_in_the_end(
     assert again["energy"]["45nm-int8"]["picojoule"] == found.best.picojoule["45nm-int8"]
     assert len(output[2].read_text().splitlines()) == 9
     assert (tmp_path / "figures" / "pareto-45nm-int8.svg").is_file()
+    assert "<!doctype html>" in output[3].read_text().lower()
     assert snnc.verify(output[1], output[0], test, limit=5).ok
     assert "confirmed on all 60" in " ".join(found.notes)
 
@@ -201,6 +204,28 @@ def test_levels_of_an_integer_network_are_its_own(
         snnc.tune(tmp_path / "q.onnx", test, **GRID)
     with pytest.raises(WrongUsage, match="activations are integers"):
         snnc.tune(tmp_path / "q.onnx", test, hardware=["45nm-int8"], output=[tmp_path / "n.onnx"])
+
+
+def test_settings_that_are_refused_are_listed(
+    network: Path, sets: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = measure.Measurer._report
+
+    def narrow(self: measure.Measurer, model: Any, *args: Any) -> Any:
+        if model.settings.code == "graded":
+            raise WidthExceeded("a payload of 9 bits does not fit", where="act")
+        return original(self, model, *args)
+
+    monkeypatch.setattr(measure.Measurer, "_report", narrow)
+    args: Any = {"hardware": ["45nm-int8"], "bits": [8], "levels": [3], "max_loss": 1}
+    found = snnc.tune(network, sets[1], **args)
+    assert [row.code for row in found.rows] == ["burst"]
+    (refused,) = found.to_json()["refused"]
+    assert refused["code"] == "graded"
+    assert refused["error"]["what"] == "a payload of 9 bits does not fit"
+    check_schema("tune", found.to_json())
+    with pytest.raises(WidthExceeded):
+        snnc.tune(network, sets[1], **{**args, "bits": [7, 8], "codes": ["graded"]})
 
 
 def test_a_chip_of_unit_spikes_gets_burst_alone(network: Path, sets: tuple[Path, Path]) -> None:
