@@ -1,7 +1,8 @@
 """What converting E-SpikeFormer at 224x224 takes: seconds, memory, file size.
 
 Weights are random, batch norms calibrated. Each conversion is `snnc convert` as a process of its
-own, so that what is measured holds imports, PyTorch's export and the writing of the file.
+own, so that what is measured holds imports, PyTorch's export and the writing of the file; so is
+each `snnc run` of one image, which holds reading the file and preparing the engine.
 """
 
 from __future__ import annotations
@@ -35,6 +36,12 @@ COLUMNS = {
     "verify CPU s": "verify_cpu_seconds",
     "verify peak GB": "verify_gb",
     "mismatches": "n_mismatches",
+    "dense s": "dense_seconds",
+    "dense CPU s": "dense_cpu_seconds",
+    "dense peak GB": "dense_gb",
+    "event s": "event_seconds",
+    "event CPU s": "event_cpu_seconds",
+    "event peak GB": "event_gb",
 }
 
 
@@ -81,7 +88,7 @@ def measured(command: list[str], name: str = "") -> tuple[dict[str, Any], dict[s
     }
 
 
-def one(size: str, *, verify: bool) -> dict[str, Any]:
+def one(size: str, *, verify: bool, engines: list[str]) -> dict[str, Any]:
     """All figures of one size."""
     snnc = [sys.executable, "-m", "snnc"]
     with tempfile.TemporaryDirectory() as folder:
@@ -95,8 +102,11 @@ def one(size: str, *, verify: bool) -> dict[str, Any]:
             "n_synapses": done["n_synapses"],
             "file_mb": round(model.stat().st_size / 1e6, 1),
         }
+        data = str(Path(folder) / "images.npz")
+        for engine in engines:
+            options = ["--engine", engine, "--limit", "1", "--json"]
+            known |= measured([*snnc, "run", str(model), "--data", data, *options], engine)[1]
         if verify:
-            data = str(Path(folder) / "images.npz")
             done, took = measured(
                 [*snnc, "verify", str(source), str(model), "--data", data, "--json"], "verify"
             )
@@ -119,6 +129,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", nargs="*", choices=SIZES, default=["t", "m", "173m"])
     parser.add_argument("--verify", nargs="*", choices=SIZES, default=[], help="one image each")
+    parser.add_argument("--run", nargs="*", choices=SIZES, default=[], help="one image each")
+    parser.add_argument("--engines", nargs="+", default=["dense", "event"], help="that run it")
     parser.add_argument("--out", type=Path, default=HERE / "results")
     parser.add_argument("--make", choices=SIZES, help=argparse.SUPPRESS)
     a = parser.parse_args()
@@ -129,7 +141,8 @@ def main() -> None:
     results = json.loads(file.read_text())["results"] if file.exists() else {}
     for size in a.sizes:
         # what is not measured again stays: a verification takes longer than a conversion
-        found = one(size, verify=size in a.verify) | {"machine": machine()}
+        engines = a.engines if size in a.run else []
+        found = one(size, verify=size in a.verify, engines=engines) | {"machine": machine()}
         results[size] = results.get(size, {}) | found
         print(f"{size}: {results[size]}", flush=True)
         ordered = {each: results[each] for each in SIZES if each in results}

@@ -8,7 +8,8 @@ from typing import TypeAlias
 import numpy as np
 
 from snnc.backends.dense.builder import EXACT, Builder, DType
-from snnc.backends.dense.compiler import Compiler, can_scale, convolutions_first, folds, summed
+from snnc.backends.dense.compiler import Compiler, folds
+from snnc.backends.dense.products import suits_bytes
 from snnc.backends.dense.quantised import byte_fire, quantised_fire
 from snnc.backends.dense.staircase import (
     Rounded,
@@ -20,6 +21,7 @@ from snnc.backends.dense.staircase import (
     fit_shifted,
     steps_of,
 )
+from snnc.backends.dense.summing import can_scale, convolutions_first, summed
 from snnc.ir.arrays import Array, IntArray, along
 from snnc.ir.graph import Projection
 from snnc.ir.neurons import IntegerFire
@@ -79,7 +81,8 @@ def lower_fire(c: Compiler, node: Population, model: IntegerFire, dtype: DType) 
     into = c.arriving(incoming, node.n_channels)
     largest = np.maximum(into.partial_hi, -into.partial_lo)
     bias = np.abs(node.bias_map()).max(axis=_other_axes(node))
-    if all(can_scale(p, node) for p in incoming):
+    in_float = not any(suits_bytes(c, p) for p in incoming)
+    if in_float and all(can_scale(p, node) for p in incoming):
         scaled = fit_scaled(stairs.steps(), largest, bias)
         if scaled is not None:
             return _scaled_fire(c, node, incoming, stairs, scaled)

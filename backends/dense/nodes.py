@@ -8,11 +8,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from snnc.backends.dense.builder import DType, dtype_for
-from snnc.backends.dense.compiler import Compiler, Foreign, pooled, summed
+from snnc.backends.dense.compiler import Compiler, Foreign
 from snnc.backends.dense.counting import Operand
 from snnc.backends.dense.fire import add_bias, biased, lower_fire
 from snnc.backends.dense.quantised import byte_pool
 from snnc.backends.dense.stateful import firing, loihi, trace
+from snnc.backends.dense.summing import pooled, summed
 from snnc.ir.neurons import (
     Accumulator,
     FixedCurrentLIF,

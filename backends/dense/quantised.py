@@ -98,7 +98,7 @@ def byte_fire(
     map_, (x, zero) = p.map, source
     assert isinstance(map_, Conv)
     weight = map_.weight << p.exponent
-    if not _narrow_enough(c, p, weight, zero):
+    if not narrow_enough(c, p, weight, zero):
         return None
     line = fit_bytes(steps)
     if line is None:
@@ -193,7 +193,7 @@ def _suits(c: Compiler, node: Population, p: Projection, lo: int, hi: int) -> bo
     )
 
 
-def _narrow_enough(c: Compiler, p: Projection, weight: IntArray, zero: int) -> bool:
+def narrow_enough(c: Compiler, p: Projection, weight: IntArray, zero: int) -> bool:
     """8-bit weights whose pairs of products fit 16 bits, and sums that fit 32."""
     largest = max(int(weight.max()), -int(weight.min()))
     byte = zero + int(c.ranges[p.source].out_hi.max())

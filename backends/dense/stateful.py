@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from snnc.backends.dense.builder import DType, dtype_for
-from snnc.backends.dense.compiler import Compiler, summed
+from snnc.backends.dense.compiler import Compiler
 from snnc.backends.dense.fire import add_bias
+from snnc.backends.dense.summing import summed
 from snnc.ir.arrays import Array, IntArray, along
 from snnc.ir.neurons import (
     FixedCurrentLIF,

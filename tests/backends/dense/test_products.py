@@ -1,0 +1,88 @@
+"""Exact sums from products of bytes: every kind of map that takes them, against the oracle."""
+
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from snnc.backends.conformance import differences
+from snnc.backends.dense import DenseEngine
+from snnc.backends.oracle import OracleEngine
+from snnc.ir.arrays import IntArray
+from snnc.ir.codes import RunSettings
+from snnc.ir.graph import Graph, Projection
+from snnc.ir.maps import Conv, Dense, Identity, LinearMap
+from snnc.ir.neurons import Accumulator
+from snnc.ir.nodes import Input, Output, Population
+
+RNG = np.random.default_rng(3)
+
+
+def weights(*shape: int, largest: int = 127) -> IntArray:
+    return RNG.integers(-largest, largest + 1, shape)
+
+
+def conv(weight: IntArray, in_shape: tuple[int, ...], **given: Any) -> Conv:
+    n = len(in_shape) - 1
+    window = {"stride": (1,) * n, "padding": ((0, 0),) * n, "dilation": (1,) * n}
+    return Conv(weight=weight, in_shape=in_shape, **{**window, **given})
+
+
+MAPS: dict[str, LinearMap] = {
+    "tokens": Dense(weight=weights(5, 64), lead=(3,)),
+    "plain": Dense(weight=weights(7, 80)),
+    "one tap": conv(weights(6, 64, 1, 1), (64, 5, 4)),
+    "one tap, one axis": conv(weights(6, 64, 1), (64, 9)),
+    "strided tap": conv(weights(6, 64, 1, 1), (64, 5, 4), stride=(2, 3)),
+    "taps": conv(weights(6, 64, 3, 3), (64, 5, 4), padding=((1, 1), (1, 1))),
+    "strides, dilations, uneven borders": conv(
+        weights(6, 64, 3, 2), (64, 9, 8), stride=(2, 1), dilation=(1, 3), padding=((2, 0), (0, 1))
+    ),
+}
+
+
+def network(map_: LinearMap, hi: int, bias: IntArray, exponent: int) -> Graph:
+    shape, axis = map_.out_shape, map_.channel_axis % len(map_.out_shape)
+    return Graph(
+        [
+            Input(name="x", shape=map_.in_shape, lo=0, hi=hi),
+            Population(name="p", shape=shape, model=Accumulator(), bias=bias, channel_axis=axis),
+            Output(name="out", shape=shape),
+        ],
+        [
+            Projection(name="w", source="x", target="p", map=map_, exponent=exponent),
+            Projection(name="read", source="p", target="out", map=Identity(shape=shape)),
+        ],
+    )
+
+
+def operators(session: Any) -> set[str]:
+    model = onnx.load_from_string(session.program.builder.model([session.program.wires["p"].name]))
+    return {node.op_type for node in model.graph.node}
+
+
+@pytest.mark.parametrize("name", MAPS)
+@pytest.mark.parametrize(("bias", "exponent"), [(0, 0), (-77, 2)])
+def test_sums_are_the_oracles(name: str, bias: int, exponent: int) -> None:
+    map_ = MAPS[name]
+    n = map_.out_shape[map_.channel_axis]
+    graph = network(map_, 100, bias * np.arange(1, n + 1) * (bias != 0), exponent)
+    feeds = {"x": RNG.integers(0, 101, (4, 2, *map_.in_shape))}
+    feeds["x"][0] = 100
+    session = DenseEngine(threads=1).prepare(graph, RunSettings(), n_frames=2)
+    assert "MatMulIntegerToFloat" in operators(session)
+    expected = OracleEngine().prepare(graph, RunSettings(), n_frames=2).run(feeds)
+    assert not differences(expected, session.run(feeds))
+
+
+@pytest.mark.parametrize(("hi", "largest"), [(255, 127), (4, 300)])
+def test_what_16_bits_do_not_hold_stays_with_float32(hi: int, largest: int) -> None:
+    """Kernels without VNNI add two products in 16 bits: 2 * 255 * 127 passes them."""
+    weight = weights(5, 64, largest=largest)
+    weight[0] = largest
+    graph = network(Dense(weight=weight), hi, np.array(0), 0)
+    feeds = {"x": np.full((2, 1, 64), hi)}
+    session = DenseEngine(threads=1).prepare(graph, RunSettings())
+    assert "MatMulIntegerToFloat" not in operators(session)
+    assert session.run(feeds).counts["p"][0, 0, 0] == 64 * hi * largest
