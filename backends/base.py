@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from operator import add
 from typing import Protocol, Self, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -34,7 +35,7 @@ class Sums:
     """Integers that add up over samples and frames."""
 
     def __add__(self, other: Self) -> Self:
-        return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        return type(self)(*map(add, vars(self).values(), vars(other).values()))
 
     def to_json(self) -> dict[str, int]:
         """Counters by name."""
