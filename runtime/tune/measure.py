@@ -108,6 +108,7 @@ class Measurer:
             raise DataError(
                 "the model's output is no class scores, so that there is no accuracy to keep",
                 where=self._data.name,
+                hint="where it gives scores in every frame: --reduce sum",
             )
         if found["energy"][next(iter(found["energy"]))]["picojoule"] is None:
             raise UnknownHardware(
