@@ -36,7 +36,8 @@ class Slots(nn.Module):
         self.layer, self.bias = layer, layer.bias
         layer.weight.data /= levels
         layer.bias = None
-        self.before, self.after = SpikeCountToBinary(levels), TemporalBinSum(levels)
+        self.before = SpikeCountToBinary(levels, always_convert=True)
+        self.after = TemporalBinSum(levels, always_convert=True)
         self.reads_counts: bool | None = None  # known after the warm-up
 
     def forward(self, x: Tensor) -> Tensor:
@@ -64,5 +65,6 @@ for parent in list(net.modules()):
     for name, child in list(parent.named_children()):
         if isinstance(child, nn.Conv2d | nn.Linear) and not isinstance(parent, Slots):
             setattr(parent, name, Slots(child, levels))
+net.eval()
 
 report(net, load_data(a), a, steps=levels)
