@@ -61,9 +61,9 @@ bench: setup
 docs: setup
 	$(BIN)/python docs/make_tables.py
 
-# HTML reports of three networks, and their pictures in docs/images; needs Chromium.
+# HTML reports of three networks, a comparison, and their pictures in docs/images; needs Chromium.
 reports: setup
-	@[ -n "$(SNNC_DATA)" ] || { echo "make reports needs SNNC_DATA=FOLDER with events/dvs_gesture_10.npz"; exit 1; }
+	@[ -n "$(SNNC_DATA)" ] || { echo "make reports needs SNNC_DATA=FOLDER with events/nmnist_train1000.npz"; exit 1; }
 	PYTHONPATH=. $(BIN)/python docs/make_reports.py --out reports
 
 clean:

@@ -1,4 +1,4 @@
-"""Reports of three networks and the pictures of them in docs/images: `make reports`.
+"""Reports of three networks, a comparison, and their pictures in docs/images: `make reports`.
 
     SNNC_DATA=FOLDER PYTHONPATH=. python docs/make_reports.py --out reports
 
@@ -7,8 +7,9 @@ Networks and browser are those of the tests.
 - `digits`: the network of examples/digits, trained here.
 - `espikeformer`: E-SpikeFormer's Base at a small size. It is not trained: its batch norms are
   fitted so that no activation is dead or saturated, and its numbers stand for no published model.
-- `gestures`: the same family on four frames of DVS-Gesture recordings (events/dvs_gesture_10.npz
-  in SNNC_DATA), membranes kept from frame to frame; not trained either.
+- `nmnist`: the trained network of examples/nmnist on recordings of an event camera that it was not
+  trained on (events/nmnist_train1000.npz in SNNC_DATA), ten frames each.
+- `comparison`: the first network with weights of 8, 4 and 3 bits, in `burst` and `graded`.
 
 The pictures need Chromium.
 """
@@ -18,6 +19,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -28,28 +31,30 @@ import torch
 
 import snnc
 from snnc.converter.sources import SourceOptions, load_source
-from snnc.ir.arrays import Array
 from snnc.runtime.data import DataSet
 from tests.browser import Browser, chromium
 from tests.systems.espikeformer import Base, calibrate
-from tests.systems.espikeformer_events import EventVision
 
 ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = ROOT / "examples"
 IMAGES = ROOT / "docs" / "images"
 HARDWARE = ("45nm", "45nm-int8", "loihi1", "loihi2")
-FRAMES, SIZE = 4, 64
+SIZE = 64
 N_SAMPLES = 8
+"""That are verified."""
+N_RECORDINGS = 100
 WIDTH = 1180
 """Of the pictures, in pixels."""
 
 
 def digits(folder: Path) -> None:
     """Train (once), convert, verify, report: the commands of the demo."""
-    train = ROOT / "examples" / "digits" / "train.py"
-    if not (folder / "model.pt").exists():
+    train, model = EXAMPLES / "digits" / "train.py", folder / "digits.pt"
+    if not model.exists():
         subprocess.run([sys.executable, train, "--out", folder], check=True)
+        (folder / "model.pt").rename(model)
     data = np.load(folder / "test.npz")
-    deploy("digits", folder / "model.pt", DataSet(x=data["x"], y=data["y"], name="digits"), folder)
+    deploy("digits", model, DataSet(x=data["x"], y=data["y"], name="digits"), folder)
 
 
 def espikeformer(folder: Path) -> None:
@@ -63,26 +68,36 @@ def espikeformer(folder: Path) -> None:
     )
 
 
-def gestures(folder: Path) -> None:
-    """Four frames of events, membranes kept from frame to frame."""
-    torch.manual_seed(0)
-    x = torch.from_numpy(recordings())
-    model = EventVision((8, 8, 16, 16), (1, 1, 0), 11, frames=FRAMES, carried=True)
-    calibrate(model, x[:2], lower=-1.5)
-    deploy("gestures", model, DataSet(x=x[2:].numpy(), name="DVS-Gesture"), folder, time_axis=1)
+def nmnist(folder: Path) -> None:
+    """Ten frames of an event camera, membranes kept from frame to frame."""
+    train = runpy.run_path(str(EXAMPLES / "nmnist" / "train.py"))
+    with np.load(Path(os.environ["SNNC_DATA"]) / "events" / "nmnist_train1000.npz") as held:
+        pack = {name: held[name] for name in held.files}
+    others = train["split"](len(pack["label"]))[1][:N_RECORDINGS]
+    x = np.stack([train["frames_of"](*train["recording"](pack, i)) for i in others])
+    data = DataSet(x=x, y=pack["label"][others].astype(np.int64), name="N-MNIST, held out")
+    model = folder / "nmnist.pt"  # a report bears its source's name
+    shutil.copyfile(EXAMPLES / "nmnist" / "model.pt", model)
+    deploy("nmnist", model, data, folder)
 
 
-def recordings() -> Array:
-    """Event counts (10, T, 2, 64, 64) of the first 0.4 s, two by two pixels added up."""
-    given = np.load(Path(os.environ["SNNC_DATA"]) / "events" / "dvs_gesture_10.npz")
-    frames = np.zeros((10, FRAMES, 2, SIZE, SIZE), dtype=np.float32)
-    for i in range(10):
-        part = slice(*given["offset"][i : i + 2])
-        at = np.cumsum(given["dt_us"][part].astype(np.int64)) // 100_000
-        now = at < FRAMES
-        x, y, p = (given[key][part][now].astype(int) for key in ("x", "y", "p"))
-        np.add.at(frames[i], (at[now], p, y // 2, x // 2), 1)
-    return np.minimum(frames, 15)
+def comparison(folder: Path) -> None:
+    """The first network in three widths and two codes."""
+    models = []
+    for bits in (8, 4, 3):
+        models.append(folder / f"digits-{bits}.snnc")
+        snnc.convert(folder / "digits.pt", output=models[-1], weight_bits=bits, force=True)
+    data = np.load(folder / "test.npz")
+    snnc.compare(
+        models,
+        DataSet(x=data["x"], y=data["y"], name="digits"),
+        codes=["burst", "graded"],
+        hardware=HARDWARE,
+        engine="dense",
+        output=[folder / "comparison.html", folder / "comparison.json"],
+        figures=folder / "figures-comparison",
+        force=True,
+    )
 
 
 def deploy(name: str, given: Any, data: DataSet, folder: Path, **said: Any) -> None:
@@ -96,21 +111,24 @@ def deploy(name: str, given: Any, data: DataSet, folder: Path, **said: Any) -> N
         data,
         hardware=HARDWARE,
         code="burst",
+        engine="dense",
         map="loihi2",
         verification=verified.to_json(),
         output=[folder / f"{name}.html", folder / f"{name}.json"],
+        figures=folder / f"figures-{name}",
         force=True,
     )
 
 
 def shoot(browser: Browser, folder: Path) -> None:
     """Pictures of the pages: tops of all, light and dark, and what they show further down."""
-    for name, dark in (("digits", False), ("espikeformer", True), ("gestures", False)):
+    tops = (("digits", False), ("espikeformer", True), ("nmnist", False), ("comparison", False))
+    for name, dark in tops:
         browser.open(folder / f"{name}.html", width=WIDTH, height=1000, dark=dark)
         browser.screenshot(IMAGES / f"report-{name}.png")
         if browser.problems:
             raise SystemExit(f"{name}: {browser.problems}")
-    for name, part in (("espikeformer", "network"), ("gestures", "raster"), ("digits", "activity")):
+    for name, part in PARTS:
         browser.open(folder / f"{name}.html", width=WIDTH, height=1000)
         browser.screenshot(IMAGES / f"report-{name}-{part}.png", f"#{part}")
 
@@ -128,10 +146,20 @@ def main() -> None:
     if options.only is None:
         with chromium() as browser:
             shoot(browser, options.out)
-    print(json.dumps([str(p) for p in sorted(IMAGES.glob("report-*.png"))], indent=1))
+        for name, figure in FIGURES:
+            drawn = options.out / f"figures-{name}" / f"{figure}.png"
+            shutil.copyfile(drawn, IMAGES / f"figure-{figure}.png")
+    print(json.dumps([str(p) for p in sorted(IMAGES.glob("*.png"))], indent=1))
 
 
-NETWORKS = (digits, espikeformer, gestures)
+NETWORKS = (digits, espikeformer, nmnist, comparison)
+PARTS = (
+    ("espikeformer", "network"), ("nmnist", "raster"), ("nmnist", "statistics"),
+    ("digits", "activity"), ("comparison", "pareto"),
+)  # fmt: skip
+"""Sections that have a picture of their own."""
+FIGURES = (("comparison", "pareto-45nm"), ("nmnist", "energy-by-layer"), ("nmnist", "activity"))
+"""Figures that docs show."""
 
 if __name__ == "__main__":
     main()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from snnc.ir.codes import CODES
+from snnc.ir.codes import CODES, Code
 from snnc.ir.errors import NotExecutable, WrongUsage
 from snnc.ir.registry import did_you_mean
 from snnc.runtime.data import DataSet
@@ -15,6 +15,7 @@ from snnc.runtime.model import Model
 from snnc.runtime.progress import Progress
 from snnc.runtime.run import RunResult, run
 
+RATE: Code = "rate"
 OWN = "own"
 EXACT = "exact"
 """All codes in which counts arrive as they are; `delta` only where frames follow each other."""
@@ -33,10 +34,12 @@ class CodeRow:
     energy: tuple[EnergyEstimate, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Ticks, accuracy, counters of the run, energies of one sample in pJ."""
+        """Ticks, accuracy, counters of the run, energies of one sample in pJ; is it exact?"""
         nothing = {"picojoule": None, "picojoule_low": None, "picojoule_high": None}
         return {
             "engine": self.run.engine,
+            "exact": self.run.rate is None,
+            "rate": None if self.run.rate is None else self.run.rate.to_json(),
             "n_ticks": self.run.n_ticks,
             "accuracy": self.run.accuracy,
             "counters": dict(self.run.counters),
@@ -113,12 +116,15 @@ def run_others(
     own: RunResult,
     words: Sequence[str],
     progress: Progress | None,
+    rate: Mapping[str, Any] | None = None,
 ) -> dict[str, RunResult | None]:
     """The same samples in the other codes that were asked for.
 
     Args:
         own: the run beside which they stand.
         words: as of `chosen_codes`.
+        progress: is told after each batch.
+        rate: settings of code `rate`, if that is another one; None: the model's.
 
     Returns:
         By code; None for one of `exact` that the network cannot run in.
@@ -126,12 +132,11 @@ def run_others(
     Raises:
         NotExecutable: the network cannot run in a code that was asked for by name.
     """
-    options = {} if own.rate is None else own.rate.options()
     found: dict[str, RunResult | None] = {}
     for code in chosen_codes(words, own.code, own.n_frames)[1:]:
         try:
             found[code] = run_in(
-                model, samples, code, schedule=own.schedule, options=options, progress=progress
+                model, samples, code, schedule=own.schedule, options=rate or {}, progress=progress
             )
         except NotExecutable:
             if code in words:

@@ -22,7 +22,7 @@ from snnc.runtime.model import Model, load
 from snnc.runtime.npz import check_suffix
 from snnc.runtime.progress import Progress
 from snnc.runtime.report.build import build_report
-from snnc.runtime.report.codes import EXACT, chosen_codes, run_others
+from snnc.runtime.report.codes import EXACT, RATE, chosen_codes, run_others
 from snnc.runtime.report.files import WRITERS, write_report
 from snnc.runtime.report.mapfile import MapJson, checked_map, read_map
 from snnc.runtime.report.mapped import check_map, map_run
@@ -74,7 +74,7 @@ def report(
             there are frames, delta) or `own`.
         statistics: samples that are looked at one by one; 0: none.
         engine, code, schedule, limit: as of `snnc.run`.
-        rate_ticks, rate_reset, rate_pools: likewise.
+        rate_ticks, rate_reset, rate_pools: likewise; of the run, or of `rate` among `codes`.
         output: files to write, the format by suffix: `.json`, `.csv`, `.html`, `.txt`. An HTML
             page shows the raster of the first sample as well.
         figures: folder for plots (`.png`, `.svg`, `.pdf`): energy by layer and hardware, activity,
@@ -103,15 +103,19 @@ def report(
     model = model if isinstance(model, Model) else load(model)
     feeder = Feeder(model.file)
     samples = load_data(data, feeder.shape, feeder.names, model.preparation)
+    rate: dict[str, Any] = {
+        "rate_ticks": rate_ticks,
+        "rate_reset": rate_reset,
+        "rate_pools": rate_pools,
+    }
+    beside = RATE in codes and (code or model.settings.code) != RATE
     result = run(
         model,
         samples,
         engine=engine,
         code=code,
         schedule=schedule,
-        rate_ticks=rate_ticks,
-        rate_reset=rate_reset,
-        rate_pools=rate_pools,
+        **({} if beside else rate),
         limit=limit,
         progress=progress,
     )
@@ -124,7 +128,7 @@ def report(
         result,
         hardware=chips,
         parts=parts,
-        others=run_others(model, samples.limit(limit), result, codes, progress),
+        others=run_others(model, samples.limit(limit), result, codes, progress, rate),
         gathered=_gathered(model, samples.limit(limit), result, statistics, progress),
         data=samples.name,
         trace=trace(

@@ -124,12 +124,15 @@ def _codes(report: Report) -> list[RenderableType]:
     rows: list[tuple[Any, ...]] = []
     for code, row in report.codes.items():
         if row is None:
-            rows.append((code, None, None, *("cannot run" for _ in chips)))
+            rows.append((code, None, None, None, *("cannot run" for _ in chips)))
             continue
         energy = {e.hardware.name: e.picojoule or 0.0 for e in row.energy}
         events = (row.run.counters["synaptic_events"] or 0) / row.run.n_samples
-        rows.append((code, row.run.n_ticks, events, *(energy_text(energy[c]) for c in chips)))
-    heads = ("code", "ticks", "synaptic events", *chips)
+        right = None if row.run.accuracy is None else f"{row.run.accuracy:.2%}"
+        name = code if row.run.rate is None else f"{code} (inexact)"
+        paid = [energy_text(energy[c]) for c in chips]
+        rows.append((name, right, row.run.n_ticks, events, *paid))
+    heads = ("code", "accuracy", "ticks", "synaptic events", *chips)
     return [table(heads, rows, title="Event codes, a sample")]
 
 

@@ -15,7 +15,8 @@ RESAMPLES = 2000
 SEED = 0
 METHOD = (
     f"{CONFIDENCE:.0%} intervals of means: percentile bootstrap over samples, {RESAMPLES} "
-    f"resamples, numpy PCG64 with seed {SEED}; of accuracy: Wilson score"
+    f"resamples, numpy PCG64 with seed {SEED}; of accuracy: Wilson score; of mean counts by "
+    "population and channel: normal, from the standard error over samples"
 )
 """As reports print it."""
 _AT_ONCE = 1 << 22
@@ -54,6 +55,30 @@ def bootstrap(values: Array) -> list[Interval]:
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(resampled, [tail, 1 - tail], axis=0)
     return [Interval(*map(float, each)) for each in zip(means, low, high, strict=True)]
+
+
+class Spread:
+    """Means and standard errors of several columns, sample after sample (Welford, 1962)."""
+
+    def __init__(self, n_columns: int) -> None:
+        self.n = 0
+        self.mean: FloatArray = np.zeros(n_columns)
+        self._squares: FloatArray = np.zeros(n_columns)
+
+    def add(self, row: FloatArray) -> None:
+        """Take a sample in, shape (columns,)."""
+        self.n += 1
+        before = row - self.mean
+        self.mean = self.mean + before / self.n
+        self._squares = self._squares + before * (row - self.mean)
+
+    def bounds(self) -> tuple[FloatArray, FloatArray] | None:
+        """Lower and upper ends of the normal interval, none below 0; None of fewer than two."""
+        if self.n < 2:
+            return None
+        z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+        error = z * np.sqrt(self._squares / (self.n - 1) / self.n)
+        return np.maximum(self.mean - error, 0.0), self.mean + error
 
 
 def wilson(n_right: int, n: int) -> tuple[float, float]:

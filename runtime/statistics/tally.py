@@ -12,9 +12,11 @@ from snnc.ir.codes import RunSettings
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import Node, Population
 from snnc.ir.schedule import Schedule
+from snnc.runtime.statistics.interval import Spread
 
 POPULATION_KEYS = (
-    "n_dead", "n_dead_channels", "n_saturated", "saturated_share", "by_channel", "count_histogram",
+    "mean_count_low", "mean_count_high", "n_dead", "n_dead_channels", "n_saturated",
+    "saturated_share", "by_channel", "count_histogram",
 )  # fmt: skip
 """What is known of a node once samples have been looked at."""
 MOST_LEVELS = 1024
@@ -34,6 +36,7 @@ class NodeTally:
         ever: by neuron: did it emit anything?
         at_bound: frames by neuron in which its count was at the bound farther than 0.
         histogram: frames x neurons by count, from `bounds[0]` up; None for sums and wide ranges.
+        spread: of the mean |count| of samples, by channel and, last, of the node.
         frame_events, frame_spikes: by frame of the sample, summed.
         tick_events: by tick of the sample, summed.
     """
@@ -46,6 +49,7 @@ class NodeTally:
     ever: Any = field(init=False)
     at_bound: IntArray = field(init=False)
     histogram: IntArray | None = field(init=False)
+    spread: Spread = field(init=False)
     frame_events: IntArray | None = None
     frame_spikes: IntArray | None = None
     tick_events: IntArray | None = None
@@ -55,6 +59,7 @@ class NodeTally:
         self.magnitude = np.zeros(size)
         self.ever = np.zeros(size, dtype=bool)
         self.at_bound = np.zeros(size, dtype=np.int64)
+        self.spread = Spread(self.node.shape[self.axis] + 1 if self.node.shape else 2)
         wide = self.bounds is None or self.bounds[1] - self.bounds[0] >= MOST_LEVELS
         self.histogram = None
         if self.bounds is not None and not wide:
@@ -72,6 +77,9 @@ class NodeTally:
         self.n_frames += flat.shape[0] * flat.shape[1]
         self.magnitude += size.sum(axis=(0, 1))
         self.ever |= flat.any(axis=(0, 1))
+        for sample in size.mean(axis=1) if self.fires else ():
+            channels = self.by_channel(sample)
+            self.spread.add(np.append(channels, channels.mean()))
         if self.bounds is not None:
             low, high = self.bounds
             top = (flat == high) if high else np.zeros(flat.shape, dtype=bool)
@@ -116,17 +124,23 @@ class NodeTally:
         at_bound = self.at_bound / max(1, self.n_frames)
         fires = self.bounds is not None
         events = self.by_channel(self.ever.astype(np.float64))
+        bounds = self.spread.bounds() if fires else None
+        low, high = bounds if bounds is not None else (None, None)
         histogram = None
         if self.histogram is not None and self.bounds is not None:
             share = self.histogram / max(1, int(self.histogram.sum()))
             histogram = {"lo": self.bounds[0], "share": share.tolist()}
         return {
+            "mean_count_low": None if low is None else float(low[-1]),
+            "mean_count_high": None if high is None else float(high[-1]),
             "n_dead": int((~self.ever).sum()),
             "n_dead_channels": int((events == 0).sum()),
             "n_saturated": int((at_bound >= 0.5).sum()) if fires else None,
             "saturated_share": float(at_bound.mean()) if fires else None,
             "by_channel": {
                 "mean_count": self.by_channel(mean).tolist() if fires else None,
+                "mean_count_low": None if low is None else low[:-1].tolist(),
+                "mean_count_high": None if high is None else high[:-1].tolist(),
                 "saturated_share": self.by_channel(at_bound).tolist() if fires else None,
                 "dead_share": (1 - events).tolist(),
             },

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from snnc.ir.errors import BadInputFile, OutputExists, UnknownHardware, WrongUsage
 from snnc.ir.file import SnncFile
@@ -23,6 +24,7 @@ from snnc.runtime.model import Model
 from snnc.runtime.report import Report, report, write_report
 from snnc.runtime.report.page.events import raster
 from snnc.runtime.report.page.pack import unpack
+from snnc.runtime.run import run
 from snnc.runtime.trace import trace
 
 HOSTILE = "</script><script>alert(1)</script>"
@@ -258,3 +260,22 @@ def test_projections_add_up_to_the_populations_that_they_reach(burst: Report) ->
             assert row[key] == sum(link[key] for link in into)
     assert links["head>out"]["synaptic_events"] is None
     assert links["act1>stream"]["n_synapses"] == 100 * 2 * 2  # tap-position pairs x channels
+
+
+def test_rate_beside_exact_codes_is_marked_and_has_its_own_accuracy(data: DataSet) -> None:
+    model = model_of(network())
+    found = report(model, data, code="burst", codes=["burst", "rate"], rate_ticks=8)
+    value = found.to_json()
+    alone = run(model, data, code="rate", rate_ticks=8)
+    rows = value["codes"]
+    assert {code: row["exact"] for code, row in rows.items()} == {"burst": True, "rate": False}
+    assert rows["burst"]["rate"] is None
+    assert rows["rate"]["rate"] == {"ticks": 8, "reset": "subtract", "pools": "refuse"}
+    assert rows["rate"]["accuracy"] == alone.accuracy
+    assert rows["rate"]["counters"] == dict(alone.counters)
+    assert rows["rate"]["n_ticks"] == alone.n_ticks
+    console = Console(width=100, file=io.StringIO(), color_system=None)
+    with console.capture() as capture:
+        for part in found.render():
+            console.print(part)
+    assert "rate (inexact)" in capture.get()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from snnc.runtime.statistics.interval import bootstrap, wilson
+from snnc.runtime.statistics.interval import Spread, bootstrap, wilson
 
 
 def test_wilson() -> None:
@@ -36,3 +36,25 @@ def test_bootstrap_is_reproducible_and_honest_about_one_sample() -> None:
     assert (one.low, one.high) == (None, None)
     (same,) = bootstrap(np.full((5, 1), 2.0))
     assert (same.low, same.high) == (2.0, 2.0)
+
+
+def test_spread_is_the_standard_error_of_each_column() -> None:
+    values = np.abs(np.random.default_rng(4).normal(1e6, 1.0, size=(50, 3)))
+    values[:, 2] = 0.3
+    spread = Spread(3)
+    for row in values:
+        spread.add(row)
+    bounds = spread.bounds()
+    assert bounds is not None
+    error = 1.959964 * values.std(axis=0, ddof=1) / np.sqrt(50)
+    np.testing.assert_allclose(bounds[0], values.mean(axis=0) - error, rtol=1e-12)
+    np.testing.assert_allclose(bounds[1], values.mean(axis=0) + error, rtol=1e-12)
+    one = Spread(1)
+    one.add(values[0, :1])
+    assert one.bounds() is None
+    rare = Spread(1)
+    for amount in (0.0, 0.0, 0.0, 1.0):
+        rare.add(np.array([amount]))
+    found = rare.bounds()
+    assert found is not None
+    assert found[0][0] == 0.0  # counts are none below 0

@@ -110,6 +110,19 @@ def test_neurons_channels_and_levels_equal_plain_loops(data: DataSet) -> None:
         assert rows[name]["by_channel"]["mean_count"] == pytest.approx(
             [float(given[:, c].mean()) for c in range(2)]
         )
+        for channel in range(2):
+            own = given[:, channel].mean(axis=1)  # of each sample
+            error = 1.959964 * own.std(ddof=1) / np.sqrt(N)
+            low, high = (
+                rows[name]["by_channel"][f"mean_count_{end}"][channel] for end in ("low", "high")
+            )
+            assert low == pytest.approx(max(0.0, own.mean() - error))
+            assert high == pytest.approx(own.mean() + error)
+        whole = given.mean(axis=(1, 2))
+        assert rows[name]["mean_count_high"] == pytest.approx(
+            whole.mean() + 1.959964 * whole.std(ddof=1) / np.sqrt(N)
+        )
+        assert rows[name]["mean_count_low"] < rows[name]["mean_count"]
         histogram = rows[name]["count_histogram"]
         assert histogram["lo"] == 0
         assert histogram["share"] == pytest.approx([float((given == k).mean()) for k in range(5)])
@@ -117,6 +130,7 @@ def test_neurons_channels_and_levels_equal_plain_loops(data: DataSet) -> None:
         assert mean.shape == (2, 4, 4)
         assert mean == pytest.approx(counts[name][:, 0].mean(axis=0))
     assert rows["stem"]["n_saturated"] is None
+    assert rows["stem"]["mean_count_low"] is None
     assert rows["stem"]["count_histogram"] is None
     assert rows["head"]["n_dead"] == sum(not counts["head"][:, 0, i].any() for i in range(3))
 

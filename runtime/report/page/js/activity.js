@@ -14,8 +14,22 @@ function activitySection() {
   whenChanged(["population", "neuron", "theme"], draw);
   const chooser = populationChooser();
   const from = sources.length > 1 ? select("Counts", sources, state.source, (value) => { state.source = value; draw(); }) : null;
+  const channels = el("div");
+  const drawChannels = () => channels.replaceChildren(...channelTable());
+  drawChannels();
+  whenChanged(["population"], drawChannels);
   return section("activity", "Activity", meanBars() ?? "", el("h3", { text: "Neuron by neuron" }), el("div", { class: "controls" }, chooser, from), el("figure", {}, field, readout,
-    el("figcaption", { text: "One square a neuron: channels side by side, each in its rows and columns. Dark is silent, bright is the busiest neuron of this population." })));
+    el("figcaption", { text: "One square a neuron: channels side by side, each in its rows and columns. Dark is silent, bright is the busiest neuron of this population." })), channels);
+}
+function channelTable() {
+  const path = (key, i) => ["by_population", chosen.population, "by_channel", key, i];
+  const rows = report.by_population[chosen.population]?.by_channel;
+  if (!rows || rows.dead_share.length < 2) return [];
+  const column = (head, key, format) => ({ head, right: true, value: (i) => at(path(key, i)), cell: (i) => num(path(key, i), format) });
+  const range = (i) => el("span", { class: "quiet" }, num(path("mean_count_low", i)), " … ", num(path("mean_count_high", i)));
+  const columns = [{ head: "channel", right: true, value: (i) => i, cell: (i) => grouped(i) }, ...(rows.mean_count ? [column("mean count", "mean_count", "count")] : []), ...(rows.mean_count_low ? [{ head: "interval", right: true, cell: range }] : []),
+    column("dead neurons", "dead_share", "share"), ...(rows.saturated_share ? [column("at the bound", "saturated_share", "share")] : [])];
+  return [el("details", { open: rows.dead_share.length <= 16 }, el("summary", { text: `Channel by channel: ${chosen.population}` }), table(columns, rows.dead_share.map((_, i) => i), { label: "channels" }), el("p", { class: "note", text: "Mean count of a neuron in one frame with its interval over samples; share of neurons that never emitted; share of neurons and frames at the largest or smallest count." }))];
 }
 function populationChooser() {
   const box = el("span");

@@ -76,15 +76,25 @@ function paretoPlot() {
   for (const x of logs ? powers.filter((value) => of(value) >= x0 && of(value) <= x1) : niceSteps(Math.max(0, x0), x1, 6)) plot.append(svg("line", { class: "axis", x1: toX(x), x2: toX(x), y1: top, y2: height - bottom }), text(toX(x), height - bottom + 16, FORMATS.energy(x), "middle"));
   plot.append(text(rightEdge, height - 6, `energy of one sample, ${report.hardware[chosen.hardware]}`, "end"));
   const most = Math.max(...known.map((i) => report.points[i].n_ticks), 1), models = [...new Set(report.points.map((p) => p.model))];
-  const ahead = known.filter(unbeaten).sort((a, b) => energy(a) - energy(b));
-  if (ahead.length > 1) plot.append(svg("path", { class: "edge", "stroke-dasharray": "4 3", d: "M" + ahead.map((i, k) => `${k ? `H${toX(energy(i))}V` : `${toX(energy(i))} `}${toY(accuracy(i))}`).join("") }));
-  known.forEach((i, k) => {
+  const ahead = known.filter(unbeaten).sort((a, b) => energy(a) - energy(b) || accuracy(b) - accuracy(a));
+  let reached = 0; // of what costs no more: the line never falls
+  const steps = ahead.map((i, k) => { reached = Math.max(reached, accuracy(i)); return `${k ? `H${toX(energy(i))}V` : `M${toX(energy(i))} `}${toY(reached)}`; });
+  if (ahead.length > 1) plot.append(svg("path", { class: "edge", "stroke-dasharray": "4 3", d: steps.join("") }));
+  const taken = [];
+  known.forEach((i) => {
     const fill = colour(models.indexOf(report.points[i].model)), x = toX(energy(i)), y = toY(accuracy(i)), back = x > (left + rightEdge) / 2;
     const words = `${pointName(i)}: ${FORMATS.share(accuracy(i))}, ${FORMATS.energy(energy(i))}, ${grouped(report.points[i].n_ticks)} ticks`;
     plot.append(svg("circle", { cx: x, cy: y, r: 4 + 9 * Math.sqrt(report.points[i].n_ticks / most), style: `fill:${unbeaten(i) ? fill : "var(--panel)"};stroke:${fill};stroke-width:2`, "stroke-dasharray": report.points[i].exact ? "none" : "2 2", tabindex: 0, role: "img", "aria-label": words }, svg("title", {}, words)),
-      svg("text", { x: back ? x - 16 : x + 16, y: y + (k % 2 ? 18 : -10), "text-anchor": back ? "end" : "start" }, pointName(i)));
+      svg("text", { x: back ? x - 16 : x + 16, y: free(taken, back ? x - 16 - 6.2 * pointName(i).length : x + 16, y, 6.2 * pointName(i).length), "text-anchor": back ? "end" : "start" }, pointName(i)));
   });
   return [plot];
+}
+// The nearest height beside a disc at which no other words stand.
+function free(taken, x, y, wide) {
+  const clear = (at) => taken.every((box) => Math.abs(box.y - at) >= 12 || x > box.x + box.wide || box.x > x + wide);
+  const at = [-10, 18, -23, 31, -36, 44].map((shift) => y + shift).find(clear) ?? y - 10;
+  taken.push({ x, y: at, wide });
+  return at;
 }
 function widened(values) {
   const low = Math.min(...values), high = Math.max(...values), more = (high - low || Math.abs(high) || 1) * 0.15;

@@ -53,6 +53,13 @@ function num(path, format = "count", over = null) {
   });
 }
 
+// An element of a plot whose words are a number of the JSON object.
+function marked(element, path, format) {
+  element.setAttribute("data-path", JSON.stringify(path));
+  element.setAttribute("data-format", format);
+  return element;
+}
+
 function section(id, title, ...children) {
   return el("section", { id, "aria-labelledby": `${id}-title` }, el("h2", { id: `${id}-title`, text: title }), ...children);
 }

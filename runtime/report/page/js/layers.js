@@ -10,6 +10,7 @@ function layersSection() {
     { head: "kind", value: (name) => report.by_population[name].kind, cell: (name) => report.by_population[name].kind },
     column("neurons", "n_neurons", "count"),
     column("mean count", "mean_count", "count"),
+    ...(has("mean_count_low") ? [{ head: "interval", right: true, cell: (name) => (at(path(name, "mean_count_low")) === null ? "" : el("span", { class: "quiet" }, num(path(name, "mean_count_low")), " … ", num(path(name, "mean_count_high")))) }] : []),
     ...(has("n_dead") ? [column("dead", "n_dead", "count")] : []),
     ...(has("n_saturated") ? [column("saturated", "n_saturated", "count")] : []),
     column("spikes", "spikes", "count", perSample),

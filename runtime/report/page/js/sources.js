@@ -15,7 +15,7 @@ function operationsSection() {
 function codesTable() {
   const codes = Object.entries(report.codes ?? {}).filter(([, row]) => row);
   if (codes.length < 2) return null;
-  const columns = [{ head: "code", cell: ([code]) => code }, { head: "ticks", right: true, cell: ([code]) => num(["codes", code, "n_ticks"]) },
+  const columns = [{ head: "code", cell: ([code, row]) => (row.exact ? code : `${code} (inexact)`) }, { head: "accuracy", right: true, cell: ([code]) => num(["codes", code, "accuracy"], "share") }, { head: "ticks", right: true, cell: ([code]) => num(["codes", code, "n_ticks"]) },
     ...["events", "spikes", "synaptic_events"].map((key) => ({ head: key, right: true, cell: ([code]) => num(["codes", code, "counters", key], "count", perSample) })),
     ...estimates().map(([chip, e]) => ({ head: e.hardware.title, right: true, cell: ([code]) => num(["codes", code, "energy", chip, "picojoule"], "energy") }))];
   return el("div", {}, el("h3", { text: "In other event codes" }), table(columns, codes, { label: "event codes" }));

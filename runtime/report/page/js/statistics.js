@@ -25,7 +25,7 @@ function histograms(s) {
     const { edges, n_samples: amounts } = at([...path, "histogram"]);
     const most = Math.max(...amounts, 1), plot = svg("svg", { class: "plot", viewBox: "0 0 400 130", role: "img", "aria-label": `${name}: histogram over samples` });
     amounts.forEach((amount, i) => plot.append(svg("rect", { x: 10 + (380 * i) / amounts.length, y: 105 - (90 * amount) / most, width: 380 / amounts.length - 1, height: (90 * amount) / most, style: "fill:var(--c0)" }, svg("title", {}, `${FORMATS[format](edges[i])} … ${FORMATS[format](edges[i + 1])}: ${grouped(amount)} samples`))));
-    plot.append(text(10, 122, FORMATS[format](edges[0]), "start"), text(390, 122, FORMATS[format](edges.at(-1)), "end"));
+    for (const [x, i, anchor] of [[10, 0, "start"], [390, edges.length - 1, "end"]]) plot.append(marked(text(x, 122, FORMATS[format](edges[i]), anchor), [...path, "histogram", "edges", i], format));
     return el("figure", {}, plot, el("figcaption", { text: `${name}: samples by amount` }));
   }));
 }
