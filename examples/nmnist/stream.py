@@ -219,14 +219,20 @@ def main() -> None:
     parser.add_argument("--engine", default="dense", help="dense or event")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     given = parser.parse_intermixed_args()
-    how = events_of(snnc.load(given.model).preparation, str(given.model))
-    if how.window_us is None:
-        parser.error(f"{given.model} says no window_us under [events]")
-    files = [shown(p.name, read_recording(p, how), how) for p in given.recordings]
-    if not files and given.pack is None:
+    try:
+        how = events_of(snnc.load(given.model).preparation, str(given.model))
+        if how.window_us is None:
+            parser.error(f"{given.model} says no window_us under [events]")
+        shows = [shown(p.name, read_recording(p, how), how) for p in given.recordings]
+    except snnc.SnncError as error:
+        parser.error(str(error))
+    if not shows and given.pack is None:
         parser.error("give RECORDING files, or --pack nmnist_train1000.npz")
-    shows = files or list(kept_aside(given.pack, given.show, how))
-    found = run(given.model, shows, given.speed, given.engine)
+    shows = shows or list(kept_aside(given.pack, given.show, how))
+    try:
+        found = run(given.model, shows, given.speed, given.engine)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
     if given.json:
         print(json.dumps(found))
         return

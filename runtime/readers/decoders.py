@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snnc.ir.arrays import Array
-from snnc.ir.errors import BadInputFile, WrongUsage
+from snnc.ir.errors import BadInputFile, SnncError, WrongUsage
 from snnc.runtime.readers import audio, images
 from snnc.runtime.readers.events import aedat, aedat4, nmnist, prophesee
 from snnc.runtime.readers.events.framing import frames
@@ -95,7 +95,11 @@ def read_recording(path: Path, how: EventPreparation) -> Recording:
         if path.suffix.lower() in suffixes:
             if not path.is_file():
                 raise BadInputFile("no such file", where=str(path))
-            return read(path, how)
+            try:
+                return read(path, how)
+            except SnncError as error:
+                error.where = error.where or str(path)
+                raise
     known = [suffix for suffixes, _ in EVENT_READERS.values() for suffix in suffixes]
     raise BadInputFile(
         "this is no recording of events", where=str(path), hint=f"known: {', '.join(known)}"

@@ -20,6 +20,7 @@ import snnc
 from snnc.converter.sources.spiking.torchop import OPERATORS
 from snnc.ir.arrays import Array
 from snnc.runtime.live import answers
+from snnc.runtime.readers.decoders import decode
 from tests.cli.helpers import command_line, snnc_process
 from tests.examples.test_digits import load_example
 from tests.needs import data_file
@@ -77,6 +78,9 @@ def test_accuracy_of_the_spiking_network(
     others = listed(example, pack, n, tmp_path)
     result = snnc.run(converted, tmp_path / "list.csv", engine="dense")
     x = np.stack([example.frames_of(*example.recording(pack, i)) for i in others])
+    how = snnc.load(converted).preparation
+    for i, frames in zip(others, x, strict=True):
+        np.testing.assert_array_equal(decode(tmp_path / f"{i}.bin", how), frames)
     with torch.no_grad():
         logits = trained_net(example)(torch.from_numpy(x)).numpy()
     labels = pack["label"][others]
@@ -152,6 +156,16 @@ def test_the_live_demo(
     assert found["n_right"] == int((whole.predictions == pack["label"][others]).sum())
 
 
+def test_the_demo_names_what_it_cannot_play(converted: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.bin").write_bytes(bytes(7))
+    for words in ([tmp_path / "none.snnc"], [converted, tmp_path / "x.bin"]):
+        command = [sys.executable, str(EXAMPLE / "stream.py"), *map(str, words)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 2
+        assert Path(words[-1]).name in done.stderr
+        assert "Traceback" not in done.stderr
+
+
 @pytest.mark.slow
 def test_the_live_demo_plays_files(
     example: ModuleType, pack: dict[str, Array], converted: Path, tmp_path: Path
@@ -171,6 +185,24 @@ def shown(arguments: list[str]) -> dict[str, Any]:
     assert len([line for line in lines if line.endswith(" ms")]) == found["n_windows"]
     assert 0 < found["engine_ms_p50"] <= found["latency_ms_p50"] <= found["latency_ms_p99"]
     return found
+
+
+def test_training_gives_a_network_that_converts(
+    example: ModuleType, pack: dict[str, Array], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An epoch of a narrow one: the script's way from recordings to `model.pt`."""
+    monkeypatch.setattr(example, "PLAN", (4, None, 8, None))
+    monkeypatch.setattr(example, "EPOCHS", 1)
+    part = {**pack, "label": pack["label"][:40], "offset": pack["offset"][:41]}
+    np.savez(tmp_path / "pack.npz", **part)
+    x, y = example.load(tmp_path / "pack.npz")
+    nets = [example.train(x, y) for _ in range(2)]
+    with torch.no_grad():
+        logits = [net(x[:3]).numpy() for net in nets]
+    np.testing.assert_array_equal(logits[0], logits[1])
+    snnc.save_model(nets[0], x[:1], tmp_path / "m.pt", input=(0, example.CLIP), time_axis=1)
+    result = snnc.run(snnc.convert(tmp_path / "m.pt").model, x[:3].numpy(), engine="dense")
+    assert np.abs(result.outputs - logits[0]).max() < 0.3 * np.ptp(logits[0])
 
 
 def test_a_recording_of_another_camera_is_named(converted: Path, tmp_path: Path) -> None:
