@@ -194,7 +194,7 @@ def test_training_gives_a_network_that_converts(
     monkeypatch.setattr(example, "PLAN", (4, None, 8, None))
     monkeypatch.setattr(example, "EPOCHS", 1)
     part = {**pack, "label": pack["label"][:40], "offset": pack["offset"][:41]}
-    np.savez(tmp_path / "pack.npz", **part)
+    np.savez(tmp_path / "pack.npz", **part)  # type: ignore[arg-type]
     x, y = example.load(tmp_path / "pack.npz")
     nets = [example.train(x, y) for _ in range(2)]
     with torch.no_grad():
