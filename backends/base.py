@@ -206,8 +206,13 @@ class StreamingSession(TracingSession, Protocol):
     def names(self) -> tuple[str, ...]:
         """Emitting nodes in topological order: those of a `Trace`."""
 
-    def stretches(self, feeds: Feeds, *, membranes: bool = False) -> Iterator[Stretch]:
-        """Run N samples, one after the other; all that they emit, in the order of traces."""
+    def stretches(self, feeds: Feeds, *, membranes: Collection[str] = ()) -> Iterator[Stretch]:
+        """Run N samples, one after the other; all that they emit, in the order of traces.
+
+        Args:
+            feeds: counts of every source node, shape (N, T, *shape).
+            membranes: populations whose membranes are recorded at every tick.
+        """
 
 
 @runtime_checkable

@@ -57,9 +57,9 @@ PARTIES = (
     Party(name=PYTORCH, command=("run_torch.py",), ours=True),
     _snnc(DENSE, "--engine", "dense"),
     _snnc(BURST, *_EVENT, "burst"),
-    _snnc("snnc event, burst, with trace", *_EVENT, "burst", "--trace", batched=False),
+    _snnc("snnc event, burst, with trace", *_EVENT, "burst", "--trace"),
     _snnc("snnc event, graded", *_EVENT, "graded"),
-    _snnc("snnc event, graded, with trace", *_EVENT, "graded", "--trace", batched=False),
+    _snnc("snnc event, graded, with trace", *_EVENT, "graded", "--trace"),
     _snnc("snnc event, delta", *_EVENT, "delta", note="a still image has one frame: as graded"),
     _snnc(
         "snnc event, rate, T = 4",

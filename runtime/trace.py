@@ -283,7 +283,7 @@ def _result(
         neuron=whole.neuron,
         payload=whole.payload,
         names=run.head.names,
-        values=run.values,
+        values=run.head.values,
         n_ticks=run.head.n_ticks,
         ticks=run.head.ticks,
         membranes=whole.membranes,

@@ -25,6 +25,8 @@ _CHUNK = 1 << 15
 
 Add = Callable[[Stretch], None]
 """Takes the next stretch; its sample is the number in the data."""
+Writer = Callable[[Path, "TraceHead", bool], AbstractContextManager[Add]]
+"""Opens a file, given what is known of the trace and whether to overwrite."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,7 @@ class TraceHead:
         n_ticks: length of a sample's run.
         ticks: the first tick that is kept and the one behind the last.
         names: populations, as events number them.
+        values: those of them that pass sums on as graded events, which are no spikes.
         membranes: shape of a population, by name.
     """
 
@@ -48,6 +51,7 @@ class TraceHead:
     n_ticks: int
     ticks: tuple[int, int]
     names: tuple[str, ...]
+    values: frozenset[str]
     membranes: Mapping[str, Shape]
 
     def membrane_shape(self, name: str) -> Shape:
@@ -237,7 +241,7 @@ def _nix(path: Path, head: TraceHead, force: bool) -> Iterator[Add]:
         yield add
 
 
-_WRITERS: dict[str, Callable[[Path, TraceHead, bool], AbstractContextManager[Add]]] = {
+_WRITERS: dict[str, Writer] = {
     ".npz": _npz,
     ".h5": _hdf5,
     ".hdf5": _hdf5,

@@ -70,7 +70,6 @@ class TraceRun:
             raise NotExecutable("engine `event` gives no traces")
         self._session = session
         self._staged: Session | None = None
-        self._membranes = request.membranes
         shapes = {n.name: n.shape for n in graph.populations if n.name in session.names}
         n_ticks = make_schedule(graph, request.settings).n_ticks(self._n_frames)
         self._selection = Selection.make(
@@ -88,18 +87,13 @@ class TraceRun:
             n_ticks=n_ticks,
             ticks=self._selection.ticks,
             names=self._selection.names,
+            values=frozenset(n for n in self._selection.names if graph.emits(n) == "value"),
             membranes={n: s for n, s in shapes.items() if n in self._selection.membranes},
         )
 
-    @property
-    def values(self) -> frozenset[str]:
-        """Populations of the trace that pass sums on as graded events, which are no spikes."""
-        emits = self._model.integer_graph.emits
-        return frozenset(name for name in self.head.names if emits(name) == "value")
-
     def tally(self) -> Tally:
         """Sums over what is kept, none yet."""
-        return Tally(self.head.names, self.values)
+        return Tally(self.head.names, self.head.values)
 
     def stretches(self) -> Iterator[Stretch]:
         """What is kept, sample after sample, in the order of traces."""
@@ -107,7 +101,7 @@ class TraceRun:
         size = batch_of(self._model.integer_graph, self._n_frames)
         for at in range(first, end, size):
             feeds = self._feeds(at, min(at + size, end))
-            for part in self._session.stretches(feeds, membranes=self._membranes):
+            for part in self._session.stretches(feeds, membranes=tuple(self.head.membranes)):
                 yield self._selection.of(replace(part, sample=at + part.sample))
 
     def _feeds(self, first: int, end: int) -> Mapping[str, Array]:

@@ -77,7 +77,7 @@ class Selection:
         at = part.first
         if part.membranes is not None:
             rows = slice(max(self.ticks[0] - at, 0), max(self.ticks[1] - at, 0))
-            held = {n: m[rows] for n, m in part.membranes.items() if n in self.membranes}
+            held = {name: m[rows] for name, m in part.membranes.items()}
             at = max(at, self.ticks[0])
         if self.all:
             return replace(part, membranes=held)

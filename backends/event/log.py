@@ -13,12 +13,12 @@ import numpy as np
 
 from snnc.backends.base import Stretch
 from snnc.backends.event.compile import Compiled
-from snnc.backends.event.jit import entry, inlined, kernel
-from snnc.backends.event.tables import Lists, Program
+from snnc.backends.event.jit import entry, kernel
+from snnc.backends.event.tables import Lists
 from snnc.ir.arrays import Array, IntArray
 
-ROOM = 1 << 16
-"""Events that a log holds at least."""
+ROOM = 1 << 14
+"""Events that a log holds at least: few enough to stay in a core's cache."""
 _FRAME, _NODE, _FIRST, _NUMBER, _NOTE = range(5)
 _SAMPLE, _TICK, _OF, _LENGTH, _BLOCK, _BEGIN = range(6)
 
@@ -107,11 +107,14 @@ class Layout:
     def __init__(self, compiled: Compiled, n_frames: int) -> None:
         nodes = compiled.program.nodes
         self._compiled = compiled
-        self._program = compiled.program
+        self._nodes, self._start = nodes, nodes["start"].copy()
         self._schedule = compiled.schedule
         self._n_frames = n_frames
         shape = (compiled.schedule.window, int(nodes["channels"].max()))
         self._ends = np.zeros(shape, dtype=np.int64)
+        self._slots = np.arange(compiled.schedule.window)
+        self._n_ticks = compiled.schedule.n_ticks(n_frames)
+        self._trains = (nodes["counted"] == 1) & (compiled.program.unit_spikes == 1)
         self._rows = np.zeros((0, 6), dtype=np.int64)
         self._blocks: dict[int, Block] = {}
         self._taken = 0
@@ -122,52 +125,61 @@ class Layout:
         Args:
             frame: the first one that is still to come, counted over all samples.
         """
-        rows, block = self._expand(log)
+        order, block = self._expand(log)
         sample, frame = divmod(frame, self._n_frames)
+        rows = self._rows_of(order, block)
         if self._rows.size or not _before(rows, sample, frame * self._schedule.period).all():
             yield from self._overlapping(rows, block, sample, frame * self._schedule.period)
             return
-        samples, firsts = np.unique(rows[:, _SAMPLE], return_index=True)
-        firsts = np.append(rows[firsts, _BEGIN], len(block.tick))
-        for i, number in enumerate(samples.tolist()):
-            own = slice(firsts[i], firsts[i + 1])
+        changes = np.flatnonzero(rows[1:, _SAMPLE] != rows[:-1, _SAMPLE]) + 1
+        edges = [*rows[changes, _BEGIN].tolist(), len(block.tick)]
+        begin = 0
+        for first, end in zip([0, *changes.tolist()], edges, strict=True):
+            if end == 0:
+                return  # nothing was noted
+            own, number = slice(begin, end), int(rows[first, _SAMPLE])
             columns = block.tick[own], block.population[own], block.neuron[own], block.payload[own]
             yield Stretch(number, *columns)
+            begin = end
 
     def load(self) -> None:
         """Compile the kernels, or load them: a log that holds nothing."""
         self._expand(make_log(self._compiled))
 
     def _expand(self, log: Log) -> tuple[IntArray, Block]:
-        """Every event in order; of each slot of each list: sample, tick, node, events, …."""
-        n_lists, program = int(log.used[1]), self._program
+        """Every event in order; and which slots of which lists these are, flat, in order."""
+        n_lists = int(log.used[1])
         notes = log.notes[: n_lists * _NOTE].reshape(n_lists, _NOTE)
+        node, trains = notes[:, _NODE], self._trains[notes[:, _NODE]]
         per_slot = np.zeros((n_lists, self._schedule.window), dtype=np.int64)
-        _count(program, log, notes, per_slot)
-        which, slot = np.nonzero(per_slot)
-        node, number = notes[which, _NODE], per_slot[which, slot]
-        sample, frame = np.divmod(notes[which, _FRAME], self._n_frames)
-        tick = program.nodes["start"][node] + slot + frame * self._schedule.period
+        _count(log, notes, trains, per_slot)
+        sample, frame = np.divmod(notes[:, _FRAME], self._n_frames)
+        at = (self._start[node] + frame * self._schedule.period)[:, None] + self._slots
         # a node emits one slot of one frame in a tick, so these three say where each one stands
-        order = np.lexsort((node, tick, sample))
-        ends = np.cumsum(number[order])
+        key = ((sample * self._n_ticks)[:, None] + at) * len(self._start) + node[:, None]
+        order = np.flatnonzero(per_slot)
+        order = order[np.argsort(key.reshape(-1)[order])]
+        number = per_slot.reshape(-1)[order]
+        ends = np.cumsum(number)
+        begin = np.zeros_like(per_slot)
+        begin.reshape(-1)[order] = ends - number
         total = int(ends[-1]) if len(ends) else 0
-        block = Block(
-            notes,
-            per_slot,
-            np.zeros_like(per_slot),
-            np.zeros_like(per_slot),
-            *np.empty((4, total), dtype=np.int64),
-        )
-        begin = ends - number[order]
-        block.begin[which[order], slot[order]] = begin
-        block.at[which, slot] = tick
-        _write(program, log, self._ends, block)
+        block = Block(notes, per_slot, begin, at, *np.empty((4, total), dtype=np.int64))
+        _write(self._nodes, log, trains, self._ends, block)
         log.used[:] = 0
-        columns = sample[order], tick[order], node[order], number[order]
-        of_block = np.full(len(order), self._taken)
+        return order, block
+
+    def _rows_of(self, order: IntArray, block: Block) -> IntArray:
+        """Of each slot of each list: sample, tick, node, events, number of its block, begin."""
+        notes = block.notes[order // self._schedule.window]
+        rows = np.empty((len(order), 6), dtype=np.int64)
+        rows[:, _SAMPLE] = notes[:, _FRAME] // self._n_frames
+        rows[:, _OF] = notes[:, _NODE]
+        rows[:, _BLOCK] = self._taken
+        for column, values in ((_TICK, block.at), (_LENGTH, block.per_slot), (_BEGIN, block.begin)):
+            rows[:, column] = values.reshape(-1)[order]
         self._taken += 1
-        return np.stack((*columns, of_block, begin), axis=1), block
+        return rows
 
     def _overlapping(
         self, rows: IntArray, block: Block, sample: int, tick: int
@@ -200,11 +212,15 @@ def _before(rows: IntArray, sample: int, tick: int) -> Array:
 
 
 @entry
-def _count(program: Program, log: Log, notes: IntArray, per_slot: IntArray) -> None:
-    """Events of each list in each slot."""
+def _count(log: Log, notes: IntArray, trains: Array, per_slot: IntArray) -> None:
+    """Events of each list in each slot.
+
+    Args:
+        trains: of each list: do its counts travel as unit spikes?
+    """
     for i in range(len(notes)):
         first, n = notes[i, _FIRST], notes[i, _NUMBER]
-        if _is_train(program, notes[i, _NODE]):
+        if trains[i]:
             for e in range(first, first + n):
                 per_slot[i, np.uint64(abs(log.payload[e]) - 1)] += 1
             for slot in range(per_slot.shape[1] - 1, 0, -1):
@@ -214,25 +230,23 @@ def _count(program: Program, log: Log, notes: IntArray, per_slot: IntArray) -> N
 
 
 @entry
-def _write(program: Program, log: Log, ends: IntArray, block: Block) -> None:
+def _write(nodes: Array, log: Log, trains: Array, ends: IntArray, block: Block) -> None:
     """Write each event once for every slot in which it is emitted; the log is used up.
 
     Args:
+        trains: as in `_count`.
         ends: working memory, shape (window, channels of a pixel).
     """
     for i in range(len(block.notes)):
         number, per_slot, begin = block.notes[i, _NODE], block.per_slot[i], block.begin[i]
-        node, trains = program.nodes[number], _is_train(program, number)
+        node = nodes[number]
         first, n = block.notes[i, _FIRST], block.notes[i, _NUMBER]
         neuron, payload = log.neuron[first : first + n], log.payload[first : first + n]
         channel = log.channel[first : first + n]
         # C order is channel after channel, unless events lie in C order already
         channels, pixels = (node.channels, node.pixels) if node.order >= 0 else (1, node.size)
-        _to_c_order(neuron, channel, channels, pixels)
         ends[:, :channels] = 0
-        for e in range(n):
-            slot = abs(payload[e]) - 1 if trains else 0
-            ends[np.uint64(slot), np.uint64(channel[e])] += 1
+        _to_c_order(neuron, payload, channel, channels, pixels, trains[i], ends)
         for slot in range(len(ends) - 1, 0, -1):
             for c in range(channels):
                 ends[slot - 1, c] += ends[slot, c]
@@ -245,40 +259,45 @@ def _write(program: Program, log: Log, ends: IntArray, block: Block) -> None:
                 of_channel = ends[slot, c]
                 ends[slot, c] = at
                 at += of_channel
-            n = _write_slot(neuron, payload, channel, n, trains, ends[slot], block)
+            if trains[i]:
+                n = _write_spikes(neuron, payload, channel, n, ends[slot], block)
+            else:
+                n = _write_values(neuron, payload, channel, n, ends[slot], block)
             slot += 1
 
 
-@inlined
-def _is_train(program: Program, node: int) -> bool:
-    """Do a node's counts travel as unit spikes?"""
-    return program.unit_spikes == 1 and program.nodes[node].counted == 1
-
-
 @kernel
-def _to_c_order(neuron: Array, channel: Array, channels: int, pixels: int) -> None:
-    """Replace neurons, which lie channel last, by their index in C order; note the channels."""
+def _to_c_order(
+    neuron: Array,
+    payload: IntArray,
+    channel: Array,
+    channels: int,
+    pixels: int,
+    trains: bool,
+    ends: IntArray,
+) -> None:
+    """Replace neurons, which lie channel last, by their index in C order; note the channels.
+
+    Args:
+        ends: counts how many events of each channel have each slot as their last.
+    """
     before, pixel = np.int64(0), np.int64(0)  # neurons of the pixels before; pixels
     for e in range(len(neuron)):
         j = np.int64(neuron[e])
         while j >= before + channels:
             before += channels
             pixel += 1
-        channel[e] = j - before
-        neuron[e] = (j - before) * pixels + pixel
+        c = j - before
+        channel[e], neuron[e] = c, c * pixels + pixel
+        slot = abs(payload[e]) - 1 if trains else 0
+        ends[np.uint64(slot), np.uint64(c)] += 1
 
 
 @kernel
-def _write_slot(
-    neuron: Array,
-    payload: IntArray,
-    channel: Array,
-    n: int,
-    trains: bool,
-    ends: IntArray,
-    block: Block,
+def _write_spikes(
+    neuron: Array, payload: IntArray, channel: Array, n: int, ends: IntArray, block: Block
 ) -> int:
-    """Write n events to where those of each channel have come, which moves on.
+    """Write a spike of n events to where those of each channel have come, which moves on.
 
     No branch follows the data: what spikes again is kept by moving it to the front.
 
@@ -290,9 +309,23 @@ def _write_slot(
         j, c, k = neuron[e], channel[e], payload[e]
         at = np.uint64(ends[np.uint64(c)])
         ends[np.uint64(c)] += 1
-        spike = (1 if k > 0 else -1) if trains else k
+        spike = 1 if k > 0 else -1
         block.neuron[at] = j
         block.payload[at] = spike
         neuron[left], channel[left], payload[left] = j, c, k - spike
         left += k != spike
     return left
+
+
+@kernel
+def _write_values(
+    neuron: Array, payload: IntArray, channel: Array, n: int, ends: IntArray, block: Block
+) -> int:
+    """Write n events to where those of each channel have come; none is left."""
+    for e in range(n):
+        c = np.uint64(channel[e])
+        at = np.uint64(ends[c])
+        ends[c] += 1
+        block.neuron[at] = neuron[e]
+        block.payload[at] = payload[e]
+    return 0

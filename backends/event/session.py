@@ -119,7 +119,8 @@ class EventSession:
         n_samples, n_frames = next(iter(feeds.values())).shape[:2]
         if n_samples != 1:
             raise DataError(f"a trace is of one sample, got {n_samples}")
-        whole = joined(list(self.stretches(feeds, membranes=membranes)))
+        seen = [n.name for n in self.compiled.graph.populations if n.name in self.names]
+        whole = joined(list(self.stretches(feeds, membranes=seen if membranes else ())))
         return Trace(
             tick=whole.tick,
             population=whole.population,
@@ -130,7 +131,7 @@ class EventSession:
             membranes=whole.membranes,
         )
 
-    def stretches(self, feeds: Feeds, *, membranes: bool = False) -> Iterator[Stretch]:
+    def stretches(self, feeds: Feeds, *, membranes: Collection[str] = ()) -> Iterator[Stretch]:
         """Traces of N samples; see `StreamingSession.stretches`."""
         read = read_feeds(self.compiled.graph, feeds, self.n_frames)
         buffers = Buffers(self.compiled, read, ())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from snnc.backends.event.ticks import (
     run_ticks,
 )
 from snnc.ir.arrays import IntArray
-from snnc.ir.nodes import Node, Population
+from snnc.ir.nodes import Node
 
 _ROOM = 1 << 16
 """Events, or membranes, that are kept at least before they are handed on."""
@@ -53,9 +53,8 @@ class Simulation:
             slots=np.zeros(n_lists, dtype=np.int64),
             held=np.full(n_lists, -1, dtype=np.int64),
         )
-        self._silent = self._make_events(0, membranes=False)
-        self._traced = self._make_events(_ROOM, membranes=False)
-        self._with_membranes: Events | None = None
+        self._silent = self._make_events(0)
+        self._buffers: dict[frozenset[str], Events] = {}
 
     def load(self, data: Data) -> None:
         """Compile the kernels, or load them: a run of no ticks."""
@@ -67,9 +66,11 @@ class Simulation:
         for _ in self._stretches(data, sample, self._silent):
             pass
 
-    def trace(self, data: Data, sample: int, *, membranes: bool) -> Iterator[Stretch]:
-        """Run one sample and hand on every event."""
-        yield from self._stretches(data, sample, self._watched() if membranes else self._traced)
+    def trace(
+        self, data: Data, sample: int, *, membranes: Collection[str] = ()
+    ) -> Iterator[Stretch]:
+        """Run one sample and hand on every event, and membranes of some populations."""
+        yield from self._stretches(data, sample, self._watched(frozenset(membranes)))
 
     def _stretches(self, data: Data, sample: int, events: Events) -> Iterator[Stretch]:
         """Run a sample, stretch after stretch."""
@@ -107,17 +108,17 @@ class Simulation:
             progress[:] = 0
         self.clock.held[:] = -1
 
-    def _watched(self) -> Events:
-        """Buffers for a trace with membranes, made when they are first asked for."""
-        if self._with_membranes is None:
-            self._with_membranes = self._make_events(_ROOM, membranes=True)
-        return self._with_membranes
+    def _watched(self, membranes: frozenset[str]) -> Events:
+        """Buffers for a trace, made when such a one is first asked for."""
+        if membranes not in self._buffers:
+            self._buffers[membranes] = self._make_events(_ROOM, membranes)
+        return self._buffers[membranes]
 
-    def _make_events(self, room: int, membranes: bool) -> Events:
+    def _make_events(self, room: int, membranes: frozenset[str] = frozenset()) -> Events:
         """Buffers for a trace; none at all if `room` is 0."""
         enough = int(self.program.nodes["size"].sum())
         room = room + enough if room else 0
-        nodes = [n for n in self._nodes() if membranes and isinstance(n, Population)]
+        nodes = [node for node in self._nodes() if node.name in membranes]
         # at least one tick, at most all
         held = min(max(_ROOM // max(sum(n.size for n in nodes), 1), 1), self.clock.n_ticks)
         membrane_at = np.full(len(self.compiled.names), -1, dtype=np.int64)

@@ -212,9 +212,11 @@ class TracingRateSession(RateSession):
         ]
         return joined_trace(self.form, self.schedule, traced)
 
-    def stretches(self, feeds: Feeds, *, membranes: bool = False) -> Iterator[Stretch]:
+    def stretches(self, feeds: Feeds, *, membranes: Collection[str] = ()) -> Iterator[Stretch]:
         """Traces of N samples, each of them in one piece."""
         for i in range(len(next(iter(feeds.values())))):
-            one = self.trace({k: x[i : i + 1] for k, x in feeds.items()}, membranes=membranes)
+            fed = {name: x[i : i + 1] for name, x in feeds.items()}
+            one = self.trace(fed, membranes=bool(membranes))
+            seen = {n: m for n, m in (one.membranes or {}).items() if n in membranes}
             columns = one.tick, one.population, one.neuron, one.payload
-            yield Stretch(i, *columns, membranes=one.membranes)
+            yield Stretch(i, *columns, membranes=seen or None)

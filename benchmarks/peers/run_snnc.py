@@ -1,7 +1,7 @@
 """The network in snnc: one engine, from samples to outputs with every counter on.
 
-With `--trace` the clock covers the traces alone: every event of every sample is kept, one sample
-after the other.
+With `--trace` the clock covers the traces alone: every event of every sample, handed on sample
+after sample.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 import numpy as np
-from common import Timed, parser, show, timed, timed_batches
+from common import Timed, parser, show, timed_batches
 
 from snnc.backends.rate.session import open_session
 from snnc.backends.registry import get_engine
@@ -44,8 +44,9 @@ def run(part: np.ndarray) -> tuple[np.ndarray, Any]:
     return reader.read(result)[name].real, result
 
 
-def trace(part: np.ndarray) -> tuple[np.ndarray, Any]:
-    return np.zeros((1, 1)), len(session.trace(feeder.feeds(part)).tick)  # type: ignore[attr-defined]
+def trace(part: np.ndarray) -> tuple[np.ndarray, int]:
+    stretches = session.stretches(feeder.feeds(part))  # type: ignore[attr-defined]
+    return np.zeros((len(part), 1)), sum(len(each.tick) for each in stretches)
 
 
 def counted(found: Timed) -> dict[str, Any]:
@@ -65,11 +66,11 @@ def counted(found: Timed) -> dict[str, Any]:
 
 
 if a.trace:
-    found = timed(trace, x, 1, a.seconds)
-    outputs = np.concatenate([run(x[at : at + 1])[0] for at in range(found.n_samples)])
-    shown = Timed(batch=1, ms=found.ms, n_samples=found.n_samples, outputs=outputs)
-    events = sum(found.results) / found.n_samples
-    show(shown, compile_seconds=compile_seconds, events_traced=events)
+    for traced in timed_batches(trace, x, a):
+        n = traced.n_samples
+        outputs = np.concatenate([run(x[at : at + 1])[0] for at in range(n)])
+        shown = Timed(batch=traced.batch, ms=traced.ms, n_samples=n, outputs=outputs)
+        show(shown, compile_seconds=compile_seconds, events_traced=sum(traced.results) / n)
 else:
     for found in timed_batches(run, x, a):
         show(found, compile_seconds=compile_seconds, **counted(found))

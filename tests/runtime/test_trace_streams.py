@@ -188,7 +188,7 @@ print(*found)
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory as Linux gives it")
 @pytest.mark.parametrize("kind", ["npz", "h5"])
-@pytest.mark.parametrize("shape", [(40_000, 1), (1, 40_000)])
+@pytest.mark.parametrize("shape", [(15_000, 1), (1, 15_000)])
 def test_memory_does_not_grow_with_what_is_traced(
     model: Path, tmp_path: Path, kind: str, shape: tuple[int, int]
 ) -> None:
@@ -199,7 +199,7 @@ def test_memory_does_not_grow_with_what_is_traced(
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     few, peak, many, later = map(int, done.stdout.split())
     more_events = (many - few) * 4 * 8
-    assert more_events > 120e6
+    assert more_events > 50e6
     # feeds of a sample are in memory, 48 bytes a frame; a trace would be 30 times that
     assert later - peak < 0.2 * more_events
 
