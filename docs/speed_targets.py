@@ -105,8 +105,7 @@ def curves() -> Iterator[Row]:
     def even() -> str:
         parts = []
         for how, words in (("one", "one at a time"), ("batch", "in batches")):
-            at = counts[how]["break_even"]
-            parts.append(f"{'never' if at is None else f'below {at:.2g}'} {words}")
+            parts.append(f"{counts[how]['break_even']} {words}")
         return ", ".join(parts)
 
     def fewer() -> str:

@@ -188,18 +188,18 @@ def than(rows: list[dict[str, Any]], peer: str, how: str) -> dict[str, float]:
     return {row["point"]: ms / row["ms"][BURST][how] for row in rows}
 
 
-def break_even(rows: list[dict[str, Any]], how: str) -> float | None:
+def break_even(rows: list[dict[str, Any]], how: str) -> str:
     """Mean count (as set) below which the event engine is faster than PyTorch's forward."""
     ordered = sorted(rows, key=lambda row: float(row["point"]))
     above = [math.log(row["ms"][BURST][how] / row["ms"][TORCH][how]) for row in ordered]
     x = [math.log(float(row["point"])) for row in ordered]
     if above[0] > 0:
-        return None
+        return "at none of these"
     for n in range(1, len(x)):
         if above[n] > 0:
             share = -above[n - 1] / (above[n] - above[n - 1])
-            return math.exp(x[n - 1] + share * (x[n] - x[n - 1]))
-    return math.inf
+            return f"below {math.exp(x[n - 1] + share * (x[n] - x[n - 1])):.2g}"
+    return "at all of these"
 
 
 def ten_times_fewer(rows: list[dict[str, Any]]) -> list[dict[str, float]]:
@@ -237,12 +237,10 @@ def page(found: dict[str, Any]) -> str:
             f"than {peer} " + ", ".join(f"{r:.1f} × at {at}" for at, r in by_point.items())
             for peer, by_point in k["than"].items()
         )
-        at = k["break_even"]
-        even = "never" if at is None else "at all of these" if math.isinf(at) else f"below {at:.2g}"
         parts.append(
             f"{words}: the fastest peer is {k['fastest_peer']} with {k['fastest_peer_ms']:.2f} ms; "
             f"the event engine is faster {ratios}. It beats PyTorch's float forward at mean "
-            f"counts {even}."
+            f"counts {k['break_even']}."
         )
     parts += ["Ten times fewer events, event engine in burst:", _fewer_table(known["events"])]
     parts += ["The VGG (random weights):", _speed_table([r for r in rows if r["net"] == "vgg"])]
