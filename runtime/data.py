@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from snnc.runtime.readers.images import of_pixels
 from snnc.runtime.readers.labels import LazyLabels, as_labels
 from snnc.runtime.readers.open import absolute, open_samples
 from snnc.runtime.readers.preparation import Preparation
-from snnc.runtime.readers.records import Records, as_array, records
+from snnc.runtime.readers.records import UNREADABLE, Records, as_array, records
 
 NAMED = ("digits", "digits-train", "digits-test")
 """Data sets by name: scikit-learn's digits, whole or split 80/20 by class with random_state 0."""
@@ -192,14 +192,14 @@ def _from_file(path: Path, names: Sequence[str]) -> DataSet:
     where = str(path)
     wanted = ("x", "y", *names)
     try:
-        content = _open(path)
-        if isinstance(content, np.ndarray):
-            arrays, held = {"x": content}, ["x"]
-        else:
-            with content:
+        with path.open("rb") as stream:
+            content = _open(path, stream)
+            if isinstance(content, np.ndarray):
+                arrays, held = {"x": content}, ["x"]
+            else:
                 held = content.files
                 arrays = {n: _member(content, n) for n in dict.fromkeys(wanted) if n in content}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise BadInputFile(
             f"not a readable .npz or .npy file: {error}",
             where=where,
@@ -240,17 +240,19 @@ def _of_arrays(
     return DataSet(name=where, x=inputs[names[0]], y=labels, inputs=inputs)
 
 
-def _open(path: Path) -> Any:
-    with path.open("rb") as stream:
-        head = stream.read(len(_ARRAY_MAGIC))
+def _open(path: Path, stream: IO[bytes]) -> Any:
+    head = stream.read(len(_ARRAY_MAGIC))
+    stream.seek(0)
     if head.startswith(b"PK"):
-        if not zipfile.is_zipfile(path):
+        if not zipfile.is_zipfile(stream):
             raise zipfile.BadZipFile("truncated")
-    elif head != _ARRAY_MAGIC:
+        stream.seek(0)
+        return np.load(stream)
+    if head != _ARRAY_MAGIC:
         # numpy would take it for a pickle and advise to load that
         raise ValueError("it is empty" if not head else "it holds something else")
     # .npy maps into memory, so that a set larger than memory streams
-    return np.load(path, mmap_mode="r" if path.suffix == ".npy" else None)
+    return np.load(path, mmap_mode="r") if path.suffix == ".npy" else np.load(stream)
 
 
 def _member(archive: Any, name: str) -> Array:

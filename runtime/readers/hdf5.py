@@ -9,13 +9,13 @@ from typing import Any, NoReturn
 import numpy as np
 
 from snnc.ir.arrays import Array
-from snnc.ir.errors import BadInputFile, DataError, MissingExtra
+from snnc.ir.errors import BadInputFile, DataError, MissingExtra, SnncError
 from snnc.runtime.readers.decoders import events_of
 from snnc.runtime.readers.events.framing import frames
 from snnc.runtime.readers.events.recording import recording
 from snnc.runtime.readers.images import of_pixels
 from snnc.runtime.readers.preparation import MOST_VALUES, Preparation
-from snnc.runtime.readers.records import listing_hash, records
+from snnc.runtime.readers.records import UNREADABLE, listing_hash, records
 from snnc.runtime.readers.samples import Samples
 
 SUFFIXES = (".h5", ".hdf5")
@@ -38,9 +38,14 @@ def open_hdf5(path: Path, preparation: Preparation) -> Samples:
             "HDF5 files need h5py", where=str(path), hint="pip install 'snnc[nir]'"
         ) from error
     try:
-        file = h5py.File(path, "r")
-    except OSError as error:
+        return _opened(h5py, h5py.File(path, "r"), path, preparation)
+    except SnncError:
+        raise
+    except UNREADABLE as error:  # h5py reads the parts of a file when they are asked for
         raise BadInputFile(f"not a readable HDF5 file: {error}", where=str(path)) from error
+
+
+def _opened(h5py: Any, file: Any, path: Path, preparation: Preparation) -> Samples:
     held = _Own(h5py, file, str(path))
     y = held.labels("y")
 

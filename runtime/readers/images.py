@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,18 @@ from snnc.runtime.readers.preparation import ImagePreparation, Preparation
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 _ONE_AND_PREVIEWS = ("MPO",)
 """Formats of Pillow whose further images are views of the first: a camera's JPEG."""
-_MOST_PIXELS = 1 << 27
-"""Of an image once it is resized: a line of pixels must not fill the memory."""
+_MOST_PIXELS = 1 << 26
+"""Of an image, and of one that is resized: a line of pixels must not fill the memory."""
 
 
 def read(path: Path, preparation: Preparation) -> Array:
     """Read and prepare an image file; without `[image]`: RGB, uint8, (3, H, W)."""
     pil = _pillow(str(path))
     try:
-        with pil.open(path) as image:
-            return prepare(image, preparation.image or ImagePreparation())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Pillow at metadata; pixels are refused or right
+            with pil.open(path) as image:
+                return prepare(image, preparation.image or ImagePreparation())
     except pil.DecompressionBombError as error:
         raise DataError(f"too large: {error}") from error
 
@@ -48,6 +51,8 @@ def prepare(image: Any, how: ImagePreparation) -> Array:
         raise DataError(
             f"it holds {image.n_frames} images", hint="save the one that is meant as a file"
         )
+    if image.width * image.height > _MOST_PIXELS:
+        raise DataError(f"it has {image.height} x {image.width} pixels")
     image = image.convert(how.mode)
     if how.resize is not None:
         width, height = _resized(image.size, how.resize)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import struct
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,8 +18,11 @@ import numpy as np
 from snnc.ir.arrays import Array, Shape
 from snnc.ir.errors import BadInputFile, DataError, SnncError
 
-_UNREADABLE = (OSError, ValueError, EOFError, KeyError, IndexError, TypeError, OverflowError)
-"""What decoders raise at content that they cannot read."""
+UNREADABLE = (
+    OSError, ValueError, EOFError, LookupError, TypeError, ArithmeticError, RuntimeError,
+    SyntaxError, struct.error, tokenize.TokenError, zlib.error, zipfile.BadZipFile,
+)  # fmt: skip
+"""What decoders of Python, numpy, Pillow and h5py raise at content that they cannot read."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,7 +101,7 @@ def read_record(read: Callable[[int], Array], place: Callable[[int], str], index
         raise
     except MemoryError as error:
         raise DataError("it does not fit in memory", where=place(index)) from error
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         said = str(error) or type(error).__name__
         raise DataError(f"cannot be read: {said}", where=place(index)) from error
 
