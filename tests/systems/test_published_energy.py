@@ -97,7 +97,7 @@ def test_report_prints_the_sheet_s_energy() -> None:
         operations += macs * float(given.mean()) * 4  # k / 4 travels; mean over both images
     # MACs and pairs above are equal; counts are those of the network of 8-bit weights, while the
     # hooks look at the float one, and how far rounding moves counts has no bound beforehand
-    # (promise 5 measures it). Here it is 0.21 %, and a slip in the formula is a factor (D = 4, 4.6).
+    # (promise 5 measures it). Here it is 0.21 %; a slip in the formula is a factor (D = 4, 4.6).
     assert papers["synaptic_operations"] == pytest.approx(operations, rel=0.01)
     counts = mean_counts(model, x[4:])
     attended = 0.0
