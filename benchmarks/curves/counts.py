@@ -114,6 +114,7 @@ def run_point(net_name: str, point: str, parties: dict[str, Any], setting: Setti
         known = make(net_name, point, Path(name), setting.data)
         row: dict[str, Any] = {"net": net_name, "point": point, "ms": {}}
         row |= {key: known[key] for key in ("operations", "macs", "sums_passed_on")}
+        ours: dict[str, list[dict[str, Any]]] = {}
         for party, command in parties.items():
             python = Path(sys.executable) if party in OURS else setting.peers
             script, *options = command
@@ -122,11 +123,23 @@ def run_point(net_name: str, point: str, parties: dict[str, Any], setting: Setti
             lines, reason = run_script(python, script, net_name, name, *options, *batches)
             if reason:
                 raise SystemExit(f"{party} on {net_name}: {reason}")
+            if script == "run_snnc.py":
+                ours[party] = lines
             row["ms"][party] = {("one" if r["batch"] == 1 else "batch"): r["ms"] for r in lines}
             if party == BURST:
                 row |= _counted(lines[-1], known)
             print(f"{net_name} at {point}, {party}: {row['ms'][party]}", flush=True)
+        demand_equal(ours, f"{net_name} at {point}")
     return row
+
+
+def demand_equal(parties: dict[str, list[dict[str, Any]]], where: str) -> None:
+    """End the benchmark unless all give the same outputs, each for as many samples as it took."""
+    longest: list[Any] = max((r["outputs"] for rows in parties.values() for r in rows), key=len)
+    for party, rows in parties.items():
+        for r in rows:
+            if r["outputs"] != longest[: len(r["outputs"])]:
+                raise SystemExit(f"{where}: {party}, batch {r['batch']}: other outputs")
 
 
 def _counted(line: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:

@@ -31,9 +31,11 @@ KINDS = {
 
 
 def peak_mb() -> float:
-    """Of this process."""
-    unit = 1e6 if sys.platform == "darwin" else 1e3
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    """Of this process; on Linux not by getrusage, whose peak begins with the parent's."""
+    if sys.platform == "darwin":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1e3
 
 
 def images(n: int, folder: Path) -> Path:
