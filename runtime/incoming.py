@@ -23,6 +23,12 @@ from snnc.runtime.windows import Piece, Silence
 
 _READ_BYTES = 1 << 16
 _EVENT_BYTES = 8
+_WRAP_US = 1 << 32
+_DISORDER_US = 1 << 24
+"""Sixteen seconds: an event that is nearly a whole wrap ahead comes late, from before it. More
+would be taken from silence, which may be any shorter time."""
+_LONGEST_SELECT_S = 3600.0
+"""Sooner than the system's limit; windows that end later are waited for again."""
 _RESET = b"\xff" * _EVENT_BYTES
 """A record of ones: the events behind it are those of a new sample."""
 Due = Callable[[], int | None]
@@ -64,23 +70,24 @@ def events(source: str, how: EventPreparation, due: Due) -> Iterator[Piece]:
     if not is_live(source):
         yield read_recording(Path(source), how)
         return
-    last, wraps = 0, 0
+    last: int | None = None
+    wraps = 0
     for chunk in _records(source, _EVENT_BYTES, due):
         if isinstance(chunk, Silence):
             yield chunk
             continue
         for part in _between_resets(chunk):
             if part is None:
-                last = wraps = 0
+                last, wraps = None, 0
                 yield None
                 continue
             found = events_of_words(np.frombuffer(part, "<u4").reshape(-1, 2))
-            # times of 32 bits begin again after 71 minutes
-            back = np.diff(found.t, prepend=last) < -(1 << 31)
-            last = int(found.t[-1])
-            t = found.t + (wraps + np.cumsum(back)) * (1 << 32)
-            wraps += int(back.sum())
-            yield replace(found, t=t)
+            # times of 32 bits begin again after 71 minutes; around that, order is not strict
+            steps = np.diff(found.t, prepend=found.t[0] if last is None else last)
+            ahead = (steps < -_WRAP_US // 2).astype(np.int64) - (steps > _WRAP_US - _DISORDER_US)
+            wrapped = wraps + np.cumsum(ahead)
+            last, wraps = int(found.t[-1]), int(wrapped[-1])
+            yield replace(found, t=found.t + wrapped * _WRAP_US)
 
 
 def _between_resets(chunk: bytes) -> Iterator[bytes | None]:
@@ -103,7 +110,7 @@ def _records(source: str, size: int, due: Due) -> Iterator[bytes | Silence]:
         while True:
             silent = (time.monotonic_ns() - came) // 1000
             wanted = due()
-            left = None if wanted is None else max(0, wanted - silent) / 1e6
+            left = None if wanted is None else min(max(0, wanted - silent) / 1e6, _LONGEST_SELECT_S)
             ready, _, _ = select.select([descriptor], [], [], left)
             if not ready:
                 yield Silence(us=(time.monotonic_ns() - came) // 1000)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,6 +20,9 @@ from snnc.runtime.stream import Stream
 from snnc.runtime.windows import Windows
 
 Kind = Literal["frames", "events"]
+_LONGEST_WAIT_MS = 86_400_000
+"""A day: what is meant in seconds or microseconds is an error."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,7 +35,8 @@ class Answer:
         outputs_int: integers; None where the host computes the output.
         prediction: the class, None where outputs are no class scores.
         latency_ms: from when it was complete to the answer.
-        n_late: events since the last answer that came after their window was answered.
+        n_late: events since the last answer that came after their window was answered; those behind
+            the last answer are told in the log.
     """
 
     window: int
@@ -95,8 +101,10 @@ def _check(how: EventPreparation, source: str, max_wait_ms: float | None) -> Non
         raise WrongUsage("a longest wait is for windows of time", where=f"framing {how.framing}")
     if not incoming.is_live(source):
         raise WrongUsage("a longest wait is for what comes by stdin or a socket", where=source)
-    if not max_wait_ms >= 0:
-        raise WrongUsage(f"a longest wait of {max_wait_ms} ms")
+    if not (math.isfinite(max_wait_ms) and 0 <= max_wait_ms <= _LONGEST_WAIT_MS):
+        raise WrongUsage(
+            f"a longest wait of {max_wait_ms} ms", hint=f"say 0 to {_LONGEST_WAIT_MS} (a day)"
+        )
 
 
 def _answers(
@@ -122,3 +130,5 @@ def _answers(
             n_late=late - told,
         )
         number, told = number + 1, late
+    if rest := n_late() - told:
+        _log.warning("%d events came after the last window was answered, and are left out", rest)

@@ -39,7 +39,8 @@ class Windows:
 
     A window of time is complete with the first event behind it, or with the end; with `wait_us`
     also when the clock has passed its end by so much. The clock goes on from the last event:
-    after a silence of s, time is that event's plus s.
+    after a silence of s, time is that event's plus s. The first window begins at the earliest event
+    of the first piece, and takes events that are older by less than its length.
 
     Args:
         how: the model's framing.
@@ -122,9 +123,11 @@ class Windows:
 
     def _window_of(self, piece: Recording) -> IntArray:
         if self._how.framing == "time-bins":
-            if self._first is None:
-                self._first = self._last = int(piece.t[0])
-            return (piece.t - self._first) // self._length
+            if self._first is None:  # as a recording from its file: from the earliest event on
+                self._first = self._last = int(piece.t.min())
+            since = piece.t - self._first
+            just_before = (since < 0) & (since >= -self._length)
+            return np.where(just_before, 0, since // self._length)
         place = np.arange(self._n_events, self._n_events + len(piece))
         self._n_events += len(piece)
         return place // self._length

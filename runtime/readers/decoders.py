@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snnc.ir.arrays import Array
-from snnc.ir.errors import BadInputFile, SnncError, WrongUsage
+from snnc.ir.errors import BadInputFile, DataError, SnncError, WrongUsage
 from snnc.runtime.readers import audio, images
 from snnc.runtime.readers.events import aedat, aedat4, nmnist, prophesee
 from snnc.runtime.readers.events.framing import frames
 from snnc.runtime.readers.events.recording import Recording
 from snnc.runtime.readers.preparation import EventPreparation, Preparation
+from snnc.runtime.readers.records import UNREADABLE
 
 ReadEvents = Callable[[Path, EventPreparation], Recording]
 
@@ -100,6 +101,11 @@ def read_recording(path: Path, how: EventPreparation) -> Recording:
             except SnncError as error:
                 error.where = error.where or str(path)
                 raise
+            except MemoryError as error:
+                raise DataError("it does not fit in memory", where=str(path)) from error
+            except UNREADABLE as error:
+                said = str(error) or type(error).__name__
+                raise DataError(f"cannot be read: {said}", where=str(path)) from error
     known = [suffix for suffixes, _ in EVENT_READERS.values() for suffix in suffixes]
     raise BadInputFile(
         "this is no recording of events", where=str(path), hint=f"known: {', '.join(known)}"

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from snnc.ir.errors import BadInputFile, MissingExtra, WrongUsage
+from snnc.ir.errors import BadInputFile, DataError, MissingExtra, WrongUsage
 from snnc.runtime.readers.columns import of_table
+from snnc.runtime.readers.named_files import is_inside
 from snnc.runtime.readers.preparation import Preparation
 from snnc.runtime.readers.samples import Samples
 
@@ -20,6 +21,7 @@ _SPEC = re.compile(
     rf"hf:(?P<name>[^:]+)(?::(?P<config>[\w.-]+))??(?::(?P<split>{_PART}(?:\+{_PART})*))?"
 )
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_OF_HUB = "hf://datasets/"
 _SAFE_VERSION = 4
 """Of `datasets`: earlier ones run Python code that a data set brings."""
 
@@ -44,18 +46,20 @@ def open_huggingface(spec: str, preparation: Preparation) -> Samples:
     """Open a data set by its name.
 
     A file (`.parquet`, `.arrow`, `.json`, `.jsonl`), a folder as `datasets` takes it or as
-    `save_to_disk` wrote it, or a name on the Hub. Code in data sets is not run.
+    `save_to_disk` wrote it, or a name on the Hub. Code in data sets is not run, and no file is
+    opened that is not in the folder or of the Hub.
 
     Raises:
         BadInputFile: it is not there, or cannot be read.
+        DataError: it names files that are elsewhere, or no column is known to be the input.
         MissingExtra: `datasets` is not installed.
         WrongUsage: the name is none, or one of several splits must be said.
     """
     named = _named(spec)
     datasets = _library(spec)
     try:
-        return of_table(_loaded(datasets, named), spec, preparation)
-    except (BadInputFile, WrongUsage):
+        return of_table(_loaded(datasets, named), spec, preparation, _folders(datasets, named))
+    except (BadInputFile, DataError, WrongUsage):
         raise
     except ConnectionError as error:
         raise BadInputFile(
@@ -108,12 +112,44 @@ def _loaded(datasets: Any, named: _Named) -> Any:
     if path is not None and path.is_file():
         return _of_file(datasets, named, path)
     if path is not None and any((path / n).is_file() for n in ("state.json", "dataset_dict.json")):
-        return _of_splits(named, _call(named, datasets.load_from_disk, str(path)))
+        found = _of_splits(named, _call(named, datasets.load_from_disk, str(path)))
+        _check_files(datasets, named, [held["filename"] for held in found.cache_files])
+        return found
+    builder = _call(named, datasets.load_dataset_builder, named.name, named.config)
+    files = (builder.config.data_files or {}).values()  # a README may name any
+    _check_files(datasets, named, [str(file) for split in files for file in split])
     split = named.split
     if split is None:
         names = _call(named, datasets.get_dataset_split_names, named.name, named.config)
         split = _one_split(named, names)
-    return _call(named, datasets.load_dataset, named.name, named.config, split=split)
+    _call(named, builder.download_and_prepare)
+    return _call(named, builder.as_dataset, split=split)
+
+
+def _folders(datasets: Any, named: _Named) -> list[Path]:
+    """Where files may be that data name: the folder that the user named, and what came from Hubs.
+
+    A file that is named by itself holds its bytes.
+    """
+    path = named.local
+    if path is not None and path.is_file():
+        return []
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    downloads = [Path(datasets.config.DOWNLOADED_DATASETS_PATH), Path(HF_HUB_CACHE)]
+    return downloads if path is None else [path, *downloads]
+
+
+def _check_files(datasets: Any, named: _Named, files: list[str]) -> None:
+    folders = _folders(datasets, named)
+    for file in files:
+        of_hub = named.local is None and file.startswith(_OF_HUB)
+        if not of_hub and ("://" in file or not is_inside(Path(file), folders)):
+            raise DataError(
+                f"it names a file that is not in the folder: {file}",
+                where=named.spec,
+                hint="only files in the folder that --data names are opened, and no addresses",
+            )
 
 
 def _of_file(datasets: Any, named: _Named, path: Path) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,18 @@ def read(path: Path, preparation: Preparation) -> Array:
                 return prepare(image, preparation.image or ImagePreparation())
     except pil.DecompressionBombError as error:
         raise DataError(f"too large: {error}") from error
+
+
+def decoded(data: bytes, mode: str | None) -> Any:
+    """An image of Pillow, turned as its camera says and of a mode, as `datasets` decodes it."""
+    pil = _pillow(None)
+    from PIL import ExifTags, ImageOps
+
+    image = pil.open(io.BytesIO(data))
+    image.load()
+    if image.getexif().get(ExifTags.Base.Orientation) is not None:
+        image = ImageOps.exif_transpose(image)
+    return image.convert(mode) if mode and mode != image.mode else image
 
 
 def of_pixels(pixels: Array, how: ImagePreparation) -> Array:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +31,19 @@ _COMPRESSION, _TABLE_AT, _ELEMENTS = 0, 1, 0
 """Numbers of fields: two of `IOHeader`, one of `EventPacket`."""
 _MOST_BYTES = 1 << 28
 """Of an unpacked packet: cameras send some thousand events in one."""
+_MOST_IN_ALL, _MOST_RATIO = 1 << 31, 32
+"""Of all packets of events: 134 million events, or in a larger file as many as there may be: the 16
+bytes of an event do not compress to half a byte. A damaged file must not fill the memory."""
 Unpack = Callable[[bytes], bytes]
 
 
 def read(path: Path, how: EventPreparation) -> Recording:
-    """Read all events of a file's event streams."""
+    """Read all events of a file's stream of events.
+
+    Raises:
+        DataError: it is damaged, or has no stream of events or several.
+        MissingExtra: nothing here unpacks its packets.
+    """
     data = path.read_bytes()
     if not data.startswith(_VERSION):
         raise DataError(f"AEDAT 4 begins with #!AER-DAT4.0, this with {data[:12]!r}")
@@ -44,22 +52,41 @@ def read(path: Path, how: EventPreparation) -> Recording:
     unpack = _unpacker(header.number(_COMPRESSION, "<i", 0))
     end = header.number(_TABLE_AT, "<q", -1)
     end = len(data) if end < 0 else end
-    at = start + 4 + header.size
     packets: list[Array] = []
+    streams: set[int] = set()
+    n_bytes, most = 0, max(_MOST_IN_ALL, _MOST_RATIO * len(data))
+    for stream, packed in _packets(data, start + 4 + header.size, end):
+        content = unpack(packed)
+        if content[8:12] != _EVENTS:
+            continue
+        streams.add(stream)
+        n_bytes += len(content)
+        if n_bytes > most:
+            raise DataError(f"damaged, or too large: its events have more than {most} bytes")
+        packets.append(_Table(content, _EVENTS, "a packet").vector(_ELEMENTS, _EVENT))
+    if not packets:
+        raise DataError("there is no stream of events")
+    if len(streams) > 1:
+        raise DataError(
+            f"there are several streams of events: {', '.join(map(str, sorted(streams)))}",
+            hint="save the one of the camera that is meant as a file",
+        )
+    events = np.concatenate(packets)
+    return recording(events["t"], events["x"], events["y"], events["on"] != 0)
+
+
+def _packets(data: bytes, at: int, end: int) -> Iterator[tuple[int, bytes]]:
+    """Number of the stream and content of each packet up to `end`."""
     while at < end:
         if at + 8 > len(data):
             raise DataError("truncated in the head of a packet")
-        (size,) = struct.unpack_from("<i", data, at + 4)
+        stream, size = struct.unpack_from("<ii", data, at)
         at += 8 + size
         if size < 0 or at > len(data):
             raise DataError("truncated or damaged in a packet")
-        content = unpack(data[at - size : at])
-        if content[8:12] == _EVENTS:
-            packets.append(_Table(content, _EVENTS, "a packet").vector(_ELEMENTS, _EVENT))
-    if not packets:
-        raise DataError("there is no stream of events")
-    events = np.concatenate(packets)
-    return recording(events["t"], events["x"], events["y"], events["on"] != 0)
+        yield stream, data[at - size : at]
+    if at != end:
+        raise DataError("damaged: the table of packets does not begin behind a packet")
 
 
 class _Table:
@@ -124,7 +151,10 @@ def _lz4(data: bytes) -> bytes:
             "packets of this file need the package `lz4`", hint="pip install 'snnc[events]'"
         ) from error
     unpacker = lz4.frame.LZ4FrameDecompressor()
-    found: bytes = unpacker.decompress(data, max_length=_MOST_BYTES)
+    try:
+        found: bytes = unpacker.decompress(data, max_length=_MOST_BYTES)
+    except RuntimeError as error:  # the one class that this package raises
+        raise DataError(f"a packet is damaged: {error}") from error
     if not unpacker.eof:
         raise DataError("truncated in a packet, or it is too large")
     return found

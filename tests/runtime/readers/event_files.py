@@ -53,7 +53,7 @@ def aedat3(path: Path, events: Events) -> None:
             f.write(packet(1, 8, 0, words))
 
 
-def aedat4(path: Path, events: Events) -> None:
+def aedat4(path: Path, events: Events, compression: int = 0) -> None:
     import flatbuffers
 
     def finish(builder: flatbuffers.Builder, table: int, name: bytes) -> bytes:
@@ -74,7 +74,7 @@ def aedat4(path: Path, events: Events) -> None:
     b = flatbuffers.Builder(1024)
     text = b.CreateString(info)
     b.StartObject(3)
-    b.PrependInt32Slot(0, 0, 1)
+    b.PrependInt32Slot(0, compression, -1)
     b.PrependInt64Slot(1, -1, 0)
     b.PrependUOffsetTRelativeSlot(2, text, 0)
     header = finish(b, b.EndObject(), b"IOHE")

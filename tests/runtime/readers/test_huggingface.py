@@ -69,7 +69,7 @@ def test_every_way_to_say_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert np.asarray(found.y).tolist() == [0, 2, 1, 0, 1, 2], spec
         assert found.spec is not None
         assert values(load_data(found.spec)).tolist() == expected  # as a worker elsewhere does
-    part = load_data("hf:repository:train[:2]+test[1:2]")
+    part = load_data("hf:repository:train[:2]+train[4:5]")
     assert values(part).tolist() == [expected[0], expected[1], expected[4]]
     test = load_data("hf:both:test")
     assert test.y is None  # labels of -1 are those that were not published
