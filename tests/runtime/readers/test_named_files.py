@@ -98,7 +98,10 @@ def test_files_elsewhere_are_not_opened(
 
 def test_columns_that_datasets_would_open_by_itself(tmp_path: Path) -> None:
     rows = [{"bytes": None, "path": str(tmp_path / "secret")}] * 2
-    kinds = {"List": {"_type": "List", "feature": {"_type": "Image"}}, "Video": {"_type": "Video"}}
+    kinds: dict[str, dict[str, Any]] = {
+        "List": {"_type": "List", "feature": {"_type": "Image"}},
+        "Video": {"_type": "Video"},
+    }
     for name, kind in kinds.items():
         with pytest.raises(DataError, match=rf"column `x` \({name}\) is nothing that snnc reads"):
             load_data(str(table(tmp_path / f"{name}.parquet", kind, rows)))
