@@ -29,13 +29,16 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _share(text: str) -> float:
-    """Read `1%` or `0.01`."""
+    """Read `1%` or `0.01`; `1` could be meant as either."""
     number, percent = text.removesuffix("%"), text.endswith("%")
     try:
         # the digits that were typed: 1% is 0.01, and not 0.01 plus a rounding
-        return float(f"{number}e-2") if percent else float(number)
+        found = float(f"{number}e-2") if percent else float(number)
     except ValueError:
         raise click.BadParameter(f"`{text}` is no share such as `1%` or `0.01`") from None
+    if not (percent or found < 1):
+        raise click.BadParameter(f"`{text}` could be `{text}%` or a share: write the `%`")
+    return found
 
 
 @click.command("tune", short_help="Find the cheapest bits, levels and code within a budget.")

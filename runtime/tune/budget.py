@@ -109,7 +109,9 @@ def _right(source: SourceModel | GraphSource, data: DataSet, tell: Progress) -> 
     """Which samples the source itself gets right; None where it is no plain function of one."""
     if not isinstance(source, SourceModel) or len(source.inputs) != 1:
         return None
-    if source.layout is not None or data.x.shape[1:] != source.inputs[0].shape:
+    if source.layout is not None or source.n_frames > 1:
+        return None
+    if data.x.shape[1:] != source.inputs[0].shape:
         return None
     runner = FrameRunner(source.onnx, (), source.states)
     (declared,) = source.inputs

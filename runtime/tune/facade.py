@@ -16,7 +16,7 @@ from snnc.ir.arrays import Array
 from snnc.ir.errors import UnknownHardware, WrongUsage
 from snnc.runtime.compare import Comparison
 from snnc.runtime.data import DataSet
-from snnc.runtime.energy import Hardware, load_hardware
+from snnc.runtime.energy import Hardware, load_each
 from snnc.runtime.progress import Progress, silent
 from snnc.runtime.readers.preparation import Preparation
 from snnc.runtime.tune.budget import Budget, budget_of
@@ -123,6 +123,8 @@ def tune(
     start = time.perf_counter()
     if minimise not in get_args(Objective):
         raise WrongUsage(f"minimise is 'energy' or 'ticks', not {minimise!r}")
+    if samples is not None and samples < 1:
+        raise WrongUsage(f"the grid is measured on one sample at least, not {samples}")
     checked_axes(bits, levels, codes, rate_ticks)
     chips = _chips(hardware)
     outputs = Outputs.of(source, output, figures, target, force=force)
@@ -248,7 +250,7 @@ def _chips(hardware: Sequence[str | os.PathLike[str]]) -> tuple[Hardware, ...]:
     """The hardware, the first of which has to have figures."""
     if isinstance(hardware, str | os.PathLike) or not hardware:
         raise WrongUsage("hardware is a list of names or files", hint="--hardware 45nm-int8")
-    chips = tuple(load_hardware(name) for name in hardware)
+    chips = load_each(hardware)
     if not chips[0].figures:
         raise UnknownHardware(
             "no energy per operation is published for it, so that it cannot tell which setting is "

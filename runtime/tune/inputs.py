@@ -63,7 +63,8 @@ def load_inputs(
 
     Raises:
         DataError: there are no labels.
-        WrongUsage: levels for a network whose levels are its own.
+        WrongUsage: levels for a network whose levels are its own; float activations in a network
+            that takes all frames at once.
         SnncError: by its subclass: source or data that cannot be loaded.
     """
     preparation = prepare if isinstance(prepare, Preparation | None) else load_preparation(prepare)
@@ -78,6 +79,8 @@ def load_inputs(
     samples = load_data(data, shape, names, preparation).limit(limit)
     if samples.y is None:
         raise DataError("tuning needs labels `y` beside `x`", where=samples.name)
+    if not own_levels:
+        _check_one_frame(loaded)
     if own_levels and levels:
         loaded = _with_levels(loaded, levels)
     if samples.x.shape[1:] != shape and samples.x.shape[2:] == shape:
@@ -156,6 +159,17 @@ def _with_levels(source: SourceModel | GraphSource, levels: Sequence[int]) -> So
             hint="leave --levels out",
         )
     return replace(source, levels=levels[0])
+
+
+def _check_one_frame(source: SourceModel | GraphSource) -> None:
+    """Refuse what cannot be quantised: `snnc quantize` knows networks of one frame a call."""
+    if isinstance(source, SourceModel) and source.layout is not None:
+        raise WrongUsage(
+            "its activations are floats, and only a network of one frame a call can be quantised; "
+            "this one takes all frames at once",
+            where=source.name,
+            hint="give the network of one frame, with --frames T and --reduce",
+        )
 
 
 def _facts(source: SourceModel | GraphSource) -> tuple[tuple[int, ...], list[str], int]:

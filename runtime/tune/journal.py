@@ -119,7 +119,11 @@ def _opened(
     if not lines:
         stream.truncate(0)
         stream.seek(0)
-        _append(path, stream, {"format": _FORMAT, "identity": plain})
+        try:
+            _append(path, stream, {"format": _FORMAT, "identity": plain})
+        except BaseException:
+            path.unlink()  # it is empty
+            raise
         return Journal(path, stream, {})
     if not resume:
         raise OutputExists(

@@ -11,7 +11,7 @@ from typing import Any
 
 from snnc.backends.registry import get_target
 from snnc.ir.errors import OutputExists, WrongUsage
-from snnc.ir.file import atomic_path, check_output
+from snnc.ir.file import atomic_path, check_outputs
 from snnc.runtime.compare import Comparison
 from snnc.runtime.compare.facade import WRITERS, comparison_of, write_comparison
 from snnc.runtime.figures import check_folder
@@ -63,7 +63,7 @@ class Outputs:
         paths = [_named(source, Path(path)) for path in output]
         for path in paths:
             check_suffix(path, (_MODEL, *_NETWORKS, *WRITERS))
-            check_output(path, force=force)
+        check_outputs(paths, force=force)
         if figures is not None:
             check_folder(Path(figures), force=force)
         model = _only(paths, (_MODEL,))

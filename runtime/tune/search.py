@@ -23,7 +23,7 @@ class Found:
     Attributes:
         best: the setting.
         reports: of the whole grid, all on the same samples.
-        refused: settings that cannot be had, and why.
+        refused: settings that cannot be had, on the grid's samples or on all, and why.
         confirmed: reports on all data, in the order in which they were made; the best's among
             them.
         budget: with the reference that losses were counted from, on all data.
@@ -63,7 +63,7 @@ class Search:
 
         Raises:
             BudgetUnreachable: no setting keeps the accuracy on all data.
-            SnncError: every setting was refused: the first one's error.
+            SnncError: every setting was refused, on these or on all: the first one's error.
         """
         answers = self._measurer.reports("tune", settings, n)
         reports, refused = _parted(answers)
@@ -78,7 +78,8 @@ class Search:
             best = order[0]
             confirmed, on_all = {best: reports[best]}, budget
         else:
-            best, confirmed, on_all = self._confirm(order, reports, n_all)
+            best, confirmed, refused_there, on_all = self._confirm(order, reports, n_all)
+            refused |= refused_there
         return Found(
             best=best,
             reports=reports,
@@ -90,30 +91,37 @@ class Search:
 
     def _confirm(
         self, order: list[Setting], reports: Reports, n: int
-    ) -> tuple[Setting, Reports, Budget]:
-        confirmed: Reports = {}
+    ) -> tuple[Setting, Reports, dict[Setting, SnncError], Budget]:
+        """The best on all data; what is refused there is passed over, as in the grid."""
+        answers: dict[Setting, Json | SnncError] = {}
+
+        def on_all(*settings: Setting) -> tuple[Reports, dict[Setting, SnncError]]:
+            if new := [s for s in settings if s not in answers]:
+                answers.update(self._measurer.reports("confirm", new, n))
+            return _parted(answers)
+
+        confirmed, refused = on_all()
         budget = self._budget
         if budget.origin == "best":
             # the best of all settings on all data would need all of them there
-            top = max(reports, key=lambda s: reports[s]["accuracy"])
-            confirmed |= self._on_all([top], n)
-            budget = budget.among([(confirmed[top]["accuracy"], n)])
+            tops = iter(sorted(reports, key=lambda s: -reports[s]["accuracy"]))
+            while not confirmed and (top := next(tops, None)) is not None:
+                confirmed, refused = on_all(top)
+            if not confirmed:
+                raise next(iter(refused.values()))
+            budget = budget.among([(r["accuracy"], n) for r in confirmed.values()])
         for setting in order:
-            confirmed |= {} if setting in confirmed else self._on_all([setting], n)
-            if budget.keeps(confirmed[setting]["accuracy"], n):
-                return setting, confirmed, budget
-        confirmed |= self._on_all([s for s in reports if s not in confirmed], n)
+            confirmed, refused = on_all(setting)
+            if setting in confirmed and budget.keeps(confirmed[setting]["accuracy"], n):
+                return setting, confirmed, refused, budget
+        confirmed, refused = on_all(*reports)
+        if not confirmed:
+            raise next(iter(refused.values()))
         kept = [s for s in confirmed if budget.keeps(confirmed[s]["accuracy"], n)]
         if not kept:
             raise _unreachable(confirmed, budget, n)
         best = min(kept, key=lambda s: self._cost(confirmed[s]))
-        return best, confirmed, budget
-
-    def _on_all(self, settings: Sequence[Setting], n: int) -> Reports:
-        reports, refused = _parted(self._measurer.reports("confirm", settings, n))
-        for error in refused.values():
-            raise error
-        return reports
+        return best, confirmed, refused, budget
 
     def _cost(self, report: Json) -> tuple[float, float, float]:
         energy: Any = report["energy"][self._hardware]["picojoule"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from snnc.converter.quantize import Method
-from snnc.converter.sources import GraphSource, SourceModel, open_source
+from snnc.converter.sources import GraphSource, SourceModel, SourceOptions, open_source
 from snnc.runtime.convert import Conversion, convert
 from snnc.runtime.data import DataSet
 from snnc.runtime.quantize import quantize
@@ -97,7 +97,7 @@ class Workshop:
         assert isinstance(self._source, SourceModel)
         assert self._calibration is not None
         folder = self._folder / f"D{levels}"
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)  # there already where it was refused in another setting
         path = folder / f"{self._source.name}{self.suffix}"
         quantize(
             self._source,
@@ -105,7 +105,10 @@ class Workshop:
             levels=levels,
             test=self._calibration.limit(1),  # errors are measured on the spiking network
             output=path,
+            force=True,
             **vars(self._quantizing),
         )
         self._files[levels] = path
-        return open_source(path)
+        # the file holds one frame; what was said about frames holds for the network as before
+        timed = SourceOptions(frames=self._source.n_frames, reduce=self._source.reduce)
+        return open_source(path, timed)

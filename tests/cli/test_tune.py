@@ -48,7 +48,15 @@ def test_a_budget_out_of_reach_is_a_named_error(args: list[str | Path], tmp_path
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--max-loss", "much"), ("--max-loss", "101%"), ("--bits", "4;8")]
+    ("option", "value"),
+    [
+        ("--max-loss", "much"),
+        ("--max-loss", "101%"),
+        ("--max-loss", "1"),
+        ("--max-loss", "nan"),
+        ("--reference", "98.2"),
+        ("--bits", "4;8"),
+    ],
 )
 def test_wrong_usage(option: str, value: str, args: list[str | Path]) -> None:
     done = snnc(*args, "--hardware", "45nm-int8", option, value, "--json")
