@@ -99,12 +99,21 @@ class DataSet:
         return np.asarray(self.x[samples])
 
     def fingerprint(self) -> str:
-        """Hash of all samples and labels: equal data sets have equal ones."""
+        """Hash of all samples and labels: equal data sets have equal ones.
+
+        Where there is a `source_hash` it stands for the samples, and for labels that are read with
+        them.
+        """
         found = hashlib.sha256()
-        labels = {} if self.y is None else {"labels": self.y}
-        if self.source_hash is not None:
-            return hashlib.sha256(f"{self.source_hash()} {self.x.shape}".encode()).hexdigest()
-        for name, array in {**(self.inputs or {"x": self.x}), **labels}.items():
+        lazy: object = self.y
+        hashed: dict[str, Array] = {}
+        if self.source_hash is None:
+            hashed |= self.inputs or {"x": self.x}
+        else:
+            found.update(f"{self.source_hash()} {self.x.shape}".encode())
+        if self.y is not None and not isinstance(lazy, LazyLabels):
+            hashed["labels"] = self.y
+        for name, array in hashed.items():
             found.update(f"{name} {array.dtype} {array.shape}".encode())
             for first in range(0, len(array), _HASHED_AT_ONCE):
                 part = array[first : first + _HASHED_AT_ONCE]

@@ -61,7 +61,8 @@ def of_rows(
     def place(index: int) -> str:
         return f"{spec}, sample {index}"
 
-    rows = _Rows(n, row, preparation, known=labels is not None)
+    known = labels is not None
+    rows = _Rows(n, row, preparation, known=known)
     x = records(n, rows.read, place)
 
     def fingerprint() -> str:
@@ -69,6 +70,8 @@ def of_rows(
         for i in range(0, n, max(1, n // _HASHED)):
             try:
                 found.update(read_record(rows.read, place, i).tobytes())
+                if rows.have_labels and not known:
+                    found.update(f" {rows.label(i)}".encode())
             except DataError as error:
                 found.update(error.what.encode())
         return found.hexdigest()

@@ -91,7 +91,7 @@ def gather(
         tallies=taken.tallies,
         nonzero=None if settings.rate is not None else taken.nonzero(),
         predictions=found,
-        labels=samples.y,
+        labels=None if samples.y is None else np.asarray(samples.y),
         early=early_exit(model, samples, settings, found, progress=tell),
     )
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from snnc.ir.errors import DataError
 from snnc.runtime.data import load_data
+from snnc.runtime.report import report
 from snnc.runtime.run import run
 from tests.runtime.models import reference, samples, save_model
 
@@ -66,3 +68,48 @@ def test_labels_are_read_when_they_are_needed(spec: str, tmp_path: Path) -> None
     data = load_data(spec).take(slice(3, 5))
     assert np.asarray(data.y).tolist() == samples(8)[1][3:5].tolist()
     assert rows.reads == [0, 3, 4]
+
+
+PAIRS = """
+from tests.runtime.models import samples
+SHIFT = 0
+LABELLED = False
+
+class Pairs(list):
+    pass
+
+def data():
+    x, y = samples(40)
+    found = Pairs((a, int(b) + SHIFT) for a, b in zip(x, y))
+    if LABELLED:
+        found.targets = [b for _, b in found]
+    return found
+"""
+
+
+@pytest.fixture
+def pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    name = f"pairs_{tmp_path.name.replace('-', '_')}"
+    (tmp_path / f"{name}.py").write_text(PAIRS)
+    monkeypatch.syspath_prepend(tmp_path)
+    return name
+
+
+def test_a_report_on_labels_that_come_with_the_samples(pairs: str, tmp_path: Path) -> None:
+    x, y = samples(40)
+    model = save_model(tmp_path)
+    args: Any = {"engine": "oracle", "hardware": ["45nm"], "codes": ["own"], "limit": 12}
+    found = report(model, f"{pairs}:data", **args).to_json()
+    known = report(model, {"x": x, "y": y}, **args).to_json()
+    assert found["accuracy"] == 1.0
+    assert found["statistics"] == known["statistics"]
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_other_labels_are_other_data(pairs: str, *, labelled: bool) -> None:
+    module: Any = __import__(pairs)
+    module.LABELLED = labelled
+    first = load_data(f"{pairs}:data").fingerprint()
+    assert load_data(f"{pairs}:data").fingerprint() == first
+    module.SHIFT = 1
+    assert load_data(f"{pairs}:data").fingerprint() != first
