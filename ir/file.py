@@ -12,7 +12,7 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,14 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from snnc.ir.codes import RunSettings
-from snnc.ir.errors import BadInputFile, DamagedFile, DiskFull, NewerFile, OutputExists
+from snnc.ir.errors import (
+    BadInputFile,
+    DamagedFile,
+    DiskFull,
+    NewerFile,
+    OutputExists,
+    WrongUsage,
+)
 from snnc.ir.graph import Graph
 from snnc.ir.serial import Arrays, graph_from_json, graph_to_json
 
@@ -160,6 +167,22 @@ def check_output(path: str | os.PathLike[str], *, force: bool = False) -> None:
     folder = os.path.dirname(path) or os.curdir
     if not os.path.isdir(folder):
         raise BadInputFile("cannot write there: no such folder", where=folder)
+
+
+def check_outputs(paths: Iterable[str | os.PathLike[str]], *, force: bool = False) -> None:
+    """Refuse before the work what `atomic_path` would refuse after it, of several files.
+
+    Raises:
+        WrongUsage: two paths are one file.
+        OutputExists, BadInputFile: as of `check_output`.
+    """
+    taken: set[str] = set()
+    for path in paths:
+        real = os.path.realpath(path)
+        if real in taken:
+            raise WrongUsage("two outputs are this one file", where=str(path))
+        taken.add(real)
+        check_output(path, force=force)
 
 
 def _umask() -> int:

@@ -12,7 +12,8 @@ from typing import Any
 from snnc.ir.arrays import Array
 from snnc.ir.codes import CODES
 from snnc.ir.errors import BadInputFile, WrongUsage
-from snnc.ir.file import atomic_path, check_output
+from snnc.ir.file import atomic_path, check_outputs
+from snnc.runtime.compare.alike import Given, check_alike
 from snnc.runtime.compare.result import Comparison
 from snnc.runtime.compare.tables import as_csv, as_json, as_latex, as_markdown
 from snnc.runtime.data import DataSet
@@ -44,7 +45,8 @@ def compare(
         given: models (`.snnc` files, bundle folders), which are run on `data`, and reports
             (`.json` files, `Report`s or their JSON objects), which are taken as they are.
         data: for the models.
-        codes: event codes that every model is run in; none: its own.
+        codes: event codes that every model is run in, beside `code` where the options name one;
+            none: that one, or its own.
         output: files to write, the format by suffix: `.json`, `.csv`, `.md`, `.tex`, `.html`.
         figures: folder for plots (`.png`, `.svg`, `.pdf`): accuracy against energy and ticks,
             energy by layer, activity, early exit.
@@ -55,16 +57,16 @@ def compare(
 
     Raises:
         WrongUsage: fewer than two points, or models without data.
-        BadInputFile: a `.json` is no report.
+        BadInputFile: a `.json` is no report, or its energies are of other figures or parts.
         SnncError: by its subclass, as of `snnc.report`.
     """
     _check_options(codes, options)
     for path in output:
         check_suffix(Path(path), tuple(WRITERS))
-        check_output(path, force=force)
+    check_outputs(output, force=force)
     if figures is not None:
         check_folder(Path(figures), force=force)
-    values: list[tuple[Mapping[str, Any], str]] = []
+    values: list[Given] = []
     for one in given:
         if isinstance(one, Report):
             values.append((one.to_json(), one.name))
@@ -82,15 +84,16 @@ def compare(
     return write_comparison(comparison_of(values), output, figures, force=force)
 
 
-def comparison_of(values: Sequence[tuple[Mapping[str, Any], str]]) -> Comparison:
+def comparison_of(values: Sequence[Given]) -> Comparison:
     """Reports' JSON objects, each with what it is called in errors, side by side.
 
     Raises:
-        BadInputFile: one is no report.
+        BadInputFile: one is no report, or adds up other energies than the others do.
     """
     files = [Path(where).stem for _, where in values]
     points = _named([point_of(value, where) for value, where in values], files)
     chips: dict[str, Mapping[str, Any]] = {}
+    alike: dict[str, Given] = {}
     assumptions: dict[str, dict[str, None]] = {}
     baselines: dict[str, str] = {}
     definitions: dict[str, str] = {}
@@ -98,13 +101,8 @@ def comparison_of(values: Sequence[tuple[Mapping[str, Any], str]]) -> Comparison
         for name, energy in value["energy"].items():
             if energy["picojoule"] is None:
                 continue
-            figures = energy["hardware"]["figures"]
-            if chips.setdefault(name, energy["hardware"])["figures"] != figures:
-                raise BadInputFile(
-                    f"its figures of `{name}` are not those of the other reports",
-                    where=where,
-                    hint="report again with one hardware file for all",
-                )
+            chips.setdefault(name, energy["hardware"])
+            check_alike(name, alike.setdefault(name, (value, where)), (value, where))
             assumptions.setdefault(name, {}).update(dict.fromkeys(energy["assumptions"]))
         baselines |= {name: each["title"] for name, each in value["baseline"].items()}
         definitions |= value["definitions"]
@@ -126,10 +124,25 @@ def _reports(
             "a model is compared on data", where=str(model), hint="name some with --data"
         )
     settings = {key: value for key, value in options.items() if key != "code"}
+    first = options.get("code")
+    if codes and first is not None:
+        codes = list(dict.fromkeys([first, *codes]))  # as of one model: its run's, and those beside
+    exact = {key: value for key, value in settings.items() if key not in _OF_RATE}
+    several = "rate" in codes
     return [
-        report(model, data, **settings, codes=["own"], code=code).to_json()
-        for code in codes or (options.get("code"),)
+        report(
+            model,
+            data,
+            **(exact if several and code != "rate" else settings),
+            codes=["own"],
+            code=code,
+        ).to_json()
+        for code in codes or (first,)
     ]
+
+
+_OF_RATE = ("rate_ticks", "rate_reset", "rate_pools")
+"""Options of runs in code `rate`, which runs in other codes refuse."""
 
 
 def _check_options(codes: Sequence[str], options: Mapping[str, Any]) -> None:

@@ -40,6 +40,14 @@ class Comparison:
         """Names of the points that no other one beats on a chip (`front`)."""
         return front(self.points, hardware)
 
+    @property
+    def note(self) -> str | None:
+        """What the reader of the rows should know: points that are not of the same samples."""
+        if len({(p.data, p.n_samples) for p in self.points}) == 1:
+            return None
+        listed = "; ".join(f"{p.name}: {p.n_samples:,} of {p.data or 'data'}" for p in self.points)
+        return f"Not of the same samples: {' '.join(listed.split())}."
+
     def to_json(self) -> dict[str, Any]:
         """The object of `snnc compare --json`, and of `snnc report --json` of several models."""
         result: dict[str, Any] = jsonable(
@@ -58,6 +66,8 @@ class Comparison:
 
     def render(self) -> list[RenderableType]:
         """Tables for the terminal: what was done, what it costs."""
+        from rich.text import Text
+
         from snnc.runtime.compare.tables import cells, heads
         from snnc.runtime.tables import table
 
@@ -67,4 +77,6 @@ class Comparison:
             title = "Energy of one sample; * no other is better in accuracy, energy and ticks"
             energies = cells(self, energy=True)
             tables.append(table(heads(self, energy=True), energies, title=title))
+        if self.note is not None:
+            tables.append(Text(self.note))
         return tables

@@ -12,8 +12,8 @@ from snnc.runtime.report.point import Point
 from snnc.runtime.report.units import energy_text
 
 _PLAIN = (
-    "name", "model", "code", "exact", "schedule", "weight_bits", "levels", "n_samples", "accuracy",
-    "accuracy_low", "accuracy_high", "n_ticks", "spikes", "synaptic_events",
+    "name", "model", "code", "exact", "schedule", "weight_bits", "levels", "data", "n_samples",
+    "accuracy", "accuracy_low", "accuracy_high", "n_ticks", "spikes", "synaptic_events",
     "unit_spike_operations", "dense_macs", "graph_hash",
 )  # fmt: skip
 _SPECIAL = {
@@ -83,11 +83,12 @@ def as_csv(comparison: Comparison) -> str:
 
 
 def as_markdown(comparison: Comparison) -> str:
-    """A table of texts."""
+    """A table of texts, under it what is to be known."""
     head, *body = _whole(comparison)
     lines = [head, ["---"] * len(head), *body]
     rows = [" | ".join(cell.replace("|", r"\|") for cell in line) for line in lines]
-    return "".join(f"| {row} |\n" for row in rows)
+    note = "" if comparison.note is None else f"\n{comparison.note}\n"
+    return "".join(f"| {row} |\n" for row in rows) + note
 
 
 def as_latex(comparison: Comparison) -> str:
@@ -95,8 +96,10 @@ def as_latex(comparison: Comparison) -> str:
     head, *body = [" & ".join(map(_escaped, row)) + r" \\" for row in _whole(comparison)]
     columns = "l" + "r" * head.count(" & ")
     lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule"]
-    note = "% one sample each; * no other row is better in accuracy, energy and ticks"
-    return "\n".join([note, *lines, *body, r"\bottomrule", r"\end{tabular}", ""])
+    notes = ["% one sample each; * no other row is better in accuracy, energy and ticks"]
+    if comparison.note is not None:
+        notes.append(f"% {comparison.note}")
+    return "\n".join([*notes, *lines, *body, r"\bottomrule", r"\end{tabular}", ""])
 
 
 def _escaped(text: str) -> str:

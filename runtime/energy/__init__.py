@@ -12,5 +12,6 @@ from snnc.runtime.energy.figures import Part as Part
 from snnc.runtime.energy.loader import HardwareCheck as HardwareCheck
 from snnc.runtime.energy.loader import check_hardware as check_hardware
 from snnc.runtime.energy.loader import list_hardware as list_hardware
+from snnc.runtime.energy.loader import load_each as load_each
 from snnc.runtime.energy.loader import load_hardware as load_hardware
 from snnc.runtime.energy.papers import papers_formula as papers_formula

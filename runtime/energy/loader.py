@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, get_args
 
 from snnc.backends.chips import chip_names, parse_chip
 from snnc.backends.chips.place import Place
 from snnc.backends.chips.toml import check_choice, check_keys, number, read_chip, table, text
-from snnc.ir.errors import UnknownHardware
+from snnc.ir.errors import UnknownHardware, WrongUsage
 from snnc.runtime.energy.figures import (
     CHECKED,
     PART_OF,
@@ -42,6 +43,29 @@ def load_hardware(name: str | os.PathLike[str]) -> Hardware:
         UnknownHardware: there is no such file, or a key is missing, unknown or of a wrong type.
     """
     return _hardware(*read_chip(name))
+
+
+def load_each(names: Iterable[str | os.PathLike[str]]) -> tuple[Hardware, ...]:
+    """Read hardware files whose energies stand side by side, by name.
+
+    Args:
+        names: as of `load_hardware`.
+
+    Raises:
+        UnknownHardware: as of `load_hardware`.
+        WrongUsage: two have one name, so that one's energies would stand in the other's place.
+    """
+    found: dict[str, Hardware] = {}
+    for each in names:
+        chip = load_hardware(each)
+        if chip.name in found:
+            raise WrongUsage(
+                f"two hardware files are called `{chip.name}`",
+                where=os.fspath(each),
+                hint="name each once, and rename a file that is another's namesake",
+            )
+        found[chip.name] = chip
+    return tuple(found.values())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,10 +11,10 @@ from typing import Any
 from snnc.backends.registry import ALIASES
 from snnc.ir.arrays import Array
 from snnc.ir.errors import BadInputFile, WrongUsage
-from snnc.ir.file import check_output
+from snnc.ir.file import check_outputs
 from snnc.ir.registry import did_you_mean
 from snnc.runtime.data import DataSet, load_data
-from snnc.runtime.energy import Part, load_hardware
+from snnc.runtime.energy import Part, load_each, load_hardware
 from snnc.runtime.energy.figures import PARTS
 from snnc.runtime.feeds import Feeder
 from snnc.runtime.figures import check_folder
@@ -89,12 +89,13 @@ def report(
 
     Raises:
         UnknownHardware: a hardware file is missing or malformed.
+        WrongUsage: two hardware files of one name, or one file that is to be written twice.
         SnncError: by its subclass, as of `snnc.run` and `write_report`.
     """
     parts = _parts(include, exclude)
     given = _given_map(map)
     chip = None if map is None else _chip_of(map, given)
-    chips = [load_hardware(name) for name in hardware or DEFAULT_HARDWARE]
+    chips = [*load_each(hardware or DEFAULT_HARDWARE)]
     if chip is not None and Path(chip).stem not in {each.name for each in chips}:
         chips.append(load_hardware(chip))
     verified = _read_verification(verification)
@@ -207,7 +208,7 @@ def _check_outputs(
         check_folder(Path(figures), force=force)
     for path in output:
         check_suffix(Path(path), tuple(WRITERS))
-        check_output(path, force=force)
+    check_outputs(output, force=force)
 
 
 def _read_verification(

@@ -241,6 +241,7 @@ _REPORT = typed.record(
                 )
             )
         ),
+        "mapping": typed.maybe(typed.record({"target": typed.text})),
         "definitions": typed.object_of(typed.text),
     }
 )

@@ -143,5 +143,7 @@ def test_report_of_several_models_is_a_comparison(folder: Path) -> None:
     assert {p.stem for p in figures.iterdir()} >= {"pareto-45nm", "energy-45nm", "activity"}
     again = snnc("report", *models, *args, "--figures", figures, "--json")
     assert again.json["error"]["code"] == "SNNC203"
+    both = snnc("report", *models, *args, "--codes", "graded", "--json").json
+    assert [p["code"] for p in both["points"]] == ["burst", "graded"] * 2
     wrong = snnc("report", *models, *args, "--codes", "exact", "--json")
     assert wrong.json["error"]["what"] == "`exact` is no event code"
