@@ -79,7 +79,8 @@ def test_two_hardware_files_of_one_name(tmp_path: Path) -> None:
     other = tmp_path / "45nm.toml"
     other.write_bytes((Path(chips.__file__).parent / "45nm.toml").read_bytes())
     model, data = save_model(tmp_path), samples()[0]
-    for hardware in (["45nm", other], ["45nm", "45nm"]):
+    twice: list[list[str | Path]] = [["45nm", other], ["45nm", "45nm"]]
+    for hardware in twice:
         with pytest.raises(WrongUsage, match="are called `45nm`"):
             snnc.report(model, data, hardware=hardware, **QUICK)
     with pytest.raises(WrongUsage, match="are called `45nm`"):
