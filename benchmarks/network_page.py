@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nets import NETS
-from parties import BURST, PARTIES
+from parties import BURST, PARTIES, Party
 
 BUSY = 1.7
 """A load above this is not the benchmark's own."""
@@ -23,33 +23,70 @@ def _share(value: float | None) -> str:
     return "" if value is None else f"{value:.2%}"
 
 
-def _equal(value: float | None) -> str:
-    return "" if value is None else "all" if value == 1 else f"{value:.1%}"
+def _equal(row: dict[str, Any]) -> str:
+    if "equal_to_dense" not in row:
+        return ""
+    value, n = row["equal_to_dense"], row.get("compared")
+    share = "all" if value == 1 else f"{value:.1%}"
+    if n is None:  # results of before the columns were both compared
+        return f"{share} (of one column)"
+    return share if n == row["n_samples"] else f"{share} of the first {n}"
+
+
+def _agreement(party: Party, row: dict[str, Any]) -> list[str]:
+    """Accuracy, classes as PyTorch's, largest difference, share equal to the dense engine's."""
+    if not party.gives_outputs:
+        return ["—"] * 4
+    return [
+        _share(row.get("accuracy")),
+        _share(row.get("same")),
+        f"{row['largest_difference']:.2g}" if "largest_difference" in row else "",
+        _equal(row),
+    ]
+
+
+def _remarks(row: dict[str, Any], latest: str) -> str:
+    """Why figures are missing, and what to know of them."""
+    said = [*row["failures"], row["reason"], row["note"]]
+    if row["run"] != latest:
+        said.append(f"**of an earlier run** ({row['run'] or 'unknown'}; {_machine([row])})")
+    if row["machine"]["load"] > BUSY:
+        said.append("**other programs ran beside it: too long**")
+    return "; ".join(text for text in said if text)
+
+
+def _machine(rows: list[dict[str, Any]]) -> str:
+    """Of rows of one run."""
+    info = ", ".join(f"{k}: {v}" for k, v in rows[-1]["machine"].items() if k != "load")
+    loads = [row["machine"]["load"] for row in rows]
+    return f"{info}; load: " + " … ".join(map(str, sorted({min(loads), max(loads)})))
+
+
+def _latest(rows: Rows) -> str:
+    return str(max(row["run"] for row in rows.values()))
 
 
 def table(rows: Rows) -> str:
     """Markdown: one row a party."""
+    latest = _latest(rows)
     lines = [
         "| party | ms a sample, one at a time (× PyTorch) | in batches (× PyTorch) | batch "
         "| samples | accuracy | classes as PyTorch | largest difference | equal to snnc dense | |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for party in (p.name for p in PARTIES if p.name in rows):
-        r = rows[party]
+    for party in (p for p in PARTIES if p.name in rows):
+        r = rows[party.name]
         if "ms" not in r:
-            lines.append(f"| {party} |" + " |" * 8 + f" {r['reason']} |")
+            lines.append(f"| {party.name} |" + " |" * 8 + f" {_remarks(r, latest)} |")
             continue
         cells = [
-            party,
+            party.name,
             _times(r["ms"], r.get("ratio")),
             _times(r["ms_batched"], r.get("ratio_batched")),
             r["batch"] or "",
             r["n_samples"],
-            _share(r.get("accuracy")),
-            _share(r.get("same")),
-            f"{r['largest_difference']:.2g}" if "largest_difference" in r else "",
-            _equal(r.get("equal_to_dense")),
-            "; ".join(t for t in (r["reason"], r["note"]) if t),
+            *_agreement(party, r),
+            _remarks(r, latest),
         ]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines)
@@ -70,21 +107,25 @@ def page(found: dict[str, Any]) -> str:
         "# Whole networks",
         "",
         "Times of one thread. *Largest difference*: of an output from PyTorch's, of the largest "
-        "output. *Equal to snnc dense*: samples all of whose outputs are. What is measured, and "
-        "how: [README](../README.md).",
+        "output. *Equal to snnc dense*: samples all of whose outputs are, in the worse of the two "
+        "columns. What is measured, and how: [README](../README.md).",
         "",
         "![times](networks.png)",
         "",
     ]
     for name in (n for n in NETS if n in found):
         rows = found[name]["parties"]
-        on = found[name]["machine"]
-        loads = [r["load"] for r in rows.values()]
-        info = ", ".join(f"{k}: {v}" for k, v in on.items() if k != "load")
+        latest = _latest(rows)
+        now = [r for r in rows.values() if r["run"] == latest]
         title = (NETS[name].make.__doc__ or "").splitlines()[0]
-        parts += [f"## {name}", "", f"{title} {info}; load: {min(loads)} … {max(loads)}.", ""]
-        if min(loads) > BUSY:
-            parts += ["**Other programs ran beside it: the times are too long.**", ""]
+        parts += [
+            f"## {name}",
+            "",
+            f"{title} Run of {latest or 'an unknown time'}; {_machine(now)}.",
+            "",
+        ]
+        if any(r["machine"]["load"] > BUSY for r in rows.values()):
+            parts += ["**Other programs ran beside some of it: those times are too long.**", ""]
         parts += [table(rows), ""]
         if "mean_count" in rows.get(BURST, {}):
             parts += [_activity(rows[BURST]), ""]

@@ -18,7 +18,9 @@ class Party:
         recurrent: the same for the recurrent network, where its script is another.
         ours: does it run in snnc's environment? Otherwise in the peers'.
         batched: does it take samples in batches?
-        exact: must its outputs equal those of snnc's dense engine?
+        exact: must its outputs equal those of snnc's dense engine in every network? (In those
+            whose float sums are exact, everybody's must: `Net.exact`.)
+        gives_outputs: traces do not: they hold events.
         without: networks that it does not run, and why; `*` stands for all others.
         note: what to know of its figures.
     """
@@ -29,6 +31,7 @@ class Party:
     ours: bool = False
     batched: bool = True
     exact: bool = False
+    gives_outputs: bool = True
     without: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
 
@@ -50,6 +53,18 @@ def _snnc(name: str, *options: str, **fields: object) -> Party:
 
 _NO_PRODUCT = "has no form for the product of two counts (attention)"
 _EVENT = ("--engine", "event", "--code")
+
+
+def _trace(code: str) -> Party:
+    return _snnc(
+        f"snnc event, {code}, with trace",
+        *(*_EVENT, code, "--trace"),
+        gives_outputs=False,
+        exact=False,
+        note="a trace holds events, not outputs: none to compare",
+    )
+
+
 _RATE = "but for the recurrent net: integrate-and-fire neurons, T = 4: another function"
 _LISTED = "knows neither kernels nor pools: every synapse would be listed by itself"
 
@@ -57,9 +72,9 @@ PARTIES = (
     Party(name=PYTORCH, command=("run_torch.py",), ours=True),
     _snnc(DENSE, "--engine", "dense"),
     _snnc(BURST, *_EVENT, "burst"),
-    _snnc("snnc event, burst, with trace", *_EVENT, "burst", "--trace"),
+    _trace("burst"),
     _snnc("snnc event, graded", *_EVENT, "graded"),
-    _snnc("snnc event, graded, with trace", *_EVENT, "graded", "--trace"),
+    _trace("graded"),
     _snnc("snnc event, delta", *_EVENT, "delta", note="a still image has one frame: as graded"),
     _snnc(
         "snnc event, rate, T = 4",

@@ -125,6 +125,10 @@ def streamed(run: Callable[[Any], np.ndarray], x: Any, batch: int, seconds: floa
         x: samples, first axis.
         batch: samples at once.
         seconds: that the difference should take; streams grow until it does, or is the larger part.
+
+    Raises:
+        SystemExit: there are too few samples: all of them take no longer than a few, or by less
+            than the time of these few changes.
     """
 
     def taken(n: int) -> tuple[float, np.ndarray]:
@@ -140,9 +144,19 @@ def streamed(run: Callable[[Any], np.ndarray], x: Any, batch: int, seconds: floa
     while True:
         n = min(len(x) // batch * batch, 4 * n)
         long, outputs = taken(n)
-        if long - base > max(seconds, base / 2) or n + batch > len(x):
-            ms = 1000 * (long - base) / (n - short)
-            return Timed(batch=batch, ms=ms, n_samples=n, outputs=outputs)
+        enough = long - base > max(seconds, base / 2)
+        if not enough and n + batch <= len(x):
+            continue
+        if not enough:
+            once_more, _ = taken(short)
+            noise, base = abs(once_more - base), min(once_more, base)
+            if long - base <= 2 * noise:
+                raise SystemExit(
+                    f"{n} samples take {long:.3g} s, {short} take {base:.3g} s or {noise:.2g} s "
+                    f"more: too few to time one"
+                )
+        ms = 1000 * (long - base) / (n - short)
+        return Timed(batch=batch, ms=ms, n_samples=n, outputs=outputs)
 
 
 def show(found: Timed, **extra: object) -> None:

@@ -114,6 +114,7 @@ class Net:
         n_samples: that are run, as far as the time goes.
         batch: samples at once, beside one at a time.
         convert: further arguments of `snnc convert`.
+        exact: float computes it without rounding, so that all parties must agree to the last bit.
     """
 
     make: Callable[[], nn.Module]
@@ -121,6 +122,7 @@ class Net:
     n_samples: int
     batch: int
     convert: tuple[str, ...] = ()
+    exact: bool = False
 
 
 NETS = {
@@ -135,6 +137,7 @@ NETS = {
         n_samples=recurrent.N_TEST,
         batch=100,
         convert=recurrent.CONVERT,
+        exact=True,
     ),
 }
 

@@ -1,7 +1,7 @@
 """The network in snnc: one engine, from samples to outputs with every counter on.
 
 With `--trace` the clock covers the traces alone: every event of every sample, handed on sample
-after sample.
+after sample. A trace holds events, so no outputs are shown then.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def run(part: np.ndarray) -> tuple[np.ndarray, Any]:
 
 def trace(part: np.ndarray) -> tuple[np.ndarray, int]:
     stretches = session.stretches(feeder.feeds(part))  # type: ignore[attr-defined]
-    return np.zeros((len(part), 1)), sum(len(each.tick) for each in stretches)
+    return np.zeros((len(part), 0)), sum(len(each.tick) for each in stretches)
 
 
 def counted(found: Timed) -> dict[str, Any]:
@@ -67,10 +67,8 @@ def counted(found: Timed) -> dict[str, Any]:
 
 if a.trace:
     for traced in timed_batches(trace, x, a):
-        n = traced.n_samples
-        outputs = np.concatenate([run(x[at : at + 1])[0] for at in range(n)])
-        shown = Timed(batch=traced.batch, ms=traced.ms, n_samples=n, outputs=outputs)
-        show(shown, compile_seconds=compile_seconds, events_traced=sum(traced.results) / n)
+        events = sum(traced.results) / traced.n_samples
+        show(traced, compile_seconds=compile_seconds, events_traced=events)
 else:
     for found in timed_batches(run, x, a):
         show(found, compile_seconds=compile_seconds, **counted(found))

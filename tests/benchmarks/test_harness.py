@@ -83,18 +83,19 @@ def test_the_clock_stops_within_a_pass(scripts: Any) -> None:
     assert common.in_time(50, 1.0, 100.0) == 10
 
 
-def test_a_stream_is_timed_without_its_start(scripts: Any) -> None:
-    x = np.arange(200.0)
+def test_a_stream_is_timed_without_its_start(scripts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    common, x, now = scripts("common"), np.arange(200.0), [0.0]
 
     def run(part: np.ndarray) -> np.ndarray:
-        time.sleep(0.1 + 0.004 * len(part))
+        now[0] += 0.1 + 0.004 * len(part)
         return part
 
-    found = scripts("common").streamed(run, x, 1, 0.1)
+    monkeypatch.setattr(common.time, "perf_counter", lambda: now[0])
+    found = common.streamed(run, x, 1, 0.1)
     assert np.array_equal(found.outputs[:, 0], x[: found.n_samples])
-    assert found.ms >= 4
+    assert found.ms == pytest.approx(4)
     with pytest.raises(SystemExit, match="too few"):
-        scripts("common").streamed(run, x, 100, 0.1)
+        common.streamed(run, x, 100, 0.1)
 
 
 def test_figures_reasons_and_refusals_stand_in_one_page(scripts: Any, tmp_path: Path) -> None:
@@ -117,7 +118,7 @@ def test_figures_reasons_and_refusals_stand_in_one_page(scripts: Any, tmp_path: 
         ("sinabs 3.1", given(right[::-1], 8.0), "stopped after 9 s"),
         ("Nengo 4.1", [], "cannot express it: no pools"),
     ):
-        row = networks.row(parties[name], found, reason, known)
+        row = networks.row(parties[name], "mnist", found, reason, known)
         results.add("mnist", name, row)
         # as if the run had been broken off here
         kept = json.loads((tmp_path / "networks.json").read_text())
@@ -125,7 +126,9 @@ def test_figures_reasons_and_refusals_stand_in_one_page(scripts: Any, tmp_path: 
     rows = networks.Results(tmp_path).found["mnist"]["parties"]
     assert rows["snnc dense"]["equal_to_dense"] == 1
     assert rows["snnc dense"]["ratio_batched"] == 0.5
-    assert rows["snnc event, graded"]["reason"].startswith("DIFFERS")
+    assert [f[:24] for f in rows["snnc event, graded"]["failures"]] == [
+        "DIFFERS from snnc dense "
+    ] * 2
     assert rows["sinabs 3.1"]["accuracy"] == 0
     assert rows["sinabs 3.1"]["ratio"] == 4
     networks.Results(tmp_path).write()
@@ -134,3 +137,129 @@ def test_figures_reasons_and_refusals_stand_in_one_page(scripts: Any, tmp_path: 
     assert "stopped after 9 s" in page
     assert "cannot express it: no pools" in page
     assert (tmp_path / "networks.png").stat().st_size > 1000
+
+
+def compared(scripts: Any, net: str, **outputs: list[list[list[float]]]) -> dict[str, Any]:
+    """What `networks.py` says of parties that gave these outputs, one list for each batch size."""
+    networks, parties = scripts("networks"), {p.name: p for p in scripts("parties").PARTIES}
+    known = networks.Known(None, {})
+    rows = {}
+    for name, found in outputs.items():
+        given = [
+            {"batch": b, "ms": 1.0, "n_samples": len(o), "outputs": o}
+            for b, o in zip((1, 100), found, strict=False)
+        ]
+        rows[name] = networks.row(parties[name], net, given, "", known)
+    return rows
+
+
+A, B, C = [1.0, 0.0], [0.0, 1.0], [0.5, 0.5]
+
+
+def test_an_exact_party_is_compared_however_many_samples_it_took(scripts: Any) -> None:
+    """With more of them than the reference, and in both batch sizes."""
+    given = {"PyTorch float": [[A, B]], "snnc dense": [[A], [A, B]]}
+    names = ("snnc event, burst", "snnc event, graded", "snnc event, delta")
+    for outputs, failures, equal in (
+        ([[A], [A, B, C]], [], 1),
+        ([[A], [A, C, C]], ["DIFFERS from snnc dense (batch 100), which it must not"], 0.5),
+        ([[C], [A, B, C]], ["DIFFERS from snnc dense (batch 1), which it must not"], 0),
+    ):
+        rows = compared(scripts, "mnist", **given, **dict.fromkeys(names, outputs))
+        for name in names:
+            assert rows[name]["failures"] == failures
+            assert (rows[name]["equal_to_dense"], rows[name]["compared"]) == (equal, 2)
+    assert compared(scripts, "mnist", **given)["snnc dense"]["failures"] == []
+    other = compared(scripts, "mnist", **given | {"snnc dense": [[C], [A, B]]})["snnc dense"]
+    assert other["failures"] == ["DIFFERS from snnc dense (batch 1), which it must not"]
+
+
+def test_a_missing_reference_is_a_failure(scripts: Any) -> None:
+    """A dense engine that fails leaves nothing equal to it."""
+    given = {"snnc dense": [], "snnc event, burst": [[A]], "sinabs 3.1": [[A]]}
+    rows = compared(scripts, "mnist", **given)
+    assert rows["snnc dense"]["failures"] == ["FAILED: nothing can be compared with it"]
+    assert rows["snnc event, burst"]["failures"] == ["NOT COMPARED: snnc dense gave no outputs"]
+    assert rows["sinabs 3.1"]["failures"] == []
+
+
+def test_in_the_recurrent_network_everybody_must_be_exact(scripts: Any) -> None:
+    """Elsewhere only who says so; a trace has no outputs to compare."""
+    one = {"PyTorch float": [[A]], "snnc dense": [[A]], "sinabs 3.1": [[C]]}
+    traced = {"snnc event, burst, with trace": [[[]]]}
+    for net, failing in (("mnist", set()), ("recurrent", {"sinabs 3.1"})):
+        rows = compared(scripts, net, **one, **traced)
+        assert {name for name, row in rows.items() if row["failures"]} == failing
+        assert "equal_to_dense" not in rows["snnc event, burst, with trace"]
+    rows = compared(scripts, "recurrent", **one | {"PyTorch float": [[C]]})
+    assert rows["snnc dense"]["failures"] == [
+        "DIFFERS from PyTorch float (batch 1), which it must not"
+    ]
+
+
+def test_rows_of_an_earlier_run_are_marked(scripts: Any, tmp_path: Path) -> None:
+    """With the machine and load that they were measured on; this run's failures are its own."""
+    networks, names = scripts("networks"), ["PyTorch float", "snnc dense", "snnc event, burst"]
+    rows = compared(scripts, "mnist", **{name: [[A]] for name in names})
+    rows["snnc event, burst"]["failures"] = ["DIFFERS"]
+    for some, load in ((names, 9.0), (names[:2], 0.5)):
+        results = networks.Results(tmp_path)
+        for name in some:
+            results.add("mnist", name, rows[name])
+            results.found["mnist"]["parties"][name]["machine"]["load"] = load
+        results.write()
+        assert bool(results.failures) == (len(some) == 3)
+        time.sleep(0.002)
+        if len(some) == 3:
+            first = results.run
+            (tmp_path / "networks.json").write_text(json.dumps(results.found))
+    page = (tmp_path / "networks.md").read_text()
+    marked = [line for line in page.splitlines() if "of an earlier run" in line]
+    assert [line.split(" |")[0] for line in marked] == ["| snnc event, burst"]
+    assert first in marked[0]
+    assert "load: 9.0" in marked[0]
+    assert "other programs ran beside it" in marked[0]
+    assert f"Run of {results.run}" in page
+    assert "load: 0.5." in page
+    assert "Other programs ran beside some of it" in page
+
+
+def test_a_stream_no_longer_than_the_noise_is_refused(
+    scripts: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In place of a time that is less than nothing."""
+    common = scripts("common")
+    now, lengths = [0.0], {2: iter((1.0, 1.1, 1.2)), 8: iter((0.9,)), 12: iter((1.3,))}
+
+    def run(part: np.ndarray) -> np.ndarray:
+        now[0] += next(lengths[len(part)])
+        return part
+
+    monkeypatch.setattr(common.time, "perf_counter", lambda: now[0])
+    with pytest.raises(SystemExit, match="12 samples take 1.3 s, 2 take 1 s or 0.2 s more"):
+        common.streamed(run, np.arange(12.0), 1, 0.5)
+    lengths.update({2: iter((1.0, 1.1, 1.02)), 8: iter((1.1,)), 12: iter((1.3,))})
+    assert common.streamed(run, np.arange(12.0), 1, 0.5).ms == pytest.approx(30)
+
+
+def test_results_whose_networks_have_the_machine_are_read(scripts: Any, tmp_path: Path) -> None:
+    """As they were written before rows had their own."""
+    row = {"load": 2.0, "reason": "", "note": "", "ms": 1.0, "n_samples": 7, "batch": 3}
+    row |= {"ms_batched": 2.0, "equal_to_dense": 1.0}
+    failed = {"load": 0.5, "reason": "DIFFERS from snnc's dense engine", "note": ""}
+    parties = {"snnc dense": row, "snnc event, graded, with trace": row, "sinabs 3.1": failed}
+    old = {"mnist": {"machine": {"cpu": "Z80", "load": 1.0}, "parties": parties}}
+    (tmp_path / "networks.json").write_text(json.dumps(old))
+    results = scripts("networks").Results(tmp_path)
+    results.write()
+    page = (tmp_path / "networks.md").read_text()
+    assert "| snnc dense | 1.000 | 2.000 | 3 | 7 |  |  |  | all (of one column) | **other" in page
+    assert "graded, with trace | 1.000 | 2.000 | 3 | 7 | — | — | — | — |" in page
+    assert "| sinabs 3.1 |" + " |" * 8 + " DIFFERS from snnc's dense engine |" in page
+    assert "Run of an unknown time; cpu: Z80; load: 0.5 … 2.0." in page
+    assert "earlier run" not in page
+    assert results.failures == []
+    known = compared(scripts, "mnist", **{"PyTorch float": [[A]]})["PyTorch float"]
+    results.add("mnist", "PyTorch float", known)
+    results.write()
+    assert (tmp_path / "networks.md").read_text().count("of an earlier run** (unknown;") == 3
