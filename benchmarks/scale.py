@@ -39,7 +39,7 @@ from snnc.runtime.scale.local import LocalExecutor
 from snnc.runtime.scale.order import ordered
 from snnc.runtime.scale.processes import ProcessExecutor
 from snnc.runtime.scale.ray import RayExecutor
-from snnc.runtime.scale.shards import Shard, ShardResult, remaining
+from snnc.runtime.scale.shards import Shard, ShardResult
 from snnc.runtime.scale.work import Executor
 from snnc.runtime.scale.worker import Plan
 
@@ -54,6 +54,7 @@ RUNS: dict[str, tuple[list[str], list[int]]] = {
 }
 """By name: what is said to `snnc run`, and the workers of each node of a Ray cluster."""
 SHARD_SIZES = (50, 5)
+"""Few and many: samples of a shard."""
 
 
 @contextlib.contextmanager
@@ -109,17 +110,22 @@ def first_and_rest(results: Iterator[ShardResult]) -> tuple[float, float]:
 
 
 def overhead(open_executor: Callable[[], Executor], n_images: int) -> dict[str, float]:
-    """Of one worker: seconds until its first result, and what a shard costs beside its samples."""
+    """Of one worker: seconds until its first result, and what a shard costs beside its samples.
+
+    A first shard of the same size stands in front of both ways of dividing, so that the clock
+    covers the same samples behind it.
+    """
+    few, many = SHARD_SIZES
     rest, counts = {}, {}
     for size in SHARD_SIZES:
+        shards = [Shard(0, few)]
+        shards += [Shard(at, min(size, n_images - at)) for at in range(few, n_images, size)]
         executor = open_executor()
         try:
-            shards = remaining(n_images, [], size)
             start, rest[size] = first_and_rest(executor.run(shards, lambda: None))
         finally:
             executor.close()
         counts[size] = len(shards) - 1
-    few, many = SHARD_SIZES
     slope = (rest[many] - rest[few]) / (counts[many] - counts[few])
     return {"start_seconds": round(start, 2), "shard_ms": round(1e3 * slope, 2)}
 
@@ -224,6 +230,8 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--out", type=Path, default=HERE / "results")
     a = parser.parse_args()
+    if a.images < 2 * SHARD_SIZES[0]:
+        parser.error(f"--images: {2 * SHARD_SIZES[0]} or more")
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ["PYTHONPATH"] = str(HERE.parent / "src")
     with tempfile.TemporaryDirectory() as name:
