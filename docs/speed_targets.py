@@ -67,6 +67,18 @@ def kernels() -> Iterator[Row]:
         yield target, _or_not(lambda w=words: _speed(found, *w)), command  # type: ignore[misc]
 
 
+def _ratio(row: dict[str, Any], other: dict[str, Any]) -> str:
+    """Times of one party as another's: one at a time / in batches; only of the same run."""
+    if row.get("run") != other.get("run"):
+        return "not of one run"
+    one = f"{row['ms'] / other['ms']:.2f}"
+    if row["ms_batched"] is None or other["ms_batched"] is None:
+        return f"{one} / –"
+    sizes = {row["batch"], other["batch"]}
+    unequal = f" (batches of {row['batch']} and {other['batch']})" if len(sizes) > 1 else ""
+    return f"{one} / {row['ms_batched'] / other['ms_batched']:.2f}{unequal}"
+
+
 def networks() -> Iterator[Row]:
     """Whole networks: the dense engine."""
     found, command = _read("networks"), "networks.py"
@@ -76,9 +88,7 @@ def networks() -> Iterator[Row]:
         for net, known in found.items():
             rows = known["parties"]
             if all("ms" in rows.get(party, {}) for party in (DENSE, other)):
-                one = rows[DENSE]["ms"] / rows[other]["ms"]
-                many = rows[DENSE]["ms_batched"] / rows[other]["ms_batched"]
-                parts.append(f"{net} {one:.2f} / {many:.2f}")
+                parts.append(f"{net} {_ratio(rows[DENSE], rows[other])}")
         return ", ".join(parts) or NOT_YET
 
     told = "one at a time / in batches: "

@@ -80,3 +80,6 @@ def test_recurrent_parties_are_equal_to_integers_by_hand(tmp_path: Path) -> None
             assert np.array_equal(found["outputs"], expected), party
             assert found["n_samples"] == 6
             assert found["ms"] > 0
+    for found in script("run_snnc.py", *common, *engines, "burst", "--trace"):
+        assert found["outputs"] == [[]] * 6
+        assert found["events_traced"] > 0
