@@ -218,10 +218,10 @@ def test_rows_of_an_earlier_run_are_marked(scripts: Any, tmp_path: Path) -> None
     assert [line.split(" |")[0] for line in marked] == ["| snnc event, burst"]
     assert first in marked[0]
     assert "load: 9.0" in marked[0]
-    assert "other programs ran beside it" in marked[0]
+    assert "**load 9.0**" in marked[0]
+    assert page.count("**load ") == 1
     assert f"Run of {results.run}" in page
     assert "load: 0.5." in page
-    assert "Other programs ran beside some of it" in page
 
 
 def test_a_stream_no_longer_than_the_noise_is_refused(
@@ -253,7 +253,9 @@ def test_results_whose_networks_have_the_machine_are_read(scripts: Any, tmp_path
     results = scripts("networks").Results(tmp_path)
     results.write()
     page = (tmp_path / "networks.md").read_text()
-    assert "| snnc dense | 1.000 | 2.000 | 3 | 7 |  |  |  | all (of one column) | **other" in page
+    assert (
+        "| snnc dense | 1.000 | 2.000 | 3 | 7 |  |  |  | all (of one column) | **load 2.0**" in page
+    )
     assert "graded, with trace | 1.000 | 2.000 | 3 | 7 | — | — | — | — |" in page
     assert "| sinabs 3.1 |" + " |" * 8 + " DIFFERS from snnc's dense engine |" in page
     assert "Run of an unknown time; cpu: Z80; load: 0.5 … 2.0." in page
