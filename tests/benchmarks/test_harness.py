@@ -186,7 +186,7 @@ def test_a_missing_reference_is_a_failure(scripts: Any) -> None:
 def test_in_the_recurrent_network_everybody_must_be_exact(scripts: Any) -> None:
     """Elsewhere only who says so; a trace has no outputs to compare."""
     one = {"PyTorch float": [[A]], "snnc dense": [[A]], "sinabs 3.1": [[C]]}
-    traced = {"snnc event, burst, with trace": [[[]]]}
+    traced: dict[str, list[list[list[float]]]] = {"snnc event, burst, with trace": [[[]]]}
     for net, failing in (("mnist", set()), ("recurrent", {"sinabs 3.1"})):
         rows = compared(scripts, net, **one, **traced)
         assert {name for name, row in rows.items() if row["failures"]} == failing
