@@ -218,8 +218,7 @@ def _full_disk(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _csv(path: Path, head: TraceHead, force: bool) -> Iterator[Add]:
-    shown = [f'"{name}"' if "," in name else name for name in head.names]
-    names = np.array(shown, dtype=object)
+    names = np.array([_quoted(name) for name in head.names], dtype=object)
     with atomic_path(path, force=force) as temporary, temporary.open("w", encoding="utf-8") as out:
         out.write(("sample," if head.several else "") + ",".join(EVENTS) + "\n")
 
@@ -229,6 +228,13 @@ def _csv(path: Path, head: TraceHead, force: bool) -> Iterator[Add]:
             out.writelines(f"{own}{t},{p},{n},{k}\n" for t, p, n, k in zip(*columns, strict=True))
 
         yield add
+
+
+def _quoted(name: str) -> str:
+    """A field of a .csv, as RFC 4180 has it."""
+    if not set(name) & set(',"\r\n'):
+        return name
+    return '"' + name.replace('"', '""') + '"'
 
 
 @contextmanager

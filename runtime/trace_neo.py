@@ -9,6 +9,8 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from snnc.backends.base import Stretch, joined
 from snnc.ir.arrays import IntArray
 from snnc.ir.errors import DataError, MissingExtra
@@ -82,8 +84,10 @@ def _segment(names: Sequence[str], ticks: tuple[int, int], part: Stretch) -> Any
     neo, pq = _neo()
     tick = TICK_MS * pq.ms
     made = neo.Segment(name=f"sample {part.sample}", sample=part.sample)
+    order = np.argsort(part.population, kind="stable")
+    at = np.searchsorted(part.population[order], np.arange(len(names) + 1))
     for index, name in enumerate(names):
-        chosen = part.population == index
+        chosen = order[at[index] : at[index + 1]]
         train = neo.SpikeTrain(
             part.tick[chosen] * tick,
             t_start=ticks[0] * tick,

@@ -16,6 +16,7 @@ from snnc.ir.neurons import FixedCurrentLIF, FixedIntegrateFire, IntegerFire
 from snnc.ir.nodes import Node, Pattern, Population
 from snnc.ir.passes.base import PASSES
 from snnc.ir.passes.chip import ChipPass
+from snnc.ir.passes.names import free_name, node_names
 from snnc.ir.ranges import NodeRange, analyse
 from snnc.ir.rate.stock import CURRENT_SHIFT
 from snnc.ir.schedule import make_schedule
@@ -59,13 +60,14 @@ class BiasSynapses(ChipPass):
             return graph
         nodes = dict(graph.nodes)
         synapses: list[Projection] = []
-        source = _free_name(graph)
+        source = free_name(_SOURCE, node_names(graph))
         for node in concerned:
             plain, bias = _common_threshold(node, ranges[node.name])
             if self._takes(plain, bias, schedule.start[node.name]):
                 continue
             nodes[node.name] = replace(plain, bias=np.array(0))
-            synapses.append(_synapses(source, node.name, bias))
+            name = free_name(f"bias of {node.name}", graph.projections)
+            synapses.append(_synapses(name, source, node.name, bias))
         if not synapses:
             return graph
         on = Pattern(name=source, shape=(1,), counts=np.ones((1, 1), dtype=np.int64), repeat=True)
@@ -143,18 +145,10 @@ def _lowest(node: Population) -> int:
     return int(model.thresholds.min()) >> fraction
 
 
-def _synapses(source: str, target: str, bias: IntArray) -> Projection:
+def _synapses(name: str, source: str, target: str, bias: IntArray) -> Projection:
     return Projection(
-        name=f"bias of {target}",
+        name=name,
         source=source,
         target=target,
         map=Dense(weight=bias.reshape(-1, 1)),
     )
-
-
-def _free_name(graph: Graph) -> str:
-    name, n = _SOURCE, 1
-    while name in graph.nodes:
-        n += 1
-        name = f"{_SOURCE} {n}"
-    return name

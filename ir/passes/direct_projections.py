@@ -16,6 +16,7 @@ from snnc.ir.nodes import Node, Population
 from snnc.ir.passes.base import PASSES
 from snnc.ir.passes.chip import ChipPass
 from snnc.ir.passes.draft import Draft
+from snnc.ir.passes.names import free_name
 
 
 @PASSES.register
@@ -93,7 +94,7 @@ def _bypass(graph: Draft, node: Population) -> None:
         graph.replace(reader, [_with_bias(reader, node, second)])
         for first in arriving:
             p = _composed(graph, first, second, reader)
-            graph.add(replace(p, name=_free_name(f"{p.source} -> {p.target}", graph.projections)))
+            graph.add(replace(p, name=free_name(f"{p.source} -> {p.target}", graph.projections)))
     if not stays:
         graph.replace(node, ())
 
@@ -117,11 +118,3 @@ def _narrowed(bias: IntArray, axis: int) -> Array:
     if (by_channel == by_channel[:, :1]).all():
         return by_channel[:, 0]
     return bias
-
-
-def _free_name(wanted: str, taken: dict[str, Projection]) -> str:
-    name, n = wanted, 1
-    while name in taken:
-        n += 1
-        name = f"{wanted} ({n})"
-    return name

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from snnc.ir.errors import GraphError
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.nodes import HostOp, Node, Output
 
@@ -19,7 +20,7 @@ _Key = tuple[int, ...]
 class Draft:
     """Nodes and projections of a graph, to be replaced one by one.
 
-    Nothing is checked before `finish` makes a graph of it.
+    A name is there once; nothing else is checked before `finish` makes a graph of it.
 
     Attributes:
         nodes, projections: by name.
@@ -50,7 +51,11 @@ class Draft:
         return not isinstance(self.nodes[p.target], Output | HostOp)
 
     def add(self, *parts: Node | Projection) -> None:
-        """Put nodes or projections behind all others."""
+        """Put nodes or projections behind all others.
+
+        Raises:
+            GraphError: a name is there already.
+        """
         for part in parts:
             self._added += 1
             self._put(part, (self._added,))
@@ -59,6 +64,9 @@ class Draft:
         """Put others of the same kind where something stands; none: it is gone.
 
         A node's projections stay; they are the caller's to replace.
+
+        Raises:
+            GraphError: a name is there already.
         """
         if isinstance(old, Projection):
             key = self._projection_places.pop(old.name)
@@ -85,9 +93,13 @@ class Draft:
     def _put(self, part: Node | Projection, key: _Key) -> None:
         if isinstance(part, Projection):
             self._connect(part, key)
+        elif part.name in self.nodes:
+            raise GraphError("two nodes have this name", where=part.name)
         else:
             self.nodes[part.name], self._places[part.name] = part, key
 
     def _connect(self, p: Projection, key: _Key) -> None:
+        if p.name in self.projections:
+            raise GraphError("two projections have this name", where=p.name)
         self.projections[p.name], self._projection_places[p.name] = p, key
         self._incoming[p.target][p.name] = self._outgoing[p.source][p.name] = None

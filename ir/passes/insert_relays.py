@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -16,6 +16,7 @@ from snnc.ir.neurons import Accumulator, IntegerFire, NeuronModel
 from snnc.ir.nodes import HostOp, Input, Node, Population, Product
 from snnc.ir.passes.base import PASSES
 from snnc.ir.passes.chip import ChipPass
+from snnc.ir.passes.names import free_name, node_names
 from snnc.ir.schedule import Schedule, make_schedule
 from snnc.ir.validate import closes_loop
 
@@ -82,13 +83,13 @@ class InsertRelays(ChipPass):
         stride = wait + schedule.window
         n_relays = {p.name: -(-(schedule.delay[p.name] - self.max_delay) // stride) for p in late}
         behind: dict[str, list[Node]] = {}
-        projections = dict(graph.projections)
+        projections, taken = dict(graph.projections), node_names(graph)
         for source, readers in _by_source(late).items():
             chain = [graph.nodes[source]]
-            names = _free_names(graph, source)
+            names = _free_names(taken, source)
             for _ in range(max(n_relays[p.name] for p in readers)):
                 relay = _relay(graph, source, next(names))
-                hop = _hop(chain[-1], relay, wait)
+                hop = _hop(chain[-1], relay, wait, projections)
                 projections[hop.name] = hop
                 chain.append(relay)
             behind[source] = chain[1:]
@@ -103,13 +104,13 @@ def _held(graph: Graph, late: list[Projection]) -> Graph:
     """The n-th relay behind a source emits what the source did n frames before: none waits."""
     first: list[Node] = []
     behind: dict[str, list[Node]] = {}
-    projections = dict(graph.projections)
+    projections, taken = dict(graph.projections), node_names(graph)
     for source, readers in _by_source(late).items():
         chain = [graph.nodes[source]]
-        names = _free_names(graph, source)
+        names = _free_names(taken, source)
         for _ in range(max(p.frames for p in readers)):
             relay = _relay(graph, source, next(names))
-            hop = replace(_hop(chain[-1], relay, wait=0), frames=1)
+            hop = replace(_hop(chain[-1], relay, 0, projections), frames=1)
             projections[hop.name] = hop
             chain.append(relay)
         # neurons that fire may close a loop: their relays come before all that is in it
@@ -166,9 +167,9 @@ def _counts(graph: Graph, name: str) -> tuple[int, int]:
     return node.lo, node.hi
 
 
-def _hop(before: Node, relay: Population, wait: int) -> Projection:
+def _hop(before: Node, relay: Population, wait: int, taken: Container[str]) -> Projection:
     return Projection(
-        name=f"{before.name} -> {relay.name}",
+        name=free_name(f"{before.name} -> {relay.name}", taken),
         source=before.name,
         target=relay.name,
         map=Identity(shape=relay.shape),
@@ -176,9 +177,9 @@ def _hop(before: Node, relay: Population, wait: int) -> Projection:
     )
 
 
-def _free_names(graph: Graph, source: str) -> Iterator[str]:
+def _free_names(taken: Container[str], source: str) -> Iterator[str]:
     n = 0
     while True:
         n += 1
-        if f"{source} relay {n}" not in graph.nodes:
+        if f"{source} relay {n}" not in taken:
             yield f"{source} relay {n}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import ClassVar, TypeAlias
 
@@ -18,6 +18,7 @@ from snnc.ir.nodes import Input, InputPart, Node, Pattern, Population
 from snnc.ir.passes.base import PASSES
 from snnc.ir.passes.chip import ChipPass
 from snnc.ir.passes.draft import Draft
+from snnc.ir.passes.names import free_name, node_names
 from snnc.ir.ranges import analyse
 from snnc.ir.signs import PAIRS
 
@@ -35,7 +36,7 @@ class SplitSigns(ChipPass):
     `X.positive` fires max(k, 0); `X.negative` fires max(-k, 0) on negated weights and bias. Both
     reach the readers of `X`, the negative one through negated weights. Inputs and patterns are
     split alike. Where an output or the host reads `X`, an accumulator of that name holds the
-    difference.
+    difference. Where a name is taken, the new one has a number.
 
     What has state, is a maximum, or comes from the host stays as it is, and so does what a
     maximum reads.
@@ -60,14 +61,16 @@ class SplitSigns(ChipPass):
         if not signed:
             return graph
         draft, pairs = Draft(graph), dict(graph.metadata.get(PAIRS, {}))
+        taken = node_names(graph)  # as it was: what has been split keeps its name for the user
         for node in signed:
-            _split(draft, node)
+            parts = dict(_parts(node, taken))
+            _split(draft, node, parts)
             if isinstance(node, Population):
-                pairs[node.name] = [f"{node.name}.{word}" for _, word in PARTS]
+                pairs[node.name] = [part.name for part in parts.values()]
         return draft.finish({**graph.metadata, **({PAIRS: pairs} if pairs else {})})
 
     def note(self, before: Graph, after: Graph) -> str:
-        names = [n for n in before.nodes if f"{n}.negative" in after.nodes]
+        names = [n for n, node in before.nodes.items() if after.nodes.get(n) is not node]
         return (
             f"signed counts travel as a pair of populations, one for each sign: {', '.join(names)}"
         )
@@ -84,34 +87,36 @@ def _can_split(graph: Graph, node: Node) -> bool:
     return bool(readers) and all(sums)
 
 
-def _split(graph: Draft, node: Node) -> None:
+def _split(graph: Draft, node: Node, parts: dict[int, Node]) -> None:
     """Put two nodes where one was."""
-    parts = dict(_parts(node))
     touched = {p.name: p for p in (*graph.incoming(node.name), *graph.outgoing(node.name))}
     read = [p for p in graph.outgoing(node.name) if not graph.is_event(p)]
     graph.replace(node, parts.values())
     for p in touched.values():
         if p not in read:
-            graph.replace(
-                p, [t for q in _sources(p, node, parts) for t in _targets(q, node, parts)]
-            )
+            several = [t for q in _sources(p, node, parts) for t in _targets(q, node, parts)]
+            graph.replace(p, [_named(graph, q) for q in several])
     if read:
         graph.add(_difference(node))
         for sign, part in parts.items():
-            graph.add(
-                Projection(
-                    name=f"{part.name} -> {node.name}",
-                    source=part.name,
-                    target=node.name,
-                    map=Identity(shape=node.shape, weight=np.int64(sign)),  # type: ignore[arg-type]
-                )
+            brought = Projection(
+                name=f"{part.name} -> {node.name}",
+                source=part.name,
+                target=node.name,
+                map=Identity(shape=node.shape, weight=np.int64(sign)),  # type: ignore[arg-type]
             )
+            graph.add(_named(graph, brought))
 
 
-def _parts(node: Node) -> Iterator[tuple[int, Node]]:
+def _named(graph: Draft, p: Projection) -> Projection:
+    """A new projection under a name that is free."""
+    return replace(p, name=free_name(p.name, graph.projections))
+
+
+def _parts(node: Node, taken: Container[str]) -> Iterator[tuple[int, Node]]:
     """The nodes of both signs; a count's step and place are the whole's."""
     for sign, word in PARTS:
-        name = f"{node.name}.{word}"
+        name = free_name(f"{node.name}.{word}", taken)
         if isinstance(node, Pattern):
             yield sign, replace(node, name=name, counts=np.maximum(sign * node.counts, 0))
         elif isinstance(node, Input):

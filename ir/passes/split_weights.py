@@ -15,6 +15,7 @@ from snnc.ir.maps import LinearMap, Sparse
 from snnc.ir.nodes import Population, Product
 from snnc.ir.passes.base import PASSES
 from snnc.ir.passes.chip import ChipPass
+from snnc.ir.passes.names import free_name
 
 MOST_PARTS = 4
 """Projections that stand for one; with 8 bits and exponents up to 7 that is 16 bits and more."""
@@ -46,8 +47,9 @@ class SplitWeights(ChipPass):
         for p in graph.projections.values():
             parts = [p] if self._fits(graph, p) else self._parts(graph, p)
             for n, part in enumerate(parts):
-                named = replace(part, name=f"{p.name} (high{n if n > 1 else ''})") if n else part
-                projections[named.name] = named
+                wanted = f"{p.name} (high{n if n > 1 else ''})"
+                name = free_name(wanted, graph.projections, projections) if n else p.name
+                projections[name] = replace(part, name=name) if n else part
         kept = all(projections[name] is p for name, p in graph.projections.items())
         return graph if kept else graph.replace(projections=projections.values())
 
@@ -55,9 +57,12 @@ class SplitWeights(ChipPass):
         n = len(after.projections) - len(before.projections)
         if not n:
             return "powers of two of weights stand in the exponents of their projections: exact"
-        names = [
-            p.name for p in before.projections.values() if f"{p.name} (high)" in after.projections
-        ]
+        names: list[str] = []
+        for name in after.projections:  # the parts of one stand behind it
+            if name in before.projections:
+                whole = name
+            elif whole not in names[-1:]:
+                names.append(whole)
         shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
         return (
             f"weights of more than {self.weight_bits} bits travel as several projections "

@@ -1,7 +1,8 @@
-"""Work on the graph grows with its size, not with its square: calls are counted, not seconds.
+"""Calls grow in number with the graph's size, not with its square; no clock is read.
 
 Twice the blocks may take 2.2 times the calls of any function of snnc's (a sort or a heap gives a
-little more than twice); a pass that looks at all nodes for each node takes four times.
+little more than twice); a pass that calls something of all nodes for each node takes four times.
+What grows inside of a single call (NumPy's, a copied dict) is seen by benchmarks/scaling.py alone.
 """
 
 from __future__ import annotations

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from snnc.backends.base import Stretch
 from snnc.ir.errors import DataError, OutputExists
 from snnc.runtime.trace import trace
+from snnc.runtime.trace_files import TraceHead, trace_file
 from tests import needs
 from tests.runtime.models import BIAS, THRESHOLDS, W1, D, reference, samples, save_model
 
@@ -133,3 +136,18 @@ def test_files_read_back_without_snnc(model: Path, tmp_path: Path) -> None:
     named = [found.names[p] for p in found.population]
     rows = zip(found.tick, named, found.neuron, found.payload, strict=True)
     assert lines == ["tick,population,neuron,payload", *(f"{t},{p},{n},{k}" for t, p, n, k in rows)]
+
+
+def test_names_in_a_list_of_events_are_read_back_by_csv(tmp_path: Path) -> None:
+    names = ("plain", "a,b", 'a,"b"', '"', "two\nlines", "two\rlines", " spaces ", "it's", "")
+    head = TraceHead(
+        samples=(0, 1), several=False, code="burst", schedule="sequential", n_ticks=9,
+        ticks=(0, 9), names=names, values=frozenset(), membranes={},
+    )  # fmt: skip
+    every = np.arange(len(names))
+    with trace_file(tmp_path / "t.csv", head, force=False) as add:
+        add(Stretch(0, every, every, every + 7, -every))
+    with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == list(KEYS)
+    assert rows[1:] == [[str(i), name, str(i + 7), str(-i)] for i, name in enumerate(names)]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
+from snnc.backends.base import Stretch
 from snnc.backends.event import session, simulate
 from snnc.ir.errors import DataError, OutputExists
 from snnc.runtime import trace_neo
@@ -72,6 +73,31 @@ def test_several_samples_are_as_many_segments(
     for sample, segment in zip((1, 2), segments, strict=True):
         traced = trace(model, samples()[0], sample=sample, code="burst", membranes=True)
         check_segment(segment, traced)
+
+
+class Looked(np.ndarray):
+    """Counts how often all entries are computed with."""
+
+    times: ClassVar[int] = 0
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **more: Any) -> Any:
+        Looked.times += 1
+        return getattr(ufunc, method)(*map(np.asarray, inputs), **more)
+
+
+def test_events_are_looked_at_once_for_all_populations() -> None:
+    names = [f"p{i}" for i in range(40)]
+    rng = np.random.default_rng(0)
+    population, tick = rng.integers(0, 39, 500), np.sort(rng.integers(0, 90, 500))
+    part = Stretch(0, tick, population.view(Looked), np.arange(500), -np.arange(500))
+    trains = trace_neo._segment(names, (0, 90), part).spiketrains
+    assert [train.name for train in trains] == names
+    for index, train in enumerate(trains):
+        chosen = np.flatnonzero(population == index)
+        assert train.times.magnitude.tolist() == tick[chosen].tolist()
+        assert train.array_annotations["neuron"].tolist() == chosen.tolist()
+        assert train.array_annotations["payload"].tolist() == (-chosen).tolist()
+    assert Looked.times <= 1
 
 
 def test_a_silent_population(tmp_path: Path) -> None:

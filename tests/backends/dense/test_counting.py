@@ -87,12 +87,17 @@ def test_unlike_positions_with_one_hash_are_told_apart(monkeypatch: pytest.Monke
             return np.zeros(n, dtype=np.int64)
 
     monkeypatch.setattr(np.random, "default_rng", lambda seed: Zeros())
-    matrix = np.tile([[1], [2], [1], [3]], (6, 1))
-    classes = sums.classes_of(matrix, (6, 4))
+    rows = np.array([[1, 5], [2, 5], [1, 5], [1, 6]])
+    label, first = sums._alike(rows)
+    assert rows[first][label].tolist() == rows.tolist()
+    assert len(first) == 3
+    grid = np.array([[1, 2, 1, 3, 1, 2], [1, 3, 1, 2, 1, 3]] * 2)  # 2 unlike rows, 3 columns
+    classes = sums.classes_of(grid.reshape(-1, 1), grid.shape)
     assert classes is not None
-    kept = classes.members.T @ np.unique([1, 2, 3]) if classes.axis else None
-    assert len(classes.weights) in (3, 4)
-    assert kept is None or kept.tolist() == [1, 2, 1, 3]
+    kept = [2, 6] if classes.axis == 0 else [4, 3]
+    of_each = classes.members.argmax(axis=0)
+    got = np.take(classes.weights.reshape(kept), of_each, axis=classes.axis)
+    assert got.tolist() == grid.tolist()
 
 
 def test_multiples_share_a_column() -> None:
