@@ -159,7 +159,7 @@ def _finish(program: Program, state: State, data: Data, log: Log, i: int, at: in
         to_changes(node, room, state.lists, state.before, state.scratch)
     count_node(room, state.lists, state.node_counters[i], trains)
     if len(log.neuron) > 0:
-        note(node, room, state.lists, log, at)
+        note(node, room, state.lists, log, at, trains)
 
 
 @kernel

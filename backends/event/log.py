@@ -19,6 +19,9 @@ from snnc.ir.arrays import Array, IntArray
 
 ROOM = 1 << 14
 """Events that a log holds at least: few enough to stay in a core's cache."""
+MOST = 1 << 18
+"""What a log is laid out as before it is full: events (a burst's counts are one for each spike)
+and slots, of which every list has one for each tick of its window. A frame may add to it."""
 _FRAME, _NODE, _FIRST, _NUMBER, _NOTE = range(5)
 _SAMPLE, _TICK, _OF, _LENGTH, _BLOCK, _BEGIN = range(6)
 
@@ -34,9 +37,13 @@ class Log(NamedTuple):
     notes: IntArray
     """Of each list: frame, counted over all samples, node, first event, number of events."""
     used: IntArray
-    """Events, lists."""
+    """Events, lists; then, laid out: events, and slots of the windows of all lists."""
     enough: int
     """Room for events that one frame can need."""
+    window: int
+    """Slots of a list."""
+    most: int
+    """Of what is laid out, before the log is full."""
 
 
 def make_log(compiled: Compiled, room: int = 0) -> Log:
@@ -49,20 +56,24 @@ def make_log(compiled: Compiled, room: int = 0) -> Log:
         payload=np.zeros(events, dtype=np.int64),
         channel=np.zeros(events, dtype=np.uint32),
         notes=np.zeros(events * _NOTE, dtype=np.int64),  # no list is noted that is empty
-        used=np.zeros(2, dtype=np.int64),
+        used=np.zeros(3, dtype=np.int64),
         enough=enough,
+        window=compiled.schedule.window,
+        most=MOST,
     )
 
 
 @kernel
 def is_full(log: Log) -> bool:
-    """Could the next frame find no room?"""
-    return len(log.neuron) > 0 and log.used[0] + log.enough > len(log.neuron)
+    """Could the next frame find no room, or is this much to lay out?"""
+    return len(log.neuron) > 0 and (
+        log.used[0] + log.enough > len(log.neuron) or log.used[2] > log.most
+    )
 
 
 @kernel
-def note(node: Any, room: Any, lists: Lists, log: Log, frame: int) -> None:
-    """Note a node's list."""
+def note(node: Any, room: Any, lists: Lists, log: Log, frame: int, trains: bool) -> None:
+    """Note a node's list; `trains` as in `count_node`."""
     n, first = lists.length[room.number], log.used[0]
     if n == 0:
         return
@@ -71,6 +82,7 @@ def note(node: Any, room: Any, lists: Lists, log: Log, frame: int) -> None:
     log.notes[at + _FIRST], log.notes[at + _NUMBER] = first, n
     log.used[0] += n
     log.used[1] += 1
+    log.used[2] += log.window + (lists.total[room.number] if trains else n)
     neuron, payload = log.neuron[first : first + n], log.payload[first : first + n]
     from_neuron, from_payload = lists.neuron[room.events :], lists.payload[room.events :]
     for e in range(n):

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from snnc.backends.event import session, simulate
+from snnc.backends.event import log, session, simulate
 from snnc.ir.codes import Code, ScheduleKind
 from snnc.ir.graph import Projection
 from snnc.ir.maps import Dense, Identity
@@ -135,6 +135,24 @@ def test_a_trace_longer_than_its_buffer(membranes: bool, monkeypatch: pytest.Mon
     parts = skipping("burst", "pipelined").trace(feeds, membranes=membranes)
     assert events(parts) == events(whole)
     assert len(events(whole)) > 20
+
+
+@pytest.mark.parametrize(("count", "n_events"), [(512, 4 * 512 + 2), (1, 4 + 2), (0, 0)])
+@pytest.mark.parametrize("most", [log.MOST, 10_000])
+def test_stretches_are_short_where_counts_are_large(
+    count: int, n_events: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bounded is what a trace is laid out as: events, and a slot for each tick of each list."""
+    monkeypatch.setattr(log, "MOST", most)
+    of_frame = n_events + 2 * 1023  # lists of x and y
+    n_frames = 3 * most // of_frame
+    net = one_layer(Dense(weight=np.ones((2, 4), dtype=np.int64)), lo=0, hi=1023, code="burst")
+    x = np.full((1, n_frames, 4), count)
+    found = list(net.stretches({"x": x}))
+    assert sum(len(part.tick) for part in found) == n_frames * n_events
+    assert len(found) == (3 if count else 0)
+    for part in found:
+        assert len(part.tick) // max(n_events, 1) * of_frame <= most + of_frame
 
 
 @pytest.mark.parametrize("schedule", ["sequential", "pipelined"])
