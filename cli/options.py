@@ -264,3 +264,18 @@ def output_option(
         multiple=multiple,
         help=text,
     )
+
+
+method_option = click.option(
+    "--method",
+    type=click.Choice(["minmax", "percentile", "mse"]),
+    default="mse",
+    show_default=True,
+    help="How an activation's range is chosen.",
+)
+percentile_option = click.option(
+    "--percentile",
+    metavar="P",
+    type=click.FloatRange(0, 100, min_open=True),
+    help="Of the values in the range, in percent.  [default: 99.9]",
+)

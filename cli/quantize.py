@@ -13,7 +13,9 @@ from snnc.cli.options import (
     json_option,
     limit_option,
     loading_options,
+    method_option,
     output_option,
+    percentile_option,
     prepare_option,
     source_argument,
 )
@@ -30,19 +32,8 @@ from snnc.cli.terminal import Terminal
 )
 @click.option("--levels", metavar="D", type=click.IntRange(1), help="Largest count.  [default: 15]")
 @click.option("--bits", metavar="B", type=click.IntRange(1, 16), help="The same as D = 2^B - 1.")
-@click.option(
-    "--method",
-    type=click.Choice(["minmax", "percentile", "mse"]),
-    default="mse",
-    show_default=True,
-    help="How an activation's range is chosen.",
-)
-@click.option(
-    "--percentile",
-    metavar="P",
-    type=click.FloatRange(0, 100, min_open=True),
-    help="Of the values in the range, in percent.  [default: 99.9]",
-)
+@method_option
+@percentile_option
 @click.option("--per-channel", is_flag=True, help="A step for each channel.")
 @click.option(
     "--finetune",

@@ -14,7 +14,9 @@ from snnc.cli.options import (
     integers,
     json_option,
     limit_option,
+    method_option,
     output_option,
+    percentile_option,
     source_argument,
     tuning_source_options,
 )
@@ -92,19 +94,8 @@ def _share(text: str) -> float:
     help="Measure the grid on the first N samples, then confirm the best on all.",
 )
 @limit_option
-@click.option(
-    "--method",
-    type=click.Choice(["minmax", "percentile", "mse"]),
-    default="mse",
-    show_default=True,
-    help="How an activation's range is chosen.",
-)
-@click.option(
-    "--percentile",
-    metavar="P",
-    type=click.FloatRange(0, 100, min_open=True),
-    help="Of the values in the range, in percent.  [default: 99.9]",
-)
+@method_option
+@percentile_option
 @click.option("--per-channel", is_flag=True, help="A step for each channel of an activation.")
 @click.option(
     "--finetune",
