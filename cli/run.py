@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from snnc.cli.options import (
     setting_options,
     time_limit_option,
 )
-from snnc.cli.terminal import Terminal
+from snnc.cli.terminal import Terminal, say
 
 
 @click.command("run", short_help="Run a converted model on data.")
@@ -113,7 +114,7 @@ def _stream(
     terminal: Terminal, model: Path, data: str, kind: Any, max_wait_ms: float | None, options: Any
 ) -> None:
     from snnc.ir.errors import WrongUsage
-    from snnc.runtime.live import answers
+    from snnc.runtime.live import Ready, answers
     from snnc.runtime.stream import stream
 
     for name in ("output", "resume", "distributed", "counts", "time_limit", "force"):
@@ -121,8 +122,18 @@ def _stream(
             raise WrongUsage(f"--{name.replace('_', '-')} is not for a stream")
     if options["jobs"] != 1 or options["on_bad_sample"] != "stop":
         raise WrongUsage("--jobs and --on-bad-sample are not for a stream")
+    start = time.perf_counter()
     with terminal.work():
         opened = stream(model, **{name: options[name] for name in _STREAM_OPTIONS})
+    ready = Ready(
+        prepare_seconds=time.perf_counter() - start,
+        frame_shape=opened.frame_shape,
+        frame_dtype=opened.frame_dtype,
+    )
+    if terminal.as_json:
+        click.echo(json.dumps(ready.to_json()))
+    else:
+        say(f"ready after {ready.prepare_seconds:.1f} s")
     with opened:
         for n, answer in enumerate(answers(opened, kind, data, max_wait_ms=max_wait_ms), start=1):
             click.echo(json.dumps(answer.to_json()))

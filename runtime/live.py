@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from snnc.ir.arrays import Array, IntArray
+from snnc.ir.arrays import Array, IntArray, Shape
 from snnc.ir.errors import WrongUsage
 from snnc.runtime import incoming
 from snnc.runtime.jsonable import jsonable
@@ -54,6 +54,25 @@ class Answer:
             "outputs_int": None if self.outputs_int is None else self.outputs_int.tolist(),
         }
         found: dict[str, Any] = jsonable(plain)
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """The first line of `snnc run --stream --json`: what comes from now on is answered at once.
+
+    Attributes:
+        prepare_seconds: that loading and warming up took.
+        frame_shape, frame_dtype: of what `--stream frames` takes.
+    """
+
+    prepare_seconds: float
+    frame_shape: Shape
+    frame_dtype: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The line."""
+        found: dict[str, Any] = jsonable({"ready": True, **vars(self)})
         return found
 
 

@@ -11,12 +11,14 @@ import numpy as np
 from snnc.ir.arrays import Array, BoolArray, IntArray
 from snnc.ir.errors import DataError
 from snnc.runtime.readers.events.framing import tally
-from snnc.runtime.readers.events.recording import Recording
+from snnc.runtime.readers.events.recording import Recording, joined
 from snnc.runtime.readers.preparation import EventPreparation
 
 _LONGEST_GAP = 10_000
 """Windows without events that are answered in a row; longer silence is taken as an error, as is
 time that goes back so far."""
+_MOST_OPENING = 1 << 22
+"""Events of the first window that are kept until it ends, at 32 bytes each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +41,9 @@ class Windows:
 
     A window of time is complete with the first event behind it, or with the end; with `wait_us`
     also when the clock has passed its end by so much. The clock goes on from the last event:
-    after a silence of s, time is that event's plus s. The first window begins at the earliest event
-    of the first piece, and takes events that are older by less than its length.
+    after a silence of s, time is that event's plus s. Until the first window ends its events are
+    kept: it begins at the earliest of them, in whatever order and pieces they come, as it does
+    where the recording is read from its file. An event before it that comes later is an error.
 
     Args:
         how: the model's framing.
@@ -68,18 +71,19 @@ class Windows:
         """Frames; None where the input asks for a reset."""
         for piece in pieces:
             if piece is None:
-                if self._filled:
-                    yield self._frame()
+                yield from self._end()
                 self._begin()
                 yield None
             elif isinstance(piece, Silence):
                 while (due := self.due_us()) is not None and due <= piece.us:
+                    if self._opening is not None:
+                        yield from self._close_opening()
+                        continue
                     yield self._frame()
                     self._number += 1
             elif len(piece):
                 yield from self._take(piece)
-        if self._filled:
-            yield self._frame()
+        yield from self._end()
 
     def due_us(self) -> int | None:
         """Microseconds of silence after which a window ends by the clock; None: none does."""
@@ -93,18 +97,62 @@ class Windows:
         self._first: int | None = None
         self._filled = False
         self._counts: Array | None = None
+        self._opening: list[Recording] | None = [] if self._how.framing == "time-bins" else None
+        self._n_opening = 0
+
+    def _end(self) -> Iterator[Array]:
+        yield from self._close_opening()
+        if self._filled:
+            yield self._frame()
 
     def _take(self, piece: Recording) -> Iterator[Array]:
-        self._n_seen += len(piece)
         piece.within(*(*self._how.sensor, self._how.sensor[0])[:2])
+        if self._opening is not None:
+            n = self._open(piece)
+            if n == len(piece):
+                return
+            yield from self._close_opening()
+            piece = piece.part(slice(n, None))
+        yield from self._take_more(piece)
+
+    def _open(self, piece: Recording) -> int:
+        """Keep events up to the one that ends the first window, or is too old; returns how many."""
+        assert self._opening is not None
+        first = piece.t[:1] if self._first is None else np.array([self._first])
+        earliest = np.minimum.accumulate(np.concatenate([first, piece.t]))
+        since = piece.t - earliest[:-1]
+        ends = np.append((since >= self._length) | (since < -self._length), True)
+        n = min(int(ends.argmax()), _MOST_OPENING - self._n_opening)
+        self._n_seen += n
+        self._n_opening += n
+        self._opening.append(piece.part(slice(0, n)))
+        self._first = int(earliest[n])
+        self._last = max(self._last, int(piece.t[:n].max(initial=self._first)))
+        return n
+
+    def _close_opening(self) -> Iterator[Array]:
+        """The first window has ended: now it is known which events are in it."""
+        kept, self._opening = self._opening, None
+        if kept:
+            assert self._first is not None
+            events = joined(kept)
+            where = (events.t - self._first) // self._length
+            order = np.argsort(where, kind="stable")
+            yield from self._fill(events.part(order), where[order])
+
+    def _take_more(self, piece: Recording) -> Iterator[Array]:
+        self._n_seen += len(piece)
         where = self._window_of(piece)
         late = self._late(piece, where)
         self._last = max(self._last, int(piece.t.max()))
         if late.any():
             self.n_late += int(late.sum())
             piece, where = piece.part(~late), where[~late]
-        if not len(piece):
-            return
+        if len(piece):
+            yield from self._fill(piece, where)
+
+    def _fill(self, piece: Recording, where: IntArray) -> Iterator[Array]:
+        """Count events whose windows follow each other."""
         edges = [0, *(np.flatnonzero(np.diff(where)) + 1).tolist(), len(where)]
         for begin, end in itertools.pairwise(edges):
             if where[begin] - self._number > _LONGEST_GAP:
@@ -123,11 +171,8 @@ class Windows:
 
     def _window_of(self, piece: Recording) -> IntArray:
         if self._how.framing == "time-bins":
-            if self._first is None:  # as a recording from its file: from the earliest event on
-                self._first = self._last = int(piece.t.min())
-            since = piece.t - self._first
-            just_before = (since < 0) & (since >= -self._length)
-            return np.where(just_before, 0, since // self._length)
+            assert self._first is not None
+            return (piece.t - self._first) // self._length
         place = np.arange(self._n_events, self._n_events + len(piece))
         self._n_events += len(piece)
         return place // self._length
@@ -147,7 +192,7 @@ class Windows:
             before = int(piece.t[:i].max(initial=self._last))
             raise DataError(
                 f"event {number} is at {int(piece.t[i])} µs, one before it at {before} µs: time "
-                "goes back by more than a window",
+                "goes back to a window that is over, or to before the first",
                 where=self._source,
                 hint="sort the events by time, or send eight bytes of ones before those of a new "
                 "sample",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import socket
 import threading
@@ -12,8 +13,10 @@ import pytest
 
 from snnc.ir.errors import DataError, WrongUsage
 from snnc.runtime import incoming
+from snnc.runtime import windows as windows_module
 from snnc.runtime.live import answers
 from snnc.runtime.readers.events.framing import frames
+from snnc.runtime.readers.events.recording import Recording
 from snnc.runtime.readers.preparation import EventPreparation
 from snnc.runtime.stream import stream
 from snnc.runtime.windows import Silence, Windows
@@ -36,13 +39,70 @@ def test_a_stream_begins_at_its_earliest_event() -> None:
     assert (counts(windows, piece), windows.n_late) == (of_file, 0)
 
 
-def test_events_just_before_the_first_are_of_its_window() -> None:
-    assert counts(Windows(HOW), at(1000), at(901, 900, 1050), at(1100)) == [4, 1]
+def of_file(times: list[int]) -> list[int]:
+    """Counts by window of a recording that is read from its file."""
+    how = EventPreparation(
+        sensor=[1, 3], polarity="merged", window_us=100, frames=(max(times) - min(times)) // 100 + 1
+    )
+    piece = at(*times)
+    assert isinstance(piece, Recording)
+    found: list[int] = frames(piece, how).sum((1, 2, 3)).tolist()
+    return found
+
+
+def test_the_first_window_begins_at_the_earliest_event_in_whatever_piece() -> None:
+    times = [1000, 901, 900, 1050, 1100]
+    assert counts(Windows(HOW), at(1000), at(901, 900, 1050), at(1100)) == of_file(times)
+    # 1095 has come before it is known that the first window ends at 1090
+    assert counts(Windows(HOW), at(1000, 1095), at(990), at(1050)) == [3, 1]
+    assert of_file([1000, 1095, 990, 1050]) == [3, 1]
     with pytest.raises(DataError, match="event 1 is at 899 µs, one before it at 1000 µs"):
         counts(Windows(HOW), at(1000), at(899))
+    with pytest.raises(DataError, match="event 2 is at 999 µs, one before it at 1100 µs: .* over"):
+        counts(Windows(HOW), at(1000), at(1100, 999))
     windows = Windows(HOW, wait_us=30)  # it is over, so is what was before it
     assert counts(windows, at(1000), Silence(us=130), at(990, 1100)) == [1, 1]
     assert windows.n_late == 1
+    windows = Windows(HOW, wait_us=30)  # by the clock as well: 990 to 1090, 1090 to 1190
+    assert counts(windows, at(1000, 1095, 990), Silence(us=24), Silence(us=25), at(1120)) == [2, 2]
+    windows = Windows(HOW, wait_us=30)
+    assert counts(windows, at(1000), at(5), at(1001)) == [2]
+    assert windows.n_late == 1
+
+
+@pytest.mark.parametrize("jitter", [3, 40, 99])
+def test_jitter_is_framed_as_from_the_file_or_refused(jitter: int) -> None:
+    """Whatever the pieces: and they do not decide which of both it is."""
+    rng = np.random.default_rng(jitter)
+    equal = refused = 0
+    for _ in range(300):
+        spread = int(rng.choice([60, 150, 600]))
+        times = (
+            np.sort(rng.integers(1000, 1000 + spread, 12)) + rng.integers(0, jitter, 12)
+        ).tolist()
+        found: list[object] = []
+        for cuts in ([12], [1, 11], [1, 1, 2, 3, 5], rng.multinomial(12, [0.25] * 4).tolist()):
+            edges = np.cumsum([0, *cuts]).tolist()
+            pieces = [at(*times[a:b]) for a, b in itertools.pairwise(edges)]
+            try:
+                found.append(counts(Windows(HOW), *pieces))
+            except DataError as error:
+                found.append(error.what)
+        assert found == [found[0]] * 4
+        if isinstance(found[0], str):
+            refused += 1
+        else:
+            assert found[0] == of_file(times)
+            equal += 1
+    assert equal > 60
+    assert refused or jitter == 3
+
+
+def test_what_is_kept_of_the_first_window_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(windows_module, "_MOST_OPENING", 3)
+    assert counts(Windows(HOW), at(1000, 1001), at(1002), at(1003, 1100)) == [4, 1]
+    with pytest.raises(DataError, match="event 3 is at 999 µs"):
+        counts(Windows(HOW), at(1000, 1001), at(1002), at(999))
 
 
 def sent(*data: bytes) -> tuple[str, threading.Thread]:

@@ -71,6 +71,26 @@ def test_a_recording_from_file_by_stream_and_as_one_run(tmp_path: Path) -> None:
     assert lines[0]["prediction"] == int(np.argmax(expected[0]))
 
 
+def test_json_says_when_the_model_is_ready(tmp_path: Path) -> None:
+    """The line comes before any frame has, and the first answer needs no more of the engine."""
+    args = command_line("run", save_model(tmp_path), "--stream", "frames", "--data", "-",
+                        "--engine", "dense", "--json")  # fmt: skip
+    x, _ = samples(3)
+    with subprocess.Popen(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        process.stdin.write(x.tobytes())
+        process.stdin.close()
+        lines = [json.loads(line) for line in process.stdout]
+    for line in (ready, *lines):
+        check_schema("stream", line)
+    assert ready["ready"] is True
+    assert ready["frame_shape"] == list(x.shape[1:])
+    assert ready["frame_dtype"] == str(x.dtype)
+    assert [line["outputs_int"] for line in lines] == reference(x).tolist()
+
+
 def test_frames_by_socket(tmp_path: Path) -> None:
     model = save_model(tmp_path)
     x, _ = samples(7)

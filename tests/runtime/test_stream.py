@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from onnxruntime import InferenceSession
 
+from snnc.backends.dense import execute
+from snnc.backends.dense.execute import make_session
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import ShapeMismatch, WidthExceeded
 from snnc.ir.file import SnncFile
@@ -53,3 +56,24 @@ def test_other_shapes_are_refused(model: Model) -> None:
     running.step(FEEDS["x"][:, 0])
     with pytest.raises(ShapeMismatch, match="keeps a state of its own"):
         running.step(FEEDS["x"][:1, 0])
+
+
+def test_nothing_is_left_to_prepare_when_it_is_open(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ONNX Runtime's sessions are there before the first frame; its zeros leave no trace."""
+    made: list[int] = []
+
+    def counted(code: bytes, threads: int | None, *, cuda: bool = False) -> InferenceSession:
+        made.append(len(code))
+        return make_session(code, threads, cuda=cuda)
+
+    monkeypatch.setattr(execute, "make_session", counted)
+    with stream(model, engine="dense") as running:
+        assert made
+        before = len(made)
+        assert (running.n_frames, running.counters["spikes"]) == (0, 0)
+        got = [running.step(FEEDS["x"][:, t]).outputs for t in range(T)]
+    assert len(made) == before
+    whole = run(model, FEEDS["x"].astype(np.float64), engine="oracle").outputs
+    np.testing.assert_array_equal(np.stack(got, axis=1), whole)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,7 @@ class Recording:
     def __len__(self) -> int:
         return len(self.t)
 
-    def part(self, events: slice | BoolArray) -> Recording:
+    def part(self, events: slice | BoolArray | IntArray) -> Recording:
         """Some events."""
         return Recording(t=self.t[events], x=self.x[events], y=self.y[events], p=self.p[events])
 
@@ -47,6 +48,14 @@ class Recording:
                 hint="say its `sensor = [height, width]` under [events]",
             )
         return self
+
+
+def joined(parts: Sequence[Recording]) -> Recording:
+    """Several recordings as one, in their order; of one or more."""
+    if len(parts) == 1:
+        return parts[0]
+    t, x, y, p = (np.concatenate([getattr(part, name) for part in parts]) for name in "txyp")
+    return Recording(t=t, x=x, y=y, p=p)
 
 
 def recording(t: IntArray, x: IntArray, y: IntArray, p: IntArray) -> Recording:
