@@ -47,12 +47,20 @@ def _agreement(party: Party, row: dict[str, Any]) -> list[str]:
 
 def _remarks(row: dict[str, Any], latest: str) -> str:
     """Why figures are missing, and what to know of them."""
-    said = [*row["failures"], row["reason"], row["note"]]
+    said = [*row["failures"], row["reason"], row["note"], *_ways(row)]
     if row["run"] != latest:
         said.append(f"**of an earlier run** ({row['run'] or 'unknown'}; {_machine([row])})")
     if "ms" in row and row["machine"]["load"] > BUSY:
         said.append(f"**load {row['machine']['load']}**")
     return "; ".join(text for text in said if text)
+
+
+def _ways(row: dict[str, Any]) -> list[str]:
+    """Which of a party's ways was the fastest, one at a time and in batches."""
+    if not row.get("way"):
+        return []
+    names = " / ".join(f"*{name}*" for name in dict.fromkeys(row["way"]))
+    return [f"the fastest of {len(row['ways'])} ways: {names}"]
 
 
 def _machine(rows: list[dict[str, Any]]) -> str:

@@ -79,7 +79,7 @@ def run_party(party: Party, place: Place) -> tuple[list[dict[str, Any]], str]:
     """A party's results, one for each batch size, and why some are missing."""
     refusal = party.refusal(place.net)
     if refusal is not None:
-        return [], f"cannot express it: {refusal}"
+        return [], f"does not run it: {refusal}"
     script, *options = party.script(place.net)
     batches = [1, NETS[place.net].batch] if party.batched else [1]
     return run_script(
@@ -103,7 +103,7 @@ def row(party: Party, net: str, found: list[dict[str, Any]], reason: str, known:
     ]
     one = found[0]
     many = found[1] if len(found) > 1 else None
-    extra = {k: v for k, v in found[-1].items() if k not in ("batch", "ms", "n_samples")}
+    extra = {k: v for k, v in found[-1].items() if k not in ("batch", "ms", "n_samples", "way")}
     ms, batched = one["ms"], many and many["ms"]
     return (
         given
@@ -113,6 +113,7 @@ def row(party: Party, net: str, found: list[dict[str, Any]], reason: str, known:
             "n_samples": max(f["n_samples"] for f in found),
             "batch": many and many["batch"],
             "ms_batched": batched,
+            "way": [f["way"] for f in found if "way" in f],
         }
         | known.times(party, ms, batched)
         | (known.compared(party, net, outputs) if party.gives_outputs else {})

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 PYTORCH, DENSE, BURST = "PyTorch float", "snnc dense", "snnc event, burst"
+FASTEST = "PyTorch float, best of its ways"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ def _snnc(name: str, *options: str, **fields: object) -> Party:
     return Party(**{"name": name, "command": command, "ours": True, "exact": True} | fields)  # type: ignore[arg-type]
 
 
-_NO_PRODUCT = "has no form for the product of two counts (attention)"
+_NO_PRODUCT = "a product of two counts (attention) is no sum over steps of what spikes do in each"
 _EVENT = ("--engine", "event", "--code")
 
 
@@ -69,8 +70,9 @@ _RATE = "but for the recurrent net: integrate-and-fire neurons, T = 4: another f
 _LISTED = "knows neither kernels nor pools: every synapse would be listed by itself"
 
 PARTIES = (
-    Party(name=PYTORCH, command=("run_torch.py",), ours=True),
+    Party(name=PYTORCH, command=("run_torch.py",), ours=True, note="as it is written, eager"),
     _snnc(DENSE, "--engine", "dense"),
+    Party(name=FASTEST, command=("run_torch_fastest.py",), ours=True),
     _snnc(BURST, *_EVENT, "burst"),
     _trace("burst"),
     _snnc("snnc event, graded", *_EVENT, "graded"),
@@ -91,7 +93,7 @@ PARTIES = (
         command=("run_ort_integers.py",),
         ours=True,
         without={
-            "espikeformer": _NO_PRODUCT + " in 8-bit operators",
+            "espikeformer": "peers/qlinear.py writes no products (attention)",
             "recurrent": "no 8-bit operator keeps a membrane",
         },
         note="the integer form's weights and levels; residual sums have 8 bits",

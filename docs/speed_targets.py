@@ -12,6 +12,7 @@ NOT_YET = "not measured yet"
 BUSY = (0.02, 0.05, 0.1, 0.3)
 """Activities of the targets of kernels."""
 TORCH, DENSE = "PyTorch float", "snnc dense"
+FASTEST = "PyTorch float, best of its ways"
 INT8 = "ONNX Runtime int8, same integers"
 Row = tuple[str, str, str]
 
@@ -94,6 +95,7 @@ def networks() -> Iterator[Row]:
     told = "one at a time / in batches: "
     for target, other in (
         ("dense engine with all counters: ≤ 0.7 × PyTorch float", TORCH),
+        ("the same beside the best of PyTorch folded, compiled, frozen, channels last", FASTEST),
         ("≤ 1.2 × plain ONNX Runtime int8 of the same integers", INT8),
     ):
         reached = _or_not(lambda o=other: ratios(o))  # type: ignore[misc]

@@ -195,6 +195,6 @@ def report(
 ) -> None:
     """Time `run` (samples to outputs) for every batch size and print the results."""
     torch.set_num_threads(1)
-    with torch.no_grad():
+    with torch.inference_mode():
         for found in timed_batches(lambda part: (run(part).numpy(), None), x, a):
             show(found, **extra)

@@ -6,14 +6,17 @@ documents). This is the same function as the network's. Where a pool stands betw
 the layer, its input is no count any more, and the layer reads it as it is.
 """
 
+from __future__ import annotations
+
 import stubs
 
 stubs.install()
 
-from common import activations, arguments, load_data, load_net, report  # noqa: E402
+from common import activations, arguments, load_data  # noqa: E402
 from spikingjelly.activation_based import functional, neuron, surrogate  # noqa: E402
 from spikingjelly.activation_based.layer import SpikeCountToBinary, TemporalBinSum  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
+from ways import Run, both_formats, folded_net, report_fastest  # noqa: E402
 
 
 class Counting(nn.Module):
@@ -54,17 +57,22 @@ class Slots(nn.Module):
 
 
 a = arguments()
-net = load_net(a)
-levels = net.encode.levels
-for parent, name, act in list(activations(net)):
-    assert act.levels == levels, "one D for the whole network"
-    setattr(parent, name, Counting(levels))
-coded = net.encode.forward
-net.encode.forward = lambda x: coded(x) * levels  # counts, as everywhere
-for parent in list(net.modules()):
-    for name, child in list(parent.named_children()):
-        if isinstance(child, nn.Conv2d | nn.Linear) and not isinstance(parent, Slots):
-            setattr(parent, name, Slots(child, levels))
-net.eval()
 
-report(net, load_data(a), a, steps=levels)
+
+def make() -> tuple[nn.Module, Run]:
+    """The network on slots."""
+    net = folded_net(a)
+    levels = net.encode.levels
+    for parent, name, act in list(activations(net)):
+        assert act.levels == levels, "one D for the whole network"
+        setattr(parent, name, Counting(levels))
+    coded = net.encode.forward
+    net.encode.forward = lambda x: coded(x) * levels  # counts, as everywhere
+    for parent in list(net.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.Conv2d | nn.Linear) and not isinstance(parent, Slots):
+                setattr(parent, name, Slots(child, levels))
+    return net.eval(), net
+
+
+report_fastest(both_formats("slots", make), load_data(a), a)

@@ -116,7 +116,7 @@ def test_figures_reasons_and_refusals_stand_in_one_page(scripts: Any, tmp_path: 
         ("snnc dense", given(right, 1.0, 0.5), ""),
         ("snnc event, graded", given([[1.0, 0.5], [0.0, 1.0]], 1.0, 0.5), ""),
         ("sinabs 3.1", given(right[::-1], 8.0), "stopped after 9 s"),
-        ("Nengo 4.1", [], "cannot express it: no pools"),
+        ("Nengo 4.1", [], "does not run it: no pools"),
     ):
         row = networks.row(parties[name], "mnist", found, reason, known)
         results.add("mnist", name, row)
@@ -135,7 +135,7 @@ def test_figures_reasons_and_refusals_stand_in_one_page(scripts: Any, tmp_path: 
     page = (tmp_path / "networks.md").read_text()
     assert "| snnc dense | 1.000 (0.50 ×) | 0.500 (0.50 ×) | 100 | 2 | 100.00% |" in page
     assert "stopped after 9 s" in page
-    assert "cannot express it: no pools" in page
+    assert "does not run it: no pools" in page
     assert (tmp_path / "networks.png").stat().st_size > 1000
 
 
