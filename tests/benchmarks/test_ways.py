@@ -59,7 +59,12 @@ def test_steps_in_turn_and_at_once_are_the_same_mean(
         net, images = net_and_images
         expected = net(images)
         first = net.body[0].forward
-        net.body[0].forward = lambda x: (called.append(len(x)), first(x))[1]
+
+        def counted(x: Any) -> Any:
+            called.append(len(x))
+            return first(x)
+
+        net.body[0].forward = counted
         at_once = ways.steps_at_once(net, lambda: None, 4)(images)
         assert called == [5]
         net.body[0] = net.body[0].layer
@@ -75,10 +80,14 @@ def test_the_fastest_way_takes_the_clock(scripts: Any) -> None:
     torch, ways = needs.module("torch"), scripts("ways")
 
     def slow(_: Any) -> Any:
-        return lambda x: (time.sleep(0.02), x)[1]
+        def run(x: Any) -> Any:
+            time.sleep(0.02)
+            return x
+
+        return run
 
     def compiling(_: Any) -> Any:
-        started = []
+        started: list[int] = []
 
         def run(x: Any) -> Any:
             if not started:
