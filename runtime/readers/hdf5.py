@@ -1,53 +1,38 @@
-"""HDF5: arrays `x` (and `y`), or spikes of SHD and SSC, read sample by sample."""
+"""HDF5 files, read by the library in a process of its own (see `hdf5_child`)."""
 
 from __future__ import annotations
 
-import math
+import json
+import signal
+import subprocess
+import sys
+import threading
+import weakref
 from pathlib import Path
-from typing import Any, NoReturn
-
-import numpy as np
 
 from snnc.ir.arrays import Array
-from snnc.ir.errors import BadInputFile, DataError, MissingExtra, SnncError
-from snnc.runtime.readers.decoders import events_of
-from snnc.runtime.readers.events.framing import frames
-from snnc.runtime.readers.events.recording import recording
-from snnc.runtime.readers.images import of_pixels
-from snnc.runtime.readers.preparation import MOST_VALUES, Preparation
-from snnc.runtime.readers.records import UNREADABLE, listing_hash, records
+from snnc.ir.errors import BadInputFile, DataError, SnncError, error_from_json
+from snnc.runtime.readers import hdf5_child
+from snnc.runtime.readers.preparation import Preparation
+from snnc.runtime.readers.records import listing_hash, records
 from snnc.runtime.readers.samples import Samples
+from snnc.runtime.scale.frames import receive, send
 
 SUFFIXES = (".h5", ".hdf5")
-_SECONDS = 1e6
-_LONGEST = 1e15
-"""Microseconds: differences of such times are exact."""
+_MOST_SECONDS = 20
+"""Of computing over one sample: to unpack a gigabyte, the most that one may have, takes a fifth."""
+_MOST_ENDS = 3
+"""Samples at which the library may end before the whole file is given up."""
 
 
 def open_hdf5(path: Path, preparation: Preparation) -> Samples:
     """Open a file; it stays open while its samples are read.
 
     Raises:
-        BadInputFile: it is no HDF5 file.
+        BadInputFile: it is no HDF5 file, or damaged so that the library does not survive it.
         DataError: it holds neither `x` nor `spikes`.
     """
-    try:
-        import h5py
-    except ImportError as error:
-        raise MissingExtra(
-            "HDF5 files need h5py", where=str(path), hint="pip install 'snnc[nir]'"
-        ) from error
-    try:
-        return _opened(h5py, h5py.File(path, "r"), path, preparation)
-    except SnncError:
-        raise
-    except UNREADABLE as error:  # h5py reads the parts of a file when they are asked for
-        raise BadInputFile(f"not a readable HDF5 file: {error}", where=str(path)) from error
-
-
-def _opened(h5py: Any, file: Any, path: Path, preparation: Preparation) -> Samples:
-    held = _Own(h5py, file, str(path))
-    y = held.labels("y")
+    file = _File(path, preparation)
 
     def place(index: int) -> str:
         return f"{path}, sample {index}"
@@ -55,97 +40,119 @@ def _opened(h5py: Any, file: Any, path: Path, preparation: Preparation) -> Sampl
     def fingerprint() -> str:
         return listing_hash([path])
 
-    x = held.array("x")
-    if held.get("spikes") is not None:
-        labels = held.labels("labels")
-        labels = y if labels is None else labels
-        read, n = _spikes(held, preparation, str(path))
-    elif x is not None and x.shape:
-        labels = y
-        _check_size(x, str(path))
-        how = preparation.image if x.dtype == np.uint8 else None
-        read = (lambda i: x[i]) if how is None else (lambda i: of_pixels(x[i], how))
-        n = len(x)
-    else:
-        names = ", ".join(file) or "nothing"
-        raise DataError(
-            f"there is neither an array `x` nor a group `spikes`, but {names}", where=str(path)
-        )
-    return Samples(x=records(n, read, place), y=labels, fingerprint=fingerprint)
+    return Samples(x=records(file.n, file.read, place), y=file.labels, fingerprint=fingerprint)
 
 
-class _Own:
-    """What a file holds itself: it could name other files, and give theirs as its own."""
+class _Ended(Exception):
+    """The library's process is no more; says how it ended."""
 
-    def __init__(self, h5py: Any, file: Any, where: str) -> None:
-        self._h5py, self._file, self._where = h5py, file, where
 
-    def get(self, name: str) -> Any:
-        """The object of a path, None where there is none.
+class _File:
+    """An HDF5 file that another process has open; where that dies, a new one opens it again.
+
+    Attributes:
+        n: samples.
+        labels: None where there are none.
+    """
+
+    def __init__(self, path: Path, preparation: Preparation) -> None:
+        order = {
+            "path": str(path),
+            "preparation": preparation.to_json(),
+            "seconds": _MOST_SECONDS,
+        }
+        self._path, self._order = path, json.dumps(order).encode()
+        self._folder = Path.cwd()
+        self._lock = threading.Lock()
+        self._process: _Process | None = None
+        self._ends = 0
+        self.n, self.labels = self._open()
+
+    def read(self, index: int) -> Array:
+        """The sample of an index.
 
         Raises:
-            DataError: a link on the way, or the array's storage, is in another file.
+            DataError: it cannot be read.
+            BadInputFile: that was so before, at too many others.
         """
-        found = self._file
-        for part in name.split("/"):
-            if not isinstance(found, self._h5py.Group):
-                return None
-            link = found.get(part, getlink=True)
-            if link is None:
-                return None
-            if not isinstance(link, self._h5py.HardLink):
-                self._refuse(name, f"a link to {getattr(link, 'filename', 'another place')}")
-            found = found.get(part)
-        if isinstance(found, self._h5py.Dataset) and (found.external or found.is_virtual):
-            self._refuse(name, "stored in other files")
-        return found
+        with self._lock:
+            if self._process is None:
+                self._open()
+            assert self._process is not None
+            try:
+                return hdf5_child.from_bytes(self._process.ask(json.dumps(index).encode()))
+            except SnncError:
+                raise
+            except BaseException as error:
+                self._process = None  # after Ctrl-C the answer may still come
+                if not isinstance(error, _Ended):
+                    raise
+                self._ends += 1
+                if self._ends < _MOST_ENDS:
+                    raise DataError(f"cannot be read: {error}") from error
+                what = f"not readable at {_MOST_ENDS} samples, the last is {index}: {error}"
+                raise BadInputFile(what, where=str(self._path)) from error
 
-    def array(self, name: str) -> Any:
-        """The array of a path, None where there is none."""
-        found = self.get(name)
-        return found if isinstance(found, self._h5py.Dataset) else None
-
-    def labels(self, name: str) -> Array | None:
-        """A whole array of one axis, read; of others an error says the shape."""
-        found = self.array(name)
-        if found is None:
-            return None
-        if found.shape is None or len(found.shape) > 2 or found.size > MOST_VALUES:
-            raise DataError(f"`{name}` has shape {found.shape}", where=self._where)
-        return np.asarray(found)
-
-    def _refuse(self, name: str, what: str) -> NoReturn:
-        raise DataError(
-            f"`{name}` is {what}: only what a file holds itself is read",
-            where=self._where,
-            hint="copy the data into one file (h5copy, h5repack)",
-        )
+    def _open(self) -> tuple[int, Array | None]:
+        process = _Process(self._folder)
+        try:
+            n, has_labels = json.loads(process.ask(self._order))
+            labels = hdf5_child.from_bytes(process.hear()) if has_labels else None
+        except _Ended as error:
+            raise BadInputFile(
+                f"not a readable HDF5 file: {error}", where=str(self._path)
+            ) from error
+        self._process = process
+        return n, labels
 
 
-def _check_size(x: Any, where: str) -> None:
-    size = math.prod(x.shape[1:])
-    if size > MOST_VALUES:
-        raise DataError(f"a sample of `x` has {size} values, at most {MOST_VALUES}", where=where)
+class _Process:
+    """The library's process; it ends with this object."""
+
+    def __init__(self, folder: Path) -> None:
+        # -P: what lies in the current folder is data, no modules
+        command = [sys.executable, "-P", "-m", hdf5_child.__name__]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, cwd=folder)
+        self._end = weakref.finalize(self, _end, self._process)
+
+    def ask(self, question: bytes) -> bytes:
+        """The answer to a question.
+
+        Raises:
+            _Ended: the process has died.
+            SnncError: what it met.
+        """
+        assert self._process.stdin is not None
+        try:
+            send(self._process.stdin, question)
+        except BrokenPipeError:
+            raise self._ended() from None
+        return self.hear()
+
+    def hear(self) -> bytes:
+        """The next answer; raises as `ask`."""
+        assert self._process.stdout is not None
+        answer = receive(self._process.stdout)
+        if answer is None:
+            raise self._ended()
+        if answer[:1] == hdf5_child.ERROR:
+            raise error_from_json(json.loads(answer[1:]))
+        return answer[1:]
+
+    def _ended(self) -> _Ended:
+        status = self._process.wait()
+        self._end()
+        if -status == signal.SIGXCPU:
+            return _Ended(
+                f"the HDF5 library did not come to an end in {_MOST_SECONDS} s of computing; the "
+                "file is damaged"
+            )
+        how = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+        return _Ended(f"the HDF5 library ended with {how}; the file may be damaged")
 
 
-def _spikes(held: _Own, preparation: Preparation, where: str) -> tuple[Any, int]:
-    """Spoken digits and commands: `times` in seconds and `units`, Cramer et al. 2020."""
-    how = events_of(preparation, where)
-    times, units = held.array("spikes/times"), held.array("spikes/units")
-    if not getattr(times, "shape", None) or not getattr(units, "shape", None):
-        raise DataError("the group `spikes` has no arrays `times` and `units`", where=where)
-    if len(times) != len(units):
-        raise DataError(f"{len(times)} `times`, but {len(units)} `units`", where=where)
-
-    def read(index: int) -> Array:
-        # times are stored as float16 or float32; rounded to whole microseconds
-        microseconds = np.rint(np.asarray(times[index], np.float64) * _SECONDS)
-        unit = np.asarray(units[index]).astype(np.int64)
-        if microseconds.shape != unit.shape:
-            raise DataError(f"{len(microseconds)} times, but {len(unit)} units")
-        if not (np.abs(microseconds) < _LONGEST).all():  # NaN is not, either
-            raise DataError("a time is no number, or beyond all recordings")
-        t = microseconds.astype(np.int64)
-        return frames(recording(t, unit, np.zeros_like(t), np.ones_like(t)), how)
-
-    return read, len(times)
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    with process:  # closes the pipes and waits
+        pass
