@@ -116,8 +116,10 @@ def _loaded(datasets: Any, named: _Named) -> Any:
         _check_files(datasets, named, [held["filename"] for held in found.cache_files])
         return found
     builder = _call(named, datasets.load_dataset_builder, named.name, named.config)
-    files = (builder.config.data_files or {}).values()  # a README may name any
-    _check_files(datasets, named, [str(file) for split in files for file in split])
+    splits = (builder.config.data_files or {}).values()  # a README may name any
+    files = [str(file) for split in splits for file in split]
+    _check_files(datasets, named, files)
+    _refuse_archives(named, builder, files)
     split = named.split
     if split is None:
         names = _call(named, datasets.get_dataset_split_names, named.name, named.config)
@@ -150,6 +152,25 @@ def _check_files(datasets: Any, named: _Named, files: list[str]) -> None:
                 where=named.spec,
                 hint="only files in the folder that --data names are opened, and no addresses",
             )
+
+
+def _refuse_archives(named: _Named, builder: Any, files: list[str]) -> None:
+    """Refuse pictures and sounds in archives.
+
+    `datasets` (5.2; its pull request 8419) takes the name of the folder that an archive is in for
+    the class of all samples in it; where there is no such class it fails.
+    """
+    from datasets.packaged_modules.folder_based_builder.folder_based_builder import (
+        FolderBasedBuilder,
+    )
+
+    archives = [file for file in files if file.lower().endswith(".zip")]
+    if archives and isinstance(builder, FolderBasedBuilder):
+        raise DataError(
+            f"its files are in an archive, of which `datasets` takes wrong classes: {archives[0]}",
+            where=named.spec,
+            hint="unpack it: a folder with a folder for each class is --data FOLDER",
+        )
 
 
 def _of_file(datasets: Any, named: _Named, path: Path) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import wave
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -180,3 +181,21 @@ def test_a_damaged_image_is_one_bad_sample(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="sample 1: UnidentifiedImageError"):
         found.x[1]
     assert os.fspath(tmp_path) in (found.spec or "")
+
+
+def test_archives_of_pictures_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All would be of class `b`, which is the folder's name here; elsewhere `datasets` fails."""
+    for name in ("a", "b"):
+        image.fromarray(pixels(1)[0]).save(tmp_path / f"{name}.png")
+    (tmp_path / "b").mkdir()
+    with zipfile.ZipFile(tmp_path / "b" / "train.zip", "w") as z:
+        for name in ("a", "b"):
+            z.write(tmp_path / f"{name}.png", f"{name}/0.png")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="in an archive, of which `datasets` takes wrong") as e:
+        load_data("hf:b:train")
+    assert "unpack it" in str(e.value.hint)
+    with zipfile.ZipFile(tmp_path / "b" / "train.zip") as z:
+        z.extractall(tmp_path / "unpacked")
+    assert np.asarray(load_data("unpacked").y).tolist() == [0, 1]
+    assert np.asarray(load_data("hf:unpacked:train").y).tolist() == [0, 1]
