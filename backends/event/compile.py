@@ -24,6 +24,7 @@ from snnc.backends.event.tables import (
     SOURCE,
     Program,
 )
+from snnc.backends.event.values import pass_whole
 from snnc.ir.arrays import Array, IntArray, size_of
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import NotExecutable
@@ -57,6 +58,7 @@ class Compiled:
         n_scratch: working memory of the kernels.
         n_runs: likewise, runs of events that one output pixel takes.
         n_spread: likewise, neurons of a list that is spread out.
+        n_values: neurons whose values are passed on whole.
     """
 
     graph: Graph
@@ -74,6 +76,7 @@ class Compiled:
     n_scratch: int
     n_runs: int
     n_spread: int
+    n_values: int
 
 
 class Compiler:
@@ -121,6 +124,8 @@ class Compiler:
             self._add_node(self.graph.nodes[name])
         for at, projection in enumerate(self.projections):
             self._add_projection(at, projection)
+        # changes are few, and a list of them is short
+        n_values = 0 if self.changes else pass_whole(self.nodes, self.synapses)
         self.dense_macs += [self._product(name).pairs() for name in self.products]
         return Compiled(
             graph=self.graph,
@@ -138,6 +143,7 @@ class Compiler:
             n_scratch=self._scratch(),
             n_runs=int(self.synapses["runs"].max(initial=1)),
             n_spread=int(self.synapses["spread"].max(initial=1)),
+            n_values=n_values,
         )
 
     def is_wide(self, node: Node) -> bool:
@@ -164,7 +170,8 @@ class Compiler:
         row["first"] = self.first.get(node.name, 0)
         row["last"] = row["first"] + len(incoming)
         row["start"] = self.schedule.start[node.name]
-        row["seen"] = -1
+        row["seen"] = row["values"] = -1
+        row["listed"] = 1
         row["before"] = self.pools["before"].reserve(node.size if self.changes else 0)
         if isinstance(node, Input | HostOp):
             row["kind"] = SOURCE
@@ -233,7 +240,7 @@ class Compiler:
         if wanted is not None:
             lay_in = self._add_route(row, p, wanted)
         by_position = wanted is not None
-        row["held"] = row["gather"] = -1
+        row["held"] = row["gather"] = row["values"] = -1
         if self.changes and row["maximum"]:
             size, pixels = self.lists.room(row["list"])
             row["held"], row["kept"] = (
@@ -312,7 +319,9 @@ class Compiler:
         return max(self.route_size, widest, changed, LANES)
 
     def _program(self) -> Program:
-        self.pools["bias32"].reserve(GATHER_LANES)  # gathering adds 0 to what lies behind a pixel
+        for name in ("bias32", "bias64"):
+            # gathering adds 0 to what lies behind a pixel; latches read whole blocks
+            self.pools[name].reserve(max(GATHER_LANES, LANES))
         arrays: dict[str, Array] = {
             name: pool.array() for name, pool in self.pools.items() if name in Program._fields
         }

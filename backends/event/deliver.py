@@ -41,6 +41,7 @@ from snnc.backends.event.tables import (
     Program,
     State,
 )
+from snnc.backends.event.values import add_values
 from snnc.ir.arrays import Array, IntArray
 
 
@@ -74,7 +75,9 @@ def deliver(program: Program, state: State, p: int) -> None:
 def _add(
     program: Program, projection: Any, room: Any, state: State, acc: Array, weights: Array
 ) -> None:
-    if not _gathers(program, projection, room, state.lists):
+    if projection.values >= 0:
+        add_values(projection, room.size, state.values, acc, weights)
+    elif not _gathers(program, projection, room, state.lists):
         _scatter(program, projection, room, state.lists, acc, weights)
     elif projection.kind == WINDOW:
         gather_window(projection, room, state, program.geometry, acc, weights)
@@ -279,20 +282,24 @@ def _grouped_maximum(
 ) -> None:
     table = geometry[projection.geometry :]
     height, width, row, channels = table[HEIGHT], table[WIDTH], table[ROW], table[CHANNELS_OUT]
+    step_y, step_x, segments = table[STEP_Y], table[STEP_X], lists.segments[room.segments :]
+    neuron, payload = lists.neuron[room.events :], lists.payload[room.events :]
     for y in range(height):
         at_y = HEADER + 3 * y
         for x in range(width):
             pixel = y * width + x
+            first, last = segments[pixel], segments[pixel + 1]
+            if first == last:
+                continue
             at_x = HEADER + 3 * (height + x)
-            first = room.events + lists.segments[room.segments + pixel]
-            last = room.events + lists.segments[room.segments + pixel + 1]
-            for e in range(first, last):
-                channel = lists.neuron[e] - pixel * channels
-                for j in range(table[at_y + 1]):
-                    out = (table[at_y] + j * table[STEP_Y]) * row + table[at_x]
-                    for u in range(table[at_x + 1]):
-                        n = (out + u * table[STEP_X]) * channels + channel
-                        _reach(best, seen, target.seen + n, lists.payload[e])
+            columns = table[at_x + 1]
+            for j in range(table[at_y + 1]):
+                out = (table[at_y] + j * step_y) * row + table[at_x]
+                for u in range(columns):
+                    # neuron n is channel n - pixel * channels, and the same channel is reached
+                    to = target.seen + (out + u * step_x - pixel) * channels
+                    for e in range(first, last):
+                        _reach(best, seen, np.uint64(to + neuron[e]), payload[e])
 
 
 @kernel
@@ -314,7 +321,7 @@ def _sparse_maximum(
 
 
 @inlined
-def _reach(best: IntArray, seen: Array, n: int, k: int) -> None:
+def _reach(best: IntArray, seen: Array, n: Any, k: int) -> None:
     """An event with payload k is among the inputs of maximum n."""
     best[n] = k if seen[n] == 0 else max(best[n], k)
     seen[n] += 1
@@ -324,16 +331,3 @@ def _reach(best: IntArray, seen: Array, n: int, k: int) -> None:
 def clear_maximum(node: Any, acc: IntArray) -> None:
     """Let the next maximum of all inputs take the place of the one before."""
     acc[node.acc : node.acc + node.size] = 0
-
-
-@kernel
-def settle_maximum(node: Any, best: IntArray, seen: Array, inputs: Array, acc: IntArray) -> None:
-    """End of a tick at a maximum: add what came to its membrane, an absent input being 0."""
-    for n in range(node.size):
-        at = node.seen + n
-        if seen[at] > 0:
-            largest = best[at]
-            if seen[at] < inputs[at]:
-                largest = max(largest, 0)
-            acc[node.acc + n] += largest
-            seen[at] = 0

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from snnc.backends.event.changes import start_sample, to_changes
-from snnc.backends.event.deliver import deliver, settle_maximum
+from snnc.backends.event.deliver import deliver
 from snnc.backends.event.jit import entry, inlined, kernel
 from snnc.backends.event.latch import latch
 from snnc.backends.event.lists import (
@@ -26,6 +26,7 @@ from snnc.backends.event.lists import (
     regroup,
 )
 from snnc.backends.event.log import Log, is_full, note
+from snnc.backends.event.staircase import settle_maximum
 from snnc.backends.event.tables import FOREIGN, SOURCE, Lists, Program, State
 from snnc.ir.arrays import Array, IntArray
 
@@ -83,7 +84,7 @@ def run_frames(
                 elif kind == FOREIGN:
                     return at, i
                 else:
-                    latch(program, state, i, program.nodes[i].list)
+                    _latch(program, state, data, log, i)
             _finish(program, state, data, log, i, at)
             if program.nodes[i].delayed:
                 _keep(program, state, i, at % n_frames)
@@ -133,6 +134,14 @@ def _integrate(program: Program, state: State, i: int, frame: int) -> None:
         add_counts(projection, done, state.counters[p], target)
     if node.seen >= 0:
         settle_maximum(node, state.best, state.seen, program.inputs, state.acc64)
+
+
+@inlined
+def _latch(program: Program, state: State, data: Data, log: Log, i: int) -> None:
+    """Fill a node's list; or keep its values alone, where nobody looks at the list."""
+    node = program.nodes[i]
+    listed = node.listed == 1 or data.record_at[i] >= 0 or len(log.neuron) > 0
+    latch(program, state, i, node.list, listed)
 
 
 @kernel

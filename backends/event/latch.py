@@ -9,13 +9,12 @@ import numpy as np
 from snnc.backends.event.jit import inlined, kernel
 from snnc.backends.event.lists import add_event, close_list, copy_run
 from snnc.backends.event.loihi import integrate_loihi, leak, tell_changes
-from snnc.backends.event.simd import count_bits, fire_block
+from snnc.backends.event.staircase import fire, pass_on
 from snnc.backends.event.tables import (
     CURRENT_LEAK,
     DELTA,
     FIRE,
     INTEGRATE,
-    LANES,
     LEAK,
     LOIHI_LIF,
     LOIHI_READOUT,
@@ -33,26 +32,26 @@ from snnc.backends.event.tables import (
     Program,
     State,
 )
+from snnc.backends.event.values import keep_values
 from snnc.ir.arrays import Array, IntArray
 
 _SEARCH_FROM = 16
 """Levels from which a binary search beats comparing with each threshold."""
 
-_LANES_OF = np.array(
-    [
-        [lane for lane in range(LANES) if mask >> lane & 1] + [0] * (LANES - mask.bit_count())
-        for mask in range(2**LANES)
-    ],
-    dtype=np.uint8,
-).reshape(-1)
-"""The lanes that are set in each mask, in the first of LANES places."""
-
 
 @inlined
-def latch(program: Program, state: State, i: int, to: int) -> None:
-    """Fill list `to` with what node `i` emits; its membranes return to rest."""
+def latch(program: Program, state: State, i: int, to: int, listed: bool) -> None:
+    """Fill list `to` with what node `i` emits; its membranes return to rest.
+
+    Args:
+        listed: a node that keeps values fills its list besides.
+    """
     node, room = program.nodes[i], program.rooms[to]
-    if node.wide:
+    if node.values >= 0:
+        if listed:
+            pass_on(node, room, state.lists, state.acc32)
+        keep_values(node, room, state.lists, state.acc32, program.rest32, state.values)
+    elif node.wide:
         _latch(program, state, node, room, state.acc64, program.rest64, program.theta64)
     else:
         _latch(program, state, node, room, state.acc32, program.rest32, program.theta32)
@@ -62,8 +61,8 @@ def latch(program: Program, state: State, i: int, to: int) -> None:
 def _latch(
     program: Program, state: State, node: Any, room: Any, acc: Array, rest: Array, theta: Array
 ) -> None:
-    if node.kind == FIRE and node.levels < _SEARCH_FROM and node.channels >= LANES:
-        _fire(node, room, state.lists, acc, rest, theta, state.scratch)
+    if node.kind == FIRE and node.levels < _SEARCH_FROM and 0 <= -node.lo <= node.levels:
+        fire(node, room, state.lists, acc, rest, theta, state.scratch)
     else:
         _latch_plainly(program, state, node, room, acc, theta)
         copy_run(acc, node.acc, rest, node.acc, node.acc_size)
@@ -90,76 +89,12 @@ def _latch_plainly(
         counters = state.counters[node.counter]
         _multiply(node, room, state.lists, acc, state.scratch, counters)
     else:
-        _pass_on(node, room, state.lists, acc)
-
-
-@kernel
-def _pass_on(node: Any, room: Any, lists: Lists, acc: Array) -> None:
-    """Accumulators and maxima: every membrane that is not 0 is an event."""
-    neuron, payload = lists.neuron[room.events :], lists.payload[room.events :]
-    membrane, channels = acc[node.acc :], np.uint64(node.channels)
-    n, j = np.uint64(0), np.uint64(0)
-    for pixel in range(node.pixels):
-        lists.segments[room.segments + pixel] = n
-        for _ in range(channels):
-            k = np.int64(membrane[j])
-            neuron[n], payload[n] = j, k  # overwritten where it is no event
-            n += np.uint64(k != 0)
-            j += np.uint64(1)
-    close_list(room, lists, int(n))
-
-
-@inlined
-def _note_lanes(
-    mask: Any, first: int, counts: IntArray, neuron: Array, payload: IntArray, n: Any
-) -> int:
-    """Append the lanes of a mask as events; how many there are. What lies behind is overwritten."""
-    row = mask * np.uint64(LANES)
-    for lane in range(LANES):
-        at = _LANES_OF[row + np.uint64(lane)]
-        neuron[n + np.uint64(lane)] = first + at
-        payload[n + np.uint64(lane)] = counts[at]
-    return count_bits(mask)
-
-
-@kernel
-def _fire(
-    node: Any,
-    room: Any,
-    lists: Lists,
-    acc: Array,
-    rest: Array,
-    theta: Array,
-    scratch: IntArray,
-) -> None:
-    """Staircase with few levels: compare with each threshold, LANES neurons at once."""
-    neuron, payload = lists.neuron[room.events :], lists.payload[room.events :]
-    segments = lists.segments[room.segments :]
-    # read once: to the compiler, what is written to a list might change them
-    channels, pitch, levels, lo = node.channels, node.theta_pitch, node.levels, node.lo
-    above, step, membrane = node.theta, node.theta_step, node.acc
-    n = np.uint64(0)  # unsigned: numba need not look for indices below 0
-    for pixel in range(node.pixels):
-        segments[np.uint64(pixel)] = n
-        done = 0
-        while done < channels:
-            # the last block overlaps the one before it, and leaves out what that has done
-            c = min(done, channels - LANES)
-            first = pixel * channels + c
-            mask = fire_block(
-                acc, membrane + first, rest, theta, above + c, pitch, levels, lo, scratch
-            )
-            mask = mask >> np.uint64(done - c) << np.uint64(done - c)
-            done = c + LANES
-            n += _note_lanes(mask, first, scratch, neuron, payload, n)
-        above += step
-    scratch[:LANES] = 0
-    close_list(room, lists, int(n))
+        pass_on(node, room, state.lists, acc)
 
 
 @kernel
 def _fire_by_search(node: Any, room: Any, lists: Lists, acc: Array, theta: Array) -> None:
-    """Staircase with many levels or few channels: binary search for the first one not reached."""
+    """Staircase with many levels, or that knows no 0: binary search for the first not reached."""
     n = 0
     for pixel in range(node.pixels):
         lists.segments[room.segments + pixel] = n

@@ -16,6 +16,7 @@ from snnc.backends.event.tables import (
     FOREIGN,
     INTEGRATE,
     KEEP,
+    LANES,
     LOIHI_LIF,
     LOIHI_READOUT,
     LOOKUP,
@@ -177,9 +178,10 @@ def _add_theta(row: Any, theta: IntArray, pool: Pool, node: Population, layout: 
     same_everywhere = bool((channel == channel[:1]).all())
     if same_everywhere:
         channel = channel[:1]
-    by_level: Array = theta.T[:, channel.reshape(-1)]
+    # blocks of neurons go on over pixels, and so do their thresholds
+    by_level: Array = theta.T[:, np.resize(channel.reshape(-1), channel.size + LANES - 1)]
     row["theta"] = pool.add(by_level)
-    row["theta_pitch"] = channel.size
+    row["theta_pitch"] = by_level.shape[1]
     row["theta_step"] = 0 if same_everywhere else layout.channels
 
 

@@ -317,39 +317,78 @@ def gather_channels(
         j += 16
 
 
-@_intrinsic
-def fire_block(typing_context, acc, at, rest, theta, offset, pitch, levels, lo, out):  # type: ignore[no-untyped-def]
-    """Staircase of LANES neurons; their membranes return to rest.
+def _mask(builder: Any, lanes: Any) -> Any:
+    """Truth values of LANES lanes as the bits of a number, lane 0 the lowest."""
+    return builder.zext(builder.bitcast(lanes, ir.IntType(LANES)), _I64)
 
-    out[j] = lo + #{l : acc[at + j] >= theta[offset + l * pitch + j]};  acc[at + j] = rest[at + j]
+
+@_intrinsic
+def reached(typing_context, acc, at, theta, offset):  # type: ignore[no-untyped-def]
+    """Bit mask of the LANES neurons j with acc[at + j] >= theta[offset + j]."""
+    signature = types.uint64(acc, at, theta, offset)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        acc, theta = (_array(context, builder, signature.args[i], args[i]) for i in (0, 2))
+        membrane = _load(builder, _vector_pointer(builder, acc, args[1], LANES))
+        level = _load(builder, _vector_pointer(builder, theta, args[3], LANES))
+        return _mask(builder, builder.icmp_signed(">=", membrane, level))
+
+    return signature, generate
+
+
+@_intrinsic
+def fire_block(typing_context, acc, at, theta, offset, pitch, levels, lo, out):  # type: ignore[no-untyped-def]
+    """Staircase of LANES neurons: out[j] = lo + #{l : acc[at + j] >= theta[offset + l * pitch + j]}
 
     Returns:
         bit mask of the neurons whose count is not 0.
     """
-    signature = types.uint64(acc, at, rest, theta, offset, pitch, levels, lo, out)
+    signature = types.uint64(acc, at, theta, offset, pitch, levels, lo, out)
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        acc, rest, theta, out = (
-            _array(context, builder, signature.args[i], args[i]) for i in (0, 2, 3, 8)
-        )
-        at, offset, pitch, levels, lo = (args[i] for i in (1, 4, 5, 6, 7))
-        source = _vector_pointer(builder, acc, at, LANES)
-        membrane = _load(builder, source)
+        acc, theta, out = (_array(context, builder, signature.args[i], args[i]) for i in (0, 2, 7))
+        at, offset, pitch, levels, lo = (args[i] for i in (1, 3, 4, 5, 6))
+        membrane = _load(builder, _vector_pointer(builder, acc, at, LANES))
         kind = membrane.type
-        _store(builder, _load(builder, _vector_pointer(builder, rest, at, LANES)), source)
         start = _splat(builder, _resize(builder, lo, kind.element), LANES)
         count = _alloca(builder, start)
         with cgutils.for_range(builder, levels, intp=_I64) as loop:
             row = builder.add(offset, builder.mul(loop.index, pitch))
             level = _load(builder, _vector_pointer(builder, theta, row, LANES))
-            reached = builder.sext(builder.icmp_signed(">=", membrane, level), kind)
-            builder.store(builder.sub(builder.load(count), reached), count)
+            above = builder.sext(builder.icmp_signed(">=", membrane, level), kind)
+            builder.store(builder.sub(builder.load(count), above), count)
         k = builder.load(count)
         target = _vector_pointer(builder, out, _I64(0), LANES)
         _store(builder, _resize(builder, k, target.type.pointee), target)
-        fired = builder.icmp_signed("!=", k, ir.Constant(kind, [0] * LANES))
-        mask = builder.bitcast(fired, ir.IntType(LANES))
-        return builder.zext(mask, _I64)
+        return _mask(builder, builder.icmp_signed("!=", k, ir.Constant(kind, [0] * LANES)))
+
+    return signature, generate
+
+
+@_intrinsic
+def copy_block(typing_context, to, at, source, first):  # type: ignore[no-untyped-def]
+    """to[at + j] = source[first + j] for LANES places j."""
+    signature = types.void(to, at, source, first)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        to, source = (_array(context, builder, signature.args[i], args[i]) for i in (0, 2))
+        values = _load(builder, _vector_pointer(builder, source, args[3], LANES))
+        _store(builder, values, _vector_pointer(builder, to, args[1], LANES))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@_intrinsic
+def present(typing_context, array, at):  # type: ignore[no-untyped-def]
+    """Bit mask of the LANES places j with array[at + j] != 0."""
+    signature = types.uint64(array, at)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array = _array(context, builder, signature.args[0], args[0])
+        values = _load(builder, _vector_pointer(builder, array, args[1], LANES))
+        nothing = ir.Constant(values.type, [0] * LANES)
+        return _mask(builder, builder.icmp_signed("!=", values, nothing))
 
     return signature, generate
 
@@ -361,5 +400,16 @@ def count_bits(typing_context, mask):  # type: ignore[no-untyped-def]
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.ctpop(args[0])
+
+    return signature, generate
+
+
+@_intrinsic
+def lowest_bit(typing_context, mask):  # type: ignore[no-untyped-def]
+    """Which is the lowest bit of a mask, not 0, that is set."""
+    signature = types.uint64(types.uint64)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
 
     return signature, generate

@@ -172,6 +172,7 @@ def tick_program(compiled: Compiled) -> tuple[Program, IntArray, IntArray]:
         for _ in range(1, depth[i]):
             lists.add(node["size"], node["pixels"])
         node["list"] = lists.add(node["size"], node["pixels"])
+    nodes["values"] = projections["values"] = -1
     for row in projections:
         source = nodes[row["source"]]
         if row["route"] >= 0:

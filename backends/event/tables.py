@@ -34,8 +34,8 @@ ANY, SCATTER, GATHER = range(3)
 # and whether a batch ends.
 FIRST, LAST, BASE, ENDS, RUN = range(5)
 
-LANES = 8
-"""Neurons that a staircase takes at once."""
+LANES = 32
+"""Neurons that a latch looks at at once."""
 
 NODE = np.dtype(
     [
@@ -55,6 +55,8 @@ NODE = np.dtype(
             "last",
             "list",  # event list that it fills when it latches
             "delayed",  # 1: a projection delivers it frames later
+            "values",  # frame mode: offset in `values` of what it passes on whole; -1: only a list
+            "listed",  # 1: a reader takes its list
             "theta",  # thresholds (lookup: counts): offset in the pool of the membrane's width
             "levels",  # lookup: entries of the table
             "theta_pitch",  # between levels
@@ -113,6 +115,7 @@ PROJECTION = np.dtype(
             "gather_once",  # of gathering at all, and for each event
             "gather_event",
             "straight",  # one to one: every neuron n of the source meets neuron n of the target
+            "values",  # offset in `values` of the source's, which it takes whole; -1: its list
             "targets",  # sparse, one to one: offset in `targets`
             "indptr",  # sparse: offset in `indptr`
             "same_fan",  # fan-out of every neuron and its effective one; -1: see `fan_out`
@@ -203,6 +206,8 @@ class State(NamedTuple):
 
     acc32: Array
     acc64: Array
+    values: Array
+    """Payloads of all neurons of nodes that pass on values whole."""
     best: IntArray
     """Maxima: of the tick or frame at hand."""
     seen: Array

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from snnc.backends.event.changes import to_changes
-from snnc.backends.event.deliver import deliver, settle_maximum
+from snnc.backends.event.deliver import deliver
 from snnc.backends.event.frames import Data, write_record
 from snnc.backends.event.jit import entry, inlined, kernel
 from snnc.backends.event.latch import latch
@@ -26,6 +26,7 @@ from snnc.backends.event.lists import (
     read_feed,
     regroup,
 )
+from snnc.backends.event.staircase import settle_maximum
 from snnc.backends.event.tables import FOREIGN, SOURCE, Lists, Program, State
 from snnc.ir.arrays import Array, IntArray
 
@@ -181,7 +182,7 @@ def _latch(program: Program, state: State, clock: Clock, data: Data, i: int, sam
         feed = data.feed_at[i] + (sample * clock.n_frames + frame) * node.size
         read_feed(node, program.rooms[to], state.lists, program.order, data.feeds, feed)
     else:
-        latch(program, state, i, to)
+        latch(program, state, i, to, True)
 
 
 @inlined

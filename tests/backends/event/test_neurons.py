@@ -21,7 +21,7 @@ def staircase(i: Any, lo: Any, thresholds: Any) -> int:
 @pytest.mark.parametrize("n_levels", [0, 1, 4, 15, 16, 40])
 @pytest.mark.parametrize("n_channels", [1, 7, 8, 20])
 def test_staircases(n_channels: int, n_levels: int) -> None:
-    """Few levels by blocks of 8 channels, many or few channels by search; ties included."""
+    """Few levels by blocks of 32 neurons, many by search; ties included."""
     rng = np.random.default_rng(n_levels)
     thresholds = np.sort(rng.integers(-20, 20, (n_channels, n_levels)), axis=1)
     shape = (n_channels, 3, 2)
@@ -31,6 +31,33 @@ def test_staircases(n_channels: int, n_levels: int) -> None:
     got = session.run({"x": x}).counts["y"]
     for index in np.ndindex(got.shape):
         assert got[index] == staircase(int(x[index]) + 1, -2, thresholds[index[2]])
+
+
+@pytest.mark.parametrize("lo", [0, -1, -3, -4, 1])
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize(("n_channels", "n_pixels"), [(1, 31), (3, 64), (16, 9), (33, 5), (40, 1)])
+def test_silent_blocks(n_channels: int, n_pixels: int, axis: int, wide: bool, lo: int) -> None:
+    """Neurons of whole blocks count 0, some do not; lo = 1 knows no 0. Thresholds differ."""
+    rng = np.random.default_rng(n_channels)
+    shape = (n_channels, n_pixels)
+    # 0 lies between the thresholds of -lo and of 1 - lo
+    steps = np.array([-9, -6, -3, 3, 6, 9])[3 + lo :][:3] if lo >= -3 else np.array([-9, -7, -5])
+    thresholds = steps + rng.integers(0, 2, (shape[axis], 1))
+    scale = 2**32 if wide else 1
+    model = IntegerFire(lo=lo, thresholds=thresholds * scale)
+    session = one_layer(
+        Identity(shape=shape), lo=-12 * scale, hi=12 * scale, model=model, channel_axis=axis
+    )
+    x = rng.integers(-12, 13, (4, 1, *shape)) * (rng.random((4, 1, *shape)) < 0.03)
+    x[3] = 0
+    got = session.run({"x": x * scale})
+    again = session.run({"x": x * scale})  # what the first run left has gone to rest
+    for index in np.ndindex(got.counts["y"].shape):
+        own = thresholds[index[2 + axis]]
+        assert got.counts["y"][index] == staircase(int(x[index]), lo, own)
+    assert (again.counts["y"] == got.counts["y"]).all()
+    assert got.node_counters["y"].events == np.count_nonzero(got.counts["y"])
 
 
 def test_unreachable_and_always_reached_levels() -> None:
@@ -140,3 +167,21 @@ def test_maximum(code: Code, mode: str, reordered: bool) -> None:
     n_events = np.abs(x).sum() if code == "burst" else np.count_nonzero(x)
     assert result.node_counters["y"].max_pool_inputs == n_events
     assert result.counters["w"].synaptic_events == 0
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("code", ["burst", "graded"])
+def test_maxima_of_many_neurons(code: Code, mode: str) -> None:
+    """Windows that overlap; most neurons of a frame hear nothing."""
+    pool = SumPool(in_shape=(5, 9, 9), kernel=(3, 3), stride=(2, 2), padding=((1, 0), (0, 1)))
+    session = one_layer(pool, lo=-3, hi=3, model=Max(), code=code, mode=mode)
+    rng = np.random.default_rng(4)
+    x = rng.integers(-3, 4, (5, 1, 5, 9, 9))
+    x[1:] *= rng.random((4, 1, 5, 9, 9)) < np.array([0.5, 0.1, 0.01, 0]).reshape(4, 1, 1, 1, 1)
+    x[0] = -abs(x[0]) - (x[0] == 0)
+    got = session.run({"x": x}).counts["y"]
+    padded = np.pad(x[:, 0].astype(float), [(0, 0)] * 2 + [(1, 0), (0, 1)], constant_values=-np.inf)
+    for index in np.ndindex(5, 5, 4, 4):
+        sample, c, i, j = index
+        window = padded[sample, c, 2 * i : 2 * i + 3, 2 * j : 2 * j + 3]
+        assert got[sample, 0, c, i, j] == window.max()
