@@ -74,6 +74,7 @@ class Builder:
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: dict[str, onnx.TensorProto] = field(default_factory=dict)
     inputs: dict[str, onnx.ValueInfoProto] = field(default_factory=dict)
+    input_shapes: dict[str, Shape] = field(default_factory=dict)
     types: dict[str, DType] = field(default_factory=dict)
     _maker: dict[str, onnx.NodeProto] = field(default_factory=dict)
     _ones: str = ""
@@ -81,7 +82,7 @@ class Builder:
     def input(self, name: str, dtype: DType, shape: Shape) -> str:
         """A graph input of shape (rows, *shape)."""
         self.inputs[name] = helper.make_tensor_value_info(name, _ONNX[dtype], ["rows", *shape])
-        self.types[name] = dtype
+        self.input_shapes[name], self.types[name] = shape, dtype
         return name
 
     def constant(self, value: ArrayLike, dtype: DType | None = None) -> str:

@@ -1,18 +1,20 @@
-"""Counters inside the graph: sums of |k| and of k != 0 over rows and neurons, exact.
+"""Counters: sums of |k| and of k != 0 over rows and neurons, exact.
 
-Each emitting node gets one or two small tensors: sums weighted with ones, fan-outs and non-zero
-fan-outs. What the projections did is read off them afterwards.
+Of each emitting node sums are taken, weighted with ones, fan-outs and non-zero fan-outs: outside of
+the graph, in one pass over what it emitted (`seen`), or inside of it, as small tensors. What the
+projections did is read off them afterwards (`ledger`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
 
-from snnc.backends.base import Counters, NodeCounters
+from snnc.backends.base import Counters
 from snnc.backends.dense.builder import EXACT, Builder, DType, Wire, dtype_for
+from snnc.backends.dense.seen import Seen, labels_of
 from snnc.backends.dense.sums import Columns, Sums, weighted_sums
 from snnc.ir.arrays import Array, BoolArray, IntArray, Shape
 from snnc.ir.graph import Graph, Projection
@@ -38,60 +40,66 @@ class Reads:
 
 
 @dataclass(frozen=True)
-class NodeTally:
-    """Counters of one emitting node and its projections.
+class Inside:
+    """Sums in the graph.
 
     Attributes:
-        spikes: sums of |k|, of all rows.
-        frames: how many frames ago the events were emitted; 0: in this frame.
-        fires: does it emit counts (and not values, which are no spikes)?
-        events: sums of k != 0, of all rows and of choices of rows; None where every event is a
-            unit spike, so that both are equal.
+        spikes: of |k|, of all rows.
+        events: of k != 0, of all rows and of choices of rows; None where every event is a unit
+            spike, so that both are equal.
     """
 
-    name: str
-    total: Column
-    reads: tuple[Reads, ...]
-    fires: bool
     spikes: Sums
     events: Sums | None
-    frames: int = 0
 
     @property
     def tensors(self) -> list[str]:
         """What has to be fetched."""
         return [self.spikes.tensor] + ([self.events.tensor] if self.events else [])
 
-    def count(
-        self,
-        fetched: dict[str, Array],
-        counters: dict[str, Counters],
-        nodes: dict[str, NodeCounters],
-    ) -> None:
-        """Add the counts of all rows, given the tensors' sums over what was run."""
-        spikes = self.spikes.read(fetched)
-        events = self.events.read(fetched) if self.events else spikes
+    def read(self, fetched: dict[str, Array]) -> IntArray:
+        """(parts, q): of |k|, then of events, given the tensors' sums over what was run."""
+        parts = [self.spikes.read(fetched)]
+        if self.events:
+            parts.append(self.events.read(fetched))
+        return np.concatenate(parts)
 
-        def total(sums: IntArray, column: Column, rows: int = 0) -> int:
-            return int(sums[rows, column[0]]) * column[1]
 
-        if not self.frames:  # else the node's events have been counted when it emitted them
-            nodes[self.name] += NodeCounters(
-                events=total(events, self.total),
-                spikes=total(spikes, self.total) if self.fires else 0,
-            )
-        for r in self.reads:
-            reached = total(events, r.fan_out)
-            if r.takes_max:
-                nodes[r.projection.target] += NodeCounters(max_pool_inputs=reached)
-                continue
-            effective, acs = (total(events, r.effective, rows) for rows in (0, r.small))
-            counters[r.projection.name] += Counters(
-                synaptic_events=reached,
-                unit_spike_operations=total(spikes, r.fan_out),
-                effective_acs=acs,
-                effective_macs=effective - acs,
-            )
+@dataclass(frozen=True)
+class Needs:
+    """What the projections of one node, that take its events at once, have to know of them.
+
+    Attributes:
+        columns: weights of the neurons.
+        masks: of neurons, for each choice of rows; None where every event is a unit spike.
+    """
+
+    total: Column
+    reads: tuple[Reads, ...]
+    columns: Columns
+    masks: tuple[BoolArray, ...] | None
+
+    @property
+    def n_choices(self) -> int:
+        """Choices of rows, all of them among these."""
+        return 0 if self.masks is None else 1 + len(self.masks)
+
+
+@dataclass(frozen=True)
+class NodeTally:
+    """Counters of one emitting node and its projections.
+
+    Attributes:
+        fires: does it emit counts (and not values, which are no spikes)?
+        where: how sums come about.
+        frames: how many frames ago the events were emitted; 0: in this frame.
+    """
+
+    name: str
+    needs: Needs
+    fires: bool
+    where: Inside | Seen
+    frames: int = 0
 
 
 @dataclass(frozen=True)
@@ -99,7 +107,7 @@ class Emitted:
     """What a node emits, in the form that is quickest to count.
 
     Attributes:
-        tensor: (rows, size), |k| where they are unsigned bytes.
+        tensor: (rows, *shape), or (rows, size); |k| where they are unsigned bytes.
         order: of neurons along the tensor; None: C order.
         shape: of the neurons in that order.
         rows: most rows.
@@ -112,15 +120,20 @@ class Emitted:
     order: IntArray | None
     rows: int
 
+    def flat(self, b: Builder) -> Emitted:
+        """With its tensor as (rows, size)."""
+        if len(self.shape) == 1:
+            return self
+        target = b.constant(np.array([0, -1]))
+        return replace(self, tensor=b.op("Reshape", [self.tensor, target], b.types[self.tensor]))
 
-def emitted(b: Builder, wire: Wire, rows: int) -> Emitted:
+
+def emitted(wire: Wire, rows: int) -> Emitted:
     """A wire as what is counted."""
-    return Emitted(b.flat(wire), wire.largest, wire.signed, wire.shape, None, rows)
+    return Emitted(wire.name, wire.largest, wire.signed, wire.shape, None, rows)
 
 
-def emitted_bytes(
-    b: Builder, tensor: str, shape: Shape, largest: int, rows: int, *, last: bool
-) -> Emitted:
+def emitted_bytes(tensor: str, shape: Shape, largest: int, rows: int, *, last: bool) -> Emitted:
     """Bytes that are the counts themselves, of a node of some shape.
 
     Args:
@@ -130,39 +143,51 @@ def emitted_bytes(
     if last:
         numbers = np.moveaxis(np.arange(int(np.prod(shape))).reshape(shape), 0, -1)
         order, shape = numbers.reshape(-1), numbers.shape
-    flat = b.op("Reshape", [tensor, b.constant(np.array([0, -1]))], "u1")
-    return Emitted(flat, largest, False, shape, order, rows)
+    return Emitted(tensor, largest, False, shape, order, rows)
 
 
-def tally_node(
-    b: Builder, graph: Graph, name: str, x: Emitted, unit_spikes: bool, frames: int = 0
-) -> NodeTally:
-    """Add the sums of one node to the graph.
+def needs_of(graph: Graph, name: str, frames: int, *, only_units: bool) -> Needs:
+    """What has to be added up of a node's events.
 
     Args:
-        unit_spikes: does the node's code send |k| unit spikes for a count k?
-        frames: of the projections that take these events.
+        frames: of the projections that take them.
+        only_units: is every event a unit spike?
     """
     size = graph.nodes[name].size
     columns, masks = Columns(), list[BoolArray]()
     total = columns.add(np.ones(size, dtype=np.int64))
-    only_units = unit_spikes or x.largest <= 1
     reads = tuple(
         _reads(graph, p, size, columns, None if only_units else masks)
         for p in graph.outgoing(name)
         if graph.is_event(p) and p.frames == frames
     )
-    matrix = columns.matrix() if x.order is None else columns.matrix()[x.order]
+    return Needs(total, reads, columns, None if only_units else tuple(masks))
+
+
+def tally_inside(b: Builder, needs: Needs, x: Emitted) -> Inside:
+    """Add the sums of one node to the graph."""
+    x = x.flat(b)
+    matrix = needs.columns.matrix()
+    matrix = matrix if x.order is None else matrix[x.order]
     dtype = b.types[x.tensor]
     magnitude = b.op("Abs", [x.tensor], dtype) if x.signed else x.tensor
     spikes = weighted_sums(b, b.ones(), magnitude, matrix, x.shape, (x.largest, x.rows))
-    fires = graph.emits(name) == "count"
-    if only_units:
-        return NodeTally(name, total, reads, fires, spikes, None, frames)
-    choices = [b.ones(), *(_small_rows(b, magnitude, mask, x.order) for mask in masks)]
-    choice = b.op("Concat", choices, "u1", axis=0) if masks else choices[0]
+    if needs.masks is None:
+        return Inside(spikes, None)
+    choices = [b.ones(), *(_small_rows(b, magnitude, mask, x.order) for mask in needs.masks)]
+    choice = b.op("Concat", choices, "u1", axis=0) if needs.masks else choices[0]
     events = weighted_sums(b, choice, _fired(b, x.tensor), matrix, x.shape, (1, x.rows))
-    return NodeTally(name, total, reads, fires, spikes, events, frames)
+    return Inside(spikes, events)
+
+
+def tally_seen(needs: Needs, x: Emitted, dtype: DType) -> Seen:
+    """Count one node outside of the graph."""
+    matrix = needs.columns.matrix()
+    order = np.arange(len(matrix)) if x.order is None else x.order
+    labels, weights = labels_of(matrix[order], x.shape)
+    masks = [mask[order] for mask in needs.masks or ()]
+    taken = tuple(None if mask.all() else np.flatnonzero(mask) for mask in masks)
+    return Seen(x.tensor, dtype, x.shape, labels, weights, taken, needs.masks is not None)
 
 
 def _reads(

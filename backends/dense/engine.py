@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from snnc.backends.base import Counters, EngineResult, Feeds, NodeCounters, SessionState
+from snnc.backends.base import Counters, EngineResult, Feeds, SessionState
+from snnc.backends.dense.counting import Inside
 from snnc.backends.dense.execute import Executor, Memory, has_cuda
+from snnc.backends.dense.ledger import Ledger
+from snnc.backends.dense.seen import Seen
 from snnc.backends.dense.sums import MOST_ROWS
+from snnc.backends.dense.tallies import Tallies
 from snnc.backends.feeds import check_carried, check_code, read_feeds
 from snnc.ir.arrays import Array, IntArray
 from snnc.ir.codes import RunSettings
@@ -48,7 +52,7 @@ class DenseEngine:
 
         check_code(self.name, self.codes, settings)
         rows = self.rows(graph)
-        program = compile_graph(graph, settings, n_frames, rows=rows, quantised=not has_cuda())
+        program = compile_graph(graph, settings, n_frames, rows=rows, on_cpu=not has_cuda())
         return DenseSession(self, graph, settings, n_frames, program)
 
     def rows(self, graph: Graph) -> int:
@@ -74,6 +78,14 @@ class DenseSession:
         self.n_frames = n_frames
         self.program = program
         self.executor = Executor(program, engine.threads)
+        self.ledger = Ledger(program.tallies)
+        pairs = zip(program.tallies, self.ledger.firsts, strict=True)
+        firsts = [first for tally, first in pairs if isinstance(tally.where, Seen)]
+        self._tallies = Tallies(program.seen, firsts)
+        self._neurons = {
+            name: node.size if isinstance(node := graph.nodes[name], Population | Product) else 0
+            for name in program.wires
+        }
         self._dense_macs = {
             p.name: dense_macs(graph, p) for p in graph.projections.values() if graph.is_event(p)
         }
@@ -94,40 +106,48 @@ class DenseSession:
         read = read_feeds(self.graph, feeds, self.n_frames)
         check_carried(self.graph, state)
         n_samples, n_frames = next(iter(read.values())).shape[:2]
-        names = [n for n in self.program.wires if record is None or n in record]
+        names = tuple(n for n in self.program.wires if record is None or n in record)
         counts = {
             name: np.empty((n_samples, n_frames, *self.graph.nodes[name].shape), dtype=np.int64)
             for name in names
         }
-        counters: dict[str, Counters] = defaultdict(Counters)
-        nodes: dict[str, NodeCounters] = defaultdict(NodeCounters)
+        products: dict[str, Counters] = defaultdict(Counters)
+        results = np.zeros(self.ledger.size, dtype=np.int64)
         sums: dict[str, Array] = {}
         ends: list[Memory] = []
         for at, fetched in self._frames(read, names, state or {}, ends):
             for name in names:
                 rows = counts[name].reshape(-1, *self.graph.nodes[name].shape)[at]
                 rows[...] = fetched[self.program.wires[name].name].reshape(rows.shape)
+            self._tallies.add(self.executor.tray, results)
             for tensor in self.program.sums:
                 part = fetched[tensor].astype(np.int64)
                 sums[tensor] = sums[tensor] + part if tensor in sums else part
             for product in self.program.products:
-                product.count(fetched, counters)
-        for tally in self.program.tallies if sums else ():
-            tally.count(sums, counters, nodes)
-        n_ticks = self.schedule.n_ticks(n_frames)
+                product.count(fetched, products)
+        self._read_inside(sums, results)
+        n_rows, n_ticks = n_samples * n_frames, self.schedule.n_ticks(n_frames)
+        macs = {name: each * n_rows for name, each in self._dense_macs.items()}
         return EngineResult(
             counts=counts,
-            counters=self._all_counters(counters, n_samples * n_frames),
-            node_counters=self._all_nodes(nodes, n_samples * n_frames, n_samples * n_ticks),
+            counters=self.ledger.counters(results, macs) | self._of_products(products, n_rows),
+            node_counters=self.ledger.nodes(results, self._clocked(n_rows, n_samples * n_ticks)),
             n_samples=n_samples,
             n_ticks=n_ticks,
             state=None if state is None else self.executor.to_state(ends),
         )
 
+    def _read_inside(self, sums: dict[str, Array], results: IntArray) -> None:
+        """Add what was summed in the graph to the results."""
+        for tally, first in zip(self.program.tallies, self.ledger.firsts, strict=True):
+            if sums and isinstance(tally.where, Inside):
+                parts = tally.where.read(sums).reshape(-1)
+                results[first : first + len(parts)] += parts
+
     def _frames(
         self,
         read: dict[str, IntArray],
-        names: list[str],
+        names: tuple[str, ...],
         state: SessionState,
         ends: list[Memory],
     ) -> Iterator[tuple[slice, dict[str, Array]]]:
@@ -159,26 +179,15 @@ class DenseSession:
                 yield slice(first * n_frames + frame, chunk.stop * n_frames, n_frames), fetched
             ends.append(memory)
 
-    def _all_counters(self, counted: dict[str, Counters], n_frames: int) -> dict[str, Counters]:
-        counters = {
-            name: counted[name] + Counters(dense_macs=macs * n_frames)
-            for name, macs in self._dense_macs.items()
+    def _of_products(self, counted: dict[str, Counters], n_rows: int) -> dict[str, Counters]:
+        return {
+            product.name: counted[product.name] + Counters(dense_macs=product.pairs() * n_rows)
+            for product in self.graph.products
         }
-        for product in self.graph.products:
-            pairs = Counters(dense_macs=product.pairs() * n_frames)
-            counters[product.name] = counted[product.name] + pairs
-        return counters
 
-    def _all_nodes(
-        self, counted: dict[str, NodeCounters], n_frames: int, n_ticks: int
-    ) -> dict[str, NodeCounters]:
-        nodes = {}
-        for name in self.program.wires:
-            node = self.graph.nodes[name]
-            size = node.size if isinstance(node, Population | Product) else 0
-            clocked = NodeCounters(neuron_updates=size * n_ticks, neuron_latches=size * n_frames)
-            nodes[name] = counted[name] + clocked
-        return nodes
+    def _clocked(self, n_frames: int, n_ticks: int) -> dict[str, tuple[int, int]]:
+        """Updates and latches by emitting node."""
+        return {name: (size * n_ticks, size * n_frames) for name, size in self._neurons.items()}
 
 
 def dense_macs(graph: Graph, p: Projection) -> int:

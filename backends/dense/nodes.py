@@ -10,8 +10,9 @@ import numpy as np
 from snnc.backends.dense.builder import DType, dtype_for
 from snnc.backends.dense.compiler import Compiler, Foreign
 from snnc.backends.dense.counting import Operand
+from snnc.backends.dense.execute import feed_input
 from snnc.backends.dense.fire import add_bias, biased, lower_fire
-from snnc.backends.dense.quantised import byte_pool
+from snnc.backends.dense.quantised import LARGEST_BYTE, byte_pool
 from snnc.backends.dense.stateful import firing, loihi, trace
 from snnc.backends.dense.summing import pooled, summed
 from snnc.ir.neurons import (
@@ -38,7 +39,11 @@ ModelLowering: TypeAlias = Callable[[Compiler, Population, Any, DType], str]
 def lower_source(c: Compiler, node: Input | HostOp) -> None:
     """A graph input for an input or a host operator."""
     largest = max(abs(node.lo), abs(node.hi))
-    tensor = c.builder.input(f"feed:{node.name}", dtype_for(largest), node.shape)
+    if c.quantised and node.lo >= 0 and node.hi <= LARGEST_BYTE:
+        tensor = c.builder.input(feed_input(node.name), "u1", node.shape)
+        c.bytes[node.name] = tensor, 0
+    else:
+        tensor = c.builder.input(feed_input(node.name), dtype_for(largest), node.shape)
     c.wire(node.name, node.name, tensor, node.shape)
 
 

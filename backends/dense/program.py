@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
 
 from snnc.backends.dense.builder import Builder, Wire
 from snnc.backends.dense.compiler import Compiler, Foreign
 from snnc.backends.dense.counting import (
+    Emitted,
+    Inside,
     NodeTally,
     ProductTally,
     emitted,
     emitted_bytes,
-    tally_node,
+    needs_of,
+    tally_inside,
     tally_product,
+    tally_seen,
 )
 from snnc.backends.dense.nodes import lower_population, lower_product, lower_source
+from snnc.backends.dense.seen import Seen, fits
 from snnc.backends.feeds import check_graph
 from snnc.ir.arrays import Shape
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import NotExecutable
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import HostOp, Input, Output, Population, Product
+
+MOST_SEEN = 2**27
+"""Bytes up to which what nodes emit is kept until it is counted."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +42,7 @@ class Program:
         wires: by emitting node, in topological order.
         states: by graph input: the output that is its next value, and its shape.
         foreign: populations that run between sessions, in topological order.
-        tallies: what reads counters off sums over rows.
+        tallies: how what nodes emit is counted.
         products: what reads them off row by row.
     """
 
@@ -43,31 +54,39 @@ class Program:
     products: tuple[ProductTally, ...]
 
     @property
+    def seen(self) -> tuple[Seen, ...]:
+        """What is counted outside of the graph."""
+        return tuple(t.where for t in self.tallies if isinstance(t.where, Seen))
+
+    @cached_property
     def sums(self) -> list[str]:
         """Tensors that add up over rows."""
-        return [tensor for tally in self.tallies for tensor in tally.tensors]
+        inside = [t.where for t in self.tallies if isinstance(t.where, Inside)]
+        return [tensor for each in inside for tensor in each.tensors]
 
-    @property
+    @cached_property
     def by_row(self) -> list[str]:
         """Tensors of counters that are read row by row."""
         return [tensor for product in self.products for tensor in product.tensors]
 
 
 def compile_graph(
-    graph: Graph, settings: RunSettings, n_frames: int, *, rows: int = 1, quantised: bool = True
+    graph: Graph, settings: RunSettings, n_frames: int, *, rows: int = 1, on_cpu: bool = True
 ) -> Program:
     """Lower every node of an integer graph.
 
     Args:
         rows: most rows that are computed at once: sums over them have to be exact.
-        quantised: may convolutions of bytes be used? They are slow where there is no kernel.
+        on_cpu: may convolutions of bytes be used, which have no kernel elsewhere, and is what nodes
+            emit at hand, so that it can be counted outside?
 
     Raises:
         NotExecutable: a node without a lowering.
         WidthExceeded: a bound passes int64.
     """
-    c = Compiler(graph, settings, check_graph(graph, settings, n_frames), quantised)
-    tallies, products = list[NodeTally](), list[ProductTally]()
+    c = Compiler(graph, settings, check_graph(graph, settings, n_frames), on_cpu)
+    tally = _Tally(c, rows, outside=on_cpu and _has_room(graph, rows))
+    products = list[ProductTally]()
     for name, node in graph.nodes.items():
         if isinstance(node, Input | HostOp):
             if node in graph.sources:
@@ -81,25 +100,56 @@ def compile_graph(
             products.append(tally_product(c.builder, node, operands, largest))
         elif not isinstance(node, Output):
             raise NotExecutable(f"the dense engine does not know {node.kind} nodes", where=name)
-        if name in c.wires:  # counted next to where it is made, while it is at hand
-            tallies.append(_tally(c, name, 0, rows))
+        if name in c.wires and not tally.outside:
+            tally.add(name, 0)  # counted next to where it is made, while it is at hand
     for name in c.wires:
         ago = {p.frames for p in graph.outgoing(name) if graph.is_event(p)}
-        tallies += [_tally(c, name, frames, rows) for frames in sorted(ago - {0})]
+        now = {0} if tally.outside else set()  # known last: which form of it others asked for
+        for frames in sorted(ago - {0} | now):
+            tally.add(name, frames)
     c.remember()
-    return Program(c.builder, c.wires, c.states, tuple(c.foreign), tuple(tallies), tuple(products))
+    tallies = tuple(tally.found)
+    return Program(c.builder, c.wires, c.states, tuple(c.foreign), tallies, tuple(products))
 
 
-def _tally(c: Compiler, name: str, frames: int, rows: int) -> NodeTally:
-    """Counts what a node emitted some frames ago, where it arrives in this frame."""
-    unit_spikes = c.settings.unit_spikes and c.graph.emits(name) == "count"
-    wire = c.emitted(name, frames)
-    for known in (c.last, c.bytes):
-        tensor, zero = known.get(name, ("", 0))
-        if tensor and not (zero or frames or c.settings.sends_changes):
-            last = known is c.last
-            x = emitted_bytes(c.builder, tensor, wire.shape, wire.largest, rows, last=last)
-            break
-    else:
-        x = emitted(c.builder, wire, rows)
-    return tally_node(c.builder, c.graph, name, x, unit_spikes, frames)
+def _has_room(graph: Graph, rows: int) -> bool:
+    """Can all that is emitted be kept until it is counted?"""
+    neurons = sum(node.size for node in graph.nodes.values())
+    return neurons * rows * np.dtype(np.float32).itemsize <= MOST_SEEN
+
+
+@dataclass
+class _Tally:
+    """Adds the counting of nodes.
+
+    Attributes:
+        rows: most rows.
+        outside: of the graph, where a tensor's type allows it?
+    """
+
+    c: Compiler
+    rows: int
+    outside: bool
+    found: list[NodeTally] = field(default_factory=list)
+
+    def add(self, name: str, frames: int) -> None:
+        """Count what a node emitted some frames ago, where it arrives in this frame."""
+        c, graph = self.c, self.c.graph
+        fires = graph.emits(name) == "count"
+        x = self._emitted(name, frames)
+        only_units = (c.settings.unit_spikes and fires) or x.largest <= 1
+        needs = needs_of(graph, name, frames, only_units=only_units)
+        size, dtype = graph.nodes[name].size, c.builder.types[x.tensor]
+        outside = self.outside and fits(dtype, x.largest, size, self.rows)
+        where = tally_seen(needs, x, dtype) if outside else tally_inside(c.builder, needs, x)
+        self.found.append(NodeTally(name, needs, fires, where, frames))
+
+    def _emitted(self, name: str, frames: int) -> Emitted:
+        c = self.c
+        wire = c.emitted(name, frames)
+        for known in (c.last, c.bytes):
+            tensor, zero = known.get(name, ("", 0))
+            if tensor and not (zero or frames or c.settings.sends_changes):
+                last = known is c.last
+                return emitted_bytes(tensor, wire.shape, wire.largest, self.rows, last=last)
+        return emitted(wire, self.rows)

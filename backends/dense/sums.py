@@ -53,6 +53,11 @@ class Columns:
         self.vectors.append(reduced)
         return len(self.vectors) - 1, factor
 
+    @property
+    def n(self) -> int:
+        """Number of columns."""
+        return len(self.vectors)
+
     def matrix(self) -> IntArray:
         """(size, m)"""
         return np.stack(self.vectors, axis=1)
@@ -143,7 +148,7 @@ def classes_of(matrix: IntArray, shape: Shape) -> Classes | None:
         folded = size_of(shape[:split]), size_of(shape[split:])
         weights = matrix.reshape(*folded, -1)
         for axis in (0, 1):
-            label, first = _alike(np.moveaxis(weights, axis, 0).reshape(folded[axis], -1))
+            label, first = alike(np.moveaxis(weights, axis, 0).reshape(folded[axis], -1))
             kept = np.take(weights, first, axis=axis).reshape(-1, matrix.shape[1])
             if len(kept) < (len(matrix) if best is None else len(best.weights)):
                 members = (label == np.arange(len(first))[:, None]).astype(np.int64)
@@ -151,7 +156,7 @@ def classes_of(matrix: IntArray, shape: Shape) -> Classes | None:
     return best
 
 
-def _alike(rows: IntArray) -> tuple[IntArray, IntArray]:
+def alike(rows: IntArray) -> tuple[IntArray, IntArray]:
     """Class of each row, and a row of each class."""
     random = np.random.default_rng(HASH_SEED).integers(-(2**62), 2**62, rows.shape[1])
     hashed = (rows * random).sum(axis=1)  # wraps

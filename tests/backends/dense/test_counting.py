@@ -88,7 +88,7 @@ def test_unlike_positions_with_one_hash_are_told_apart(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(np.random, "default_rng", lambda seed: Zeros())
     rows = np.array([[1, 5], [2, 5], [1, 5], [1, 6]])
-    label, first = sums._alike(rows)
+    label, first = sums.alike(rows)
     assert rows[first][label].tolist() == rows.tolist()
     assert len(first) == 3
     grid = np.array([[1, 2, 1, 3, 1, 2], [1, 3, 1, 2, 1, 3]] * 2)  # 2 unlike rows, 3 columns

@@ -1,0 +1,161 @@
+"""Counters of what nodes emitted: one compiled pass over the tensors of a run.
+
+Loops take unsigned indices, which numba need not check for being negative, and add integers: in
+whatever order they are added, sums are the same.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snnc.backends.event.jit import entry, inlined
+from snnc.ir.arrays import IntArray
+
+Vector: TypeAlias = "NDArray[Any]"
+Number: TypeAlias = Any
+"""Of Python to mypy, of `Index` when compiled."""
+Index = np.uint64
+"""What all indices are: numba makes a float of a sum of signed and unsigned ones."""
+ZERO, ONE, TWO = Index(0), Index(1), Index(2)
+
+
+class Field(IntEnum):
+    """Columns of the table of nodes; `first` ones say where in their array a node's part begins."""
+
+    SIZE = 0
+    """Neurons."""
+    IN_RUNS = 1
+    """Are labels those of runs (begin, end, label), else of positions?"""
+    N_LABELS = 2
+    """Positions or runs."""
+    CHANNELS = 3
+    """Neurons of a position, which share its label."""
+    N_SUMS = 4
+    """Sums that neurons are added to."""
+    N_COLUMNS = 5
+    """Weighted sums of those."""
+    FIRED = 6
+    """Are events counted too, or is each of them a unit spike?"""
+    N_MASKS = 7
+    """Choices of rows by the largest payload that some neurons sent."""
+    FIRST_LABEL = 8
+    FIRST_WEIGHT = 9
+    FIRST_MASK = 10
+    FIRST_RESULT = 11
+
+
+SIZE, IN_RUNS, N_LABELS, CHANNELS = (int(Field(n)) for n in range(4))
+N_SUMS, N_COLUMNS, FIRED, N_MASKS = (int(Field(n)) for n in range(4, 8))
+FIRST_LABEL, FIRST_WEIGHT, FIRST_MASK, FIRST_RESULT = (int(Field(n)) for n in range(8, 12))
+ALL = 2**32 - 1
+"""In place of the number of a mask's neurons: all of the node's."""
+
+
+@entry
+def add_up(
+    x: Vector,
+    rows: Index,
+    starts: NDArray[np.uint64],
+    table: NDArray[np.uint64],
+    labels: NDArray[np.uint32],
+    weights: IntArray,
+    masks: NDArray[np.uint32],
+    sums: Vector,
+    results: IntArray,
+) -> None:
+    """Add the counters of some nodes' rows to `results`.
+
+    Args:
+        x: what nodes emitted, integers of any type, one node behind the other.
+        starts: where in x a node's rows begin.
+        table: a row for each node, see `Field`.
+        labels, weights, masks: of all nodes, one behind the other.
+        sums: room for the sums of one node: (2 + masks) * N_SUMS.
+    """
+    for t in range(Index(len(table))):
+        n_sums = table[t, N_SUMS]
+        n_parts = ONE
+        if table[t, FIRED]:
+            n_parts = TWO + table[t, N_MASKS]
+        for n in range(n_parts * n_sums):
+            sums[n] = 0
+        for row in range(rows):
+            base = starts[t] + row * table[t, SIZE]
+            _add_row(x, base, table, t, labels, sums)
+            for n in range(table[t, N_MASKS]):
+                if _is_small(x, base, table, t, masks, n):
+                    _add_events(x, base, table, t, labels, sums, (TWO + n) * n_sums)
+        for part in range(n_parts):
+            _weigh(table, t, part, weights, sums, results)
+
+
+@inlined
+def _add_row(
+    x: Vector, base: Number, table: Vector, t: Number, labels: Vector, sums: Vector
+) -> None:
+    """Payloads, and events behind them."""
+    if table[t, FIRED]:
+        _add_events(x, base, table, t, labels, sums, table[t, N_SUMS])
+    channels, first = table[t, CHANNELS], table[t, FIRST_LABEL]
+    for n in range(table[t, N_LABELS]):
+        if table[t, IN_RUNS]:
+            at = first + Index(3) * n
+            total = np.int64(0)
+            for i in range(base + Index(labels[at]), base + Index(labels[at + ONE])):
+                total += abs(np.int32(x[i]))
+            sums[Index(labels[at + TWO])] += total
+        else:
+            to, begin = Index(labels[first + n]) * channels, base + n * channels
+            for i in range(channels):
+                sums[to + i] += abs(np.int32(x[begin + i]))
+
+
+@inlined
+def _add_events(
+    x: Vector, base: Number, table: Vector, t: Number, labels: Vector, sums: Vector, part: Number
+) -> None:
+    """Neurons that fired."""
+    channels, first = table[t, CHANNELS], table[t, FIRST_LABEL]
+    for n in range(table[t, N_LABELS]):
+        if table[t, IN_RUNS]:
+            at = first + Index(3) * n
+            total = np.int64(0)
+            for i in range(base + Index(labels[at]), base + Index(labels[at + ONE])):
+                total += np.int32(x[i] != 0)
+            sums[part + Index(labels[at + TWO])] += total
+        else:
+            to, begin = part + Index(labels[first + n]) * channels, base + n * channels
+            for i in range(channels):
+                sums[to + i] += np.int32(x[begin + i] != 0)
+
+
+@inlined
+def _is_small(x: Vector, base: Number, table: Vector, t: Number, masks: Vector, n: Number) -> bool:
+    """Is no |payload| of a mask's neurons above 1?"""
+    at = table[t, FIRST_MASK] + TWO * n
+    first, count = Index(masks[at]), Index(masks[at + ONE])
+    peak = np.int32(0)
+    if count == Index(ALL):
+        for i in range(base, base + table[t, SIZE]):
+            peak = max(peak, abs(np.int32(x[i])))
+    else:
+        for i in range(first, first + count):
+            peak = max(peak, abs(np.int32(x[base + Index(masks[i])])))
+    return bool(peak <= 1)
+
+
+@inlined
+def _weigh(
+    table: Vector, t: Number, part: Number, weights: Vector, sums: Vector, results: Vector
+) -> None:
+    """What the sums come to in every column."""
+    n_sums, n_columns = table[t, N_SUMS], table[t, N_COLUMNS]
+    for column in range(n_columns):
+        total, first = np.int64(0), table[t, FIRST_WEIGHT] + column * n_sums
+        for n in range(n_sums):
+            total += np.int64(sums[part * n_sums + n]) * weights[first + n]
+        results[table[t, FIRST_RESULT] + part * n_columns + column] += total

@@ -1,0 +1,109 @@
+"""From sums over rows and neurons to what every projection and node did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from snnc.backends.base import Counters, NodeCounters
+from snnc.backends.dense.counting import Column, NodeTally, Reads
+from snnc.ir.arrays import IntArray
+
+
+@dataclass
+class Places:
+    """Entries of the results, each with a factor."""
+
+    at: list[int] = field(default_factory=list)
+    factor: list[int] = field(default_factory=list)
+
+    def add(self, at: int, factor: int) -> None:
+        """One more."""
+        self.at.append(at)
+        self.factor.append(factor)
+
+    def read(self, results: IntArray) -> list[int]:
+        """Their values."""
+        values = results[self.at].tolist()  # a product may pass int64
+        return [value * factor for value, factor in zip(values, self.factor, strict=True)]
+
+
+class Ledger:
+    """Where counters stand in the results of all tallies, one behind the other.
+
+    Attributes:
+        firsts: where those of each tally begin: of |k| by column, then of events by choice of rows
+            and column.
+        size: of the results.
+    """
+
+    def __init__(self, tallies: Sequence[NodeTally]) -> None:
+        sizes = [(1 + t.needs.n_choices) * t.needs.columns.n for t in tallies]
+        ends = np.cumsum([0, *sizes]).tolist()
+        self.firsts: list[int] = ends[:-1]
+        self.size: int = ends[-1]
+        self._projections, self._nodes = list[str](), list[str]()
+        self._pools = list[str]()
+        self._reached, self._units = Places(), Places()
+        self._effective, self._acs = Places(), Places()
+        self._events, self._spikes, self._pooled = Places(), Places(), Places()
+        for tally, first in zip(tallies, self.firsts, strict=True):
+            self._enter(tally, first)
+
+    def _enter(self, tally: NodeTally, first: int) -> None:
+        events = first + tally.needs.columns.n if tally.needs.n_choices else first
+        if not tally.frames:  # else the node's events have been counted when it emitted them
+            self._nodes.append(tally.name)
+            column, factor = tally.needs.total
+            self._events.add(events + column, factor)
+            self._spikes.add(first + column, factor if tally.fires else 0)
+        for read in tally.needs.reads:
+            self._enter_read(tally, read, first, events)
+
+    def _enter_read(self, tally: NodeTally, read: Reads, first: int, events: int) -> None:
+        def entry(at: int, column: Column) -> tuple[int, int]:
+            return at + column[0], column[1]
+
+        if read.takes_max:
+            self._pools.append(read.projection.target)
+            self._pooled.add(*entry(events, read.fan_out))
+            return
+        self._projections.append(read.projection.name)
+        self._reached.add(*entry(events, read.fan_out))
+        self._units.add(*entry(first, read.fan_out))
+        self._effective.add(*entry(events, read.effective))
+        self._acs.add(*entry(events + read.small * tally.needs.columns.n, read.effective))
+
+    def counters(self, results: IntArray, dense_macs: Mapping[str, int]) -> dict[str, Counters]:
+        """By projection.
+
+        Args:
+            dense_macs: of all projections that carry events.
+        """
+        columns = (p.read(results) for p in (self._reached, self._units, self._effective))
+        found = dict.fromkeys(dense_macs, (0, 0, 0, 0))
+        for name, reached, units, effective, acs in zip(
+            self._projections, *columns, self._acs.read(results), strict=True
+        ):
+            found[name] = reached, units, acs, effective - acs
+        return {name: Counters(*found[name], macs) for name, macs in dense_macs.items()}
+
+    def nodes(
+        self, results: IntArray, clocked: Mapping[str, tuple[int, int]]
+    ) -> dict[str, NodeCounters]:
+        """By emitting node.
+
+        Args:
+            clocked: updates and latches of its neurons.
+        """
+        counted = zip(self._events.read(results), self._spikes.read(results), strict=True)
+        known = dict(zip(self._nodes, counted, strict=True))
+        pooled = dict.fromkeys(clocked, 0)
+        for name, inputs in zip(self._pools, self._pooled.read(results), strict=True):
+            pooled[name] += inputs
+        return {
+            name: NodeCounters(*known.get(name, (0, 0)), *clocked[name], pooled[name])
+            for name in clocked
+        }

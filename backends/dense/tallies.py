@@ -1,0 +1,128 @@
+"""Adds up what the rows of a run emitted: in numpy at first, compiled where there is much of it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snnc.backends.dense.builder import DType
+from snnc.backends.dense.seen import SUMS, Seen, Tray
+from snnc.ir.arrays import Array, IntArray
+
+PATIENCE = 0.5
+"""Seconds in numpy after which compiled code is loaded: about what loading it takes."""
+COMPILER = "numba"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Nodes that emit one type, as the compiled pass reads them; see `kernels.add_up`."""
+
+    rows: NDArray[np.uint64]
+    labels: NDArray[np.uint32]
+    weights: IntArray
+    masks: NDArray[np.uint32]
+    sums: Array
+
+
+class Tallies:
+    """Counters of nodes that are counted outside of the graph.
+
+    Args:
+        seen: the nodes.
+        firsts: where in the results each one's begin.
+    """
+
+    def __init__(self, seen: Sequence[Seen], firsts: Sequence[int]) -> None:
+        self.seen, self.firsts = tuple(seen), tuple(firsts)
+        self._seconds = 0.0
+        self._compiled: Callable[[Tray, IntArray], None] | None = None
+
+    def add(self, tray: Tray, results: IntArray) -> None:
+        """Add the counters of a tray's rows to `results`."""
+        if self._compiled is None and (COMPILER in sys.modules or self._seconds > PATIENCE):
+            self._compiled = compiled(self.seen, self.firsts)
+        if self._compiled is not None:
+            self._compiled(tray, results)
+            return
+        begun = time.perf_counter()
+        self._add_in_numpy(tray, results)
+        self._seconds += time.perf_counter() - begun
+
+    def _add_in_numpy(self, tray: Tray, results: IntArray) -> None:
+        for seen, first in zip(self.seen, self.firsts, strict=True):
+            counted = in_numpy(seen, tray.views[seen.tensor])
+            results[first : first + counted.size] += counted.reshape(-1)
+
+
+def in_numpy(seen: Seen, x: Array) -> IntArray:
+    """Counters of one node, (parts, q): payloads; events of all rows and of choices."""
+    size = np.abs(x.reshape(len(x), -1))
+    parts = [size.sum(axis=0, dtype=np.int64)]
+    if seen.fired:
+        fired = size != 0
+        parts.append(fired.sum(axis=0, dtype=np.int64))
+        for mask in seen.masks:
+            taken = size if mask is None else size[:, mask]
+            small = taken.max(axis=1, initial=0) <= 1
+            parts.append(fired[small].sum(axis=0, dtype=np.int64))
+    return np.stack([seen.weights @ seen.labels.add(part) for part in parts])
+
+
+def compiled(seen: Sequence[Seen], firsts: Sequence[int]) -> Callable[[Tray, IntArray], None]:
+    """The compiled pass over the trays of some nodes."""
+    from snnc.backends.dense.kernels import add_up
+
+    tables: dict[DType, Table] = {}
+    for dtype in SUMS:
+        some = [n for n, each in enumerate(seen) if each.dtype == dtype]
+        if some:
+            tables[dtype] = make_table([seen[n] for n in some], [firsts[n] for n in some])
+
+    def add(tray: Tray, results: IntArray) -> None:
+        for dtype, t in tables.items():
+            x, starts = tray.flat[dtype], tray.starts[dtype]
+            rows = np.uint64(tray.rows)
+            add_up(x, rows, starts, t.rows, t.labels, t.weights, t.masks, t.sums, results)
+
+    return add
+
+
+def make_table(seen: Sequence[Seen], firsts: Sequence[int]) -> Table:
+    """Nodes of one type, everything one behind the other."""
+    from snnc.backends.dense.kernels import ALL, Field
+
+    rows = np.zeros((len(seen), len(Field)), dtype=np.uint64)
+    labels, weights = list[IntArray](), list[IntArray]()
+    masks: list[int] = []
+    n_labels = n_weights = 0
+    for row, each, first in zip(rows, seen, firsts, strict=True):
+        row[Field.SIZE], row[Field.IN_RUNS] = each.size, each.labels.runs is not None
+        row[Field.N_LABELS], row[Field.CHANNELS] = each.labels.n, each.labels.channels
+        row[Field.N_SUMS], row[Field.N_COLUMNS] = each.labels.n_sums, len(each.weights)
+        row[Field.FIRED], row[Field.N_MASKS] = each.fired, len(each.masks)
+        row[Field.FIRST_LABEL], row[Field.FIRST_WEIGHT] = n_labels, n_weights
+        row[Field.FIRST_MASK], row[Field.FIRST_RESULT] = len(masks), first
+        labels.append(each.labels.flat)
+        weights.append(each.weights.reshape(-1))
+        n_labels, n_weights = n_labels + labels[-1].size, n_weights + weights[-1].size
+        at = len(masks) + 2 * len(each.masks)
+        lengths = [ALL if mask is None else len(mask) for mask in each.masks]
+        taken = [mask for mask in each.masks if mask is not None]
+        for mask, n in zip(each.masks, lengths, strict=True):
+            masks += [at, n]
+            at += 0 if mask is None else n
+        masks += [int(n) for mask in taken for n in mask]
+    parts = max((2 + len(each.masks)) * each.labels.n_sums for each in seen)
+    return Table(
+        rows,
+        np.concatenate(labels).astype(np.uint32),
+        np.concatenate(weights),
+        np.array(masks, dtype=np.uint32),
+        np.zeros(parts, dtype=SUMS[seen[0].dtype]),
+    )
