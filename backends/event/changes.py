@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from snnc.backends.event.jit import kernel
+from snnc.backends.event.late import late
 from snnc.backends.event.lists import close_list, copy_run
 from snnc.backends.event.tables import Lists, Program, State
 from snnc.ir.arrays import IntArray
@@ -34,7 +34,7 @@ def start_here(state: State, program: Program | None = None) -> None:
         start.before[:] = start.held[:] = 0
 
 
-@kernel
+@late
 def start_sample(state: State) -> None:
     """Bring what is kept within a sample to where the sample begins."""
     start = state.start
@@ -44,7 +44,7 @@ def start_sample(state: State) -> None:
     copy_run(state.held, 0, start.held, 0, len(start.held))
 
 
-@kernel
+@late
 def to_changes(node: Any, room: Any, lists: Lists, before: IntArray, scratch: IntArray) -> None:
     """Turn a list of counts into what has changed since the frame before."""
     for e in range(room.events, room.events + lists.length[room.number]):
@@ -65,7 +65,7 @@ def to_changes(node: Any, room: Any, lists: Lists, before: IntArray, scratch: In
     close_list(room, lists, n)
 
 
-@kernel
+@late
 def hold(projection: Any, room: Any, kept: Any, lists: Lists, held: IntArray) -> None:
     """Add the changes of a list to the counts that a maximum holds, and list these in `kept`."""
     counts = held[projection.held : projection.held + room.size]

@@ -331,6 +331,7 @@ class Compiler:
             rooms=self.lists.array(),
             unit_spikes=int(self.settings.unit_spikes),
             method=METHODS[self.method],
+            rehearsed=0,
             changes=int(self.changes),
             rest32=arrays["bias32"],
             rest64=arrays["bias64"],

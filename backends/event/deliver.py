@@ -12,7 +12,8 @@ import numpy as np
 
 from snnc.backends.event.changes import hold
 from snnc.backends.event.gather import INT16_MAX, gather_dense, gather_each, gather_window
-from snnc.backends.event.jit import inlined, kernel
+from snnc.backends.event.jit import inlined
+from snnc.backends.event.late import late
 from snnc.backends.event.layout import (
     CHANNELS_IN,
     CHANNELS_OUT,
@@ -50,7 +51,7 @@ def deliver(program: Program, state: State, p: int) -> None:
     """Bring the list of projection `p` to its target."""
     projection = program.projections[p]
     room = program.rooms[projection.list]
-    if state.lists.length[room.number] > 0:
+    if state.lists.length[room.number] > 0 or program.rehearsed == 1:
         if projection.maximum:
             if projection.held >= 0:
                 changed, room = room, program.rooms[projection.kept]
@@ -123,7 +124,7 @@ def _scatter(
         _one_to_one(projection, room, lists, program.targets, acc, weights)
 
 
-@kernel
+@late
 def _dense(projection: Any, room: Any, lists: Lists, acc: Array, weights: Array) -> None:
     last = room.events + lists.length[room.number]
     add_rows(
@@ -132,7 +133,7 @@ def _dense(projection: Any, room: Any, lists: Lists, acc: Array, weights: Array)
     )  # fmt: skip
 
 
-@kernel
+@late
 def _window(
     projection: Any, room: Any, lists: Lists, geometry: IntArray, acc: Array, weights: Array
 ) -> None:
@@ -174,7 +175,7 @@ def _window(
                     )
 
 
-@kernel
+@late
 def _grouped(
     projection: Any, room: Any, lists: Lists, geometry: IntArray, acc: Array, weights: Array
 ) -> None:
@@ -203,7 +204,7 @@ def _grouped(
                             acc[to + c] += weights[w + c] * k
 
 
-@kernel
+@late
 def _each(
     projection: Any, room: Any, lists: Lists, geometry: IntArray, acc: Array, weights: Array
 ) -> None:
@@ -234,7 +235,7 @@ def _each(
                         w += np.uint64(1)
 
 
-@kernel
+@late
 def _sparse(
     projection: Any,
     room: Any,
@@ -252,7 +253,7 @@ def _sparse(
             acc[to] += weights[projection.weight + s] * k
 
 
-@kernel
+@late
 def _one_to_one(
     projection: Any, room: Any, lists: Lists, targets: Array, acc: Array, weights: Array
 ) -> None:
@@ -270,7 +271,7 @@ def _one_to_one(
             acc[projection.acc + to] += weight[neuron[e]] * payload[e]
 
 
-@kernel
+@late
 def _grouped_maximum(
     projection: Any,
     target: Any,
@@ -302,7 +303,7 @@ def _grouped_maximum(
                         _reach(best, seen, np.uint64(to + neuron[e]), payload[e])
 
 
-@kernel
+@late
 def _sparse_maximum(
     projection: Any,
     target: Any,
@@ -327,7 +328,7 @@ def _reach(best: IntArray, seen: Array, n: Any, k: int) -> None:
     seen[n] += 1
 
 
-@kernel
+@late
 def clear_maximum(node: Any, acc: IntArray) -> None:
     """Let the next maximum of all inputs take the place of the one before."""
     acc[node.acc : node.acc + node.size] = 0

@@ -14,8 +14,9 @@ import numpy as np
 
 from snnc.backends.event.changes import start_sample, to_changes
 from snnc.backends.event.deliver import deliver
-from snnc.backends.event.jit import entry, inlined, kernel
+from snnc.backends.event.jit import entry, inlined
 from snnc.backends.event.latch import latch
+from snnc.backends.event.late import late
 from snnc.backends.event.lists import (
     add_counts,
     copy_list,
@@ -144,7 +145,7 @@ def _latch(program: Program, state: State, data: Data, log: Log, i: int) -> None
     latch(program, state, i, node.list, listed)
 
 
-@kernel
+@late
 def _keep(program: Program, state: State, i: int, frame: int) -> None:
     """Keep a node's events for the projections that deliver them frames later."""
     room = program.rooms[program.nodes[i].list]
@@ -171,7 +172,7 @@ def _finish(program: Program, state: State, data: Data, log: Log, i: int, at: in
         note(node, room, state.lists, log, at, trains)
 
 
-@kernel
+@late
 def write_record(
     node: Any, room: Any, lists: Lists, order: Array, records: IntArray, at: int
 ) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from snnc.backends.event.jit import inlined, kernel
+from snnc.backends.event.jit import inlined
+from snnc.backends.event.late import late
 from snnc.backends.event.layout import window_kernel
 from snnc.backends.event.simd import gather_16, gather_32, gather_channels
 from snnc.backends.event.tables import BASE, BITS_8, ENDS, FIRST, LAST, RUN, Lists, State
@@ -140,7 +141,7 @@ def _add_batches(
         begin = end
 
 
-@kernel
+@late
 def gather_window(
     projection: Any, room: Any, state: State, geometry: IntArray, acc: Array, weights: Array
 ) -> None:
@@ -179,7 +180,7 @@ def gather_window(
             _add_batches(acc, at, pitch, weights, pitch, lists, runs, n, narrow)
 
 
-@kernel
+@late
 def gather_dense(projection: Any, room: Any, state: State, acc: Array, weights: Array) -> None:
     """All to all: one output pixel."""
     lists, runs, pitch = state.lists, state.runs, projection.gather_pitch
@@ -192,7 +193,7 @@ def gather_dense(projection: Any, room: Any, state: State, acc: Array, weights: 
     _add_batches(acc, projection.acc, pitch, weights, pitch, lists, runs, n, narrow)
 
 
-@kernel
+@late
 def gather_each(
     projection: Any, room: Any, state: State, geometry: IntArray, acc: Array, weights: Array
 ) -> None:

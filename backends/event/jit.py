@@ -19,17 +19,21 @@ allocate; one that tries does not compile.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Callable
-from contextlib import suppress
+import logging
+import time
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+from numba.core import event
 from numba.core.caching import IndexDataCacheFile
 
 F = TypeVar("F", bound=Callable[..., Any])
+_LOG = logging.getLogger("snnc.backends.event")
 
 _cache_files: Any = IndexDataCacheFile
 _njit: Any = numba.njit  # its annotations turn functions into dispatchers; callers want functions
@@ -68,7 +72,7 @@ def _stamp(compiled: Any) -> None:
     files: Any = getattr(compiled, "_cache", None)
     stamp = source_stamp(Path(compiled.py_func.__code__.co_filename).parent)
     # private fields: a numba that has others keeps its own cache, and a test notices
-    with suppress(AttributeError, TypeError):
+    with contextlib.suppress(AttributeError, TypeError):
         files._cache_file = _cache_files(
             cache_path=files._cache_path,
             filename_base=f"{files._impl.filename_base}-{stamp[:16]}",
@@ -76,11 +80,30 @@ def _stamp(compiled: Any) -> None:
         )
 
 
-def is_cached(compiled: Callable[..., Any]) -> bool:
-    """Has this machine compiled an entry before?"""
-    files: Any = getattr(compiled, "_cache", None)
-    file = getattr(files, "_cache_file", None)
-    return file is not None and Path(file._index_path).exists()
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """Say on the way that kernels are being compiled, if any are, and how long it took."""
+    listener = _Compilations()
+    with event.install_listener("numba:compile", listener):
+        yield
+    if listener.n:
+        _LOG.info("compiled %d kernels in %.1f s", listener.n, time.perf_counter() - listener.began)
+
+
+class _Compilations(event.Listener):
+    """Counts functions that are compiled, not loaded, and tells of the first one."""
+
+    n = 0
+    began = 0.0
+
+    def on_start(self, event: Any) -> None:
+        if self.n == 0:
+            self.began = time.perf_counter()
+            _LOG.info("compiling kernels for this CPU, some 10 to 20 s; the next start finds them")
+        self.n += 1
+
+    def on_end(self, event: Any) -> None:
+        """Nothing: a kernel is compiled within another one."""
 
 
 @cache

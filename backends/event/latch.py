@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from snnc.backends.event.jit import inlined, kernel
+from snnc.backends.event.late import late
 from snnc.backends.event.lists import add_event, close_list, copy_run
 from snnc.backends.event.loihi import integrate_loihi, leak, tell_changes
 from snnc.backends.event.staircase import fire, pass_on
@@ -92,7 +93,7 @@ def _latch_plainly(
         pass_on(node, room, state.lists, acc)
 
 
-@kernel
+@late
 def _fire_by_search(node: Any, room: Any, lists: Lists, acc: Array, theta: Array) -> None:
     """Staircase with many levels, or that knows no 0: binary search for the first not reached."""
     n = 0
@@ -114,7 +115,7 @@ def _fire_by_search(node: Any, room: Any, lists: Lists, acc: Array, theta: Array
     close_list(room, lists, n)
 
 
-@kernel
+@late
 def _look_up(node: Any, room: Any, lists: Lists, acc: Array, theta: Array) -> None:
     """A table of counts, one entry for each membrane from `lo` on."""
     n = 0
@@ -149,7 +150,7 @@ def _reached(v: int, theta: IntArray, at: int, pitch: int, levels: int) -> int:
     return n
 
 
-@kernel
+@late
 def _integrate(
     node: Any, room: Any, lists: Lists, acc: Array, theta: IntArray, state: IntArray
 ) -> None:
@@ -179,7 +180,7 @@ def _integrate(
     close_list(room, lists, n)
 
 
-@kernel
+@late
 def _trace(
     node: Any, room: Any, lists: Lists, acc: Array, theta: IntArray, state: IntArray
 ) -> None:
@@ -199,7 +200,7 @@ def _trace(
     close_list(room, lists, n)
 
 
-@kernel
+@late
 def _multiply(
     node: Any, room: Any, lists: Lists, acc: Array, scratch: IntArray, counters: IntArray
 ) -> None:

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from snnc.backends.event.jit import inlined, kernel
+from snnc.backends.event.late import late
 from snnc.backends.event.tables import Lists
 from snnc.ir.arrays import Array, IntArray
 
 
-@kernel
+@late
 def read_feed(node: Any, room: Any, lists: Lists, order: Array, feed: IntArray, at: int) -> None:
     """Fill a list with the counts of a source node: feed[at : at + size], C order."""
     n = 0
@@ -64,7 +65,7 @@ def close_list(room: Any, lists: Lists, n: int) -> None:
     lists.peak[room.number] = peak
 
 
-@kernel
+@late
 def regroup(
     projection: Any, old: Any, new: Any, lists: Lists, targets: Array, scratch: IntArray
 ) -> None:
@@ -85,7 +86,7 @@ def regroup(
     close_list(new, lists, n)
 
 
-@kernel
+@late
 def copy_list(old: Any, new: Any, lists: Lists) -> None:
     """Copy a list to another of the same pixels."""
     n = lists.length[old.number]

@@ -14,6 +14,7 @@ import numpy as np
 from snnc.backends.base import Stretch
 from snnc.backends.event.compile import Compiled
 from snnc.backends.event.jit import entry, kernel
+from snnc.backends.event.late import late
 from snnc.backends.event.tables import Lists
 from snnc.ir.arrays import Array, IntArray
 
@@ -71,7 +72,7 @@ def is_full(log: Log) -> bool:
     )
 
 
-@kernel
+@late
 def note(node: Any, room: Any, lists: Lists, log: Log, frame: int, trains: bool) -> None:
     """Note a node's list; `trains` as in `count_node`."""
     n, first = lists.length[room.number], log.used[0]

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from snnc.backends.event.jit import inlined, kernel
+from snnc.backends.event.jit import inlined
+from snnc.backends.event.late import late
 from snnc.backends.event.lists import add_event, close_list
 from snnc.backends.event.tables import (
     BIAS,
@@ -43,7 +44,7 @@ def _wrap(u: Any) -> Any:
     return u
 
 
-@kernel
+@late
 def integrate_loihi(
     node: Any, room: Any, lists: Lists, acc: Array, theta: IntArray, state: IntArray
 ) -> None:
@@ -74,7 +75,7 @@ def integrate_loihi(
     close_list(room, lists, n)
 
 
-@kernel
+@late
 def tell_changes(
     node: Any,
     room: Any,

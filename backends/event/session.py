@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -26,19 +24,19 @@ from snnc.backends.event.changes import keeping
 from snnc.backends.event.compile import Compiled
 from snnc.backends.event.foreign import ForeignModels
 from snnc.backends.event.frames import run_frames
-from snnc.backends.event.jit import is_cached
+from snnc.backends.event.jit import told
+from snnc.backends.event.late import reraised
 from snnc.backends.event.log import ROOM as LOG_ROOM
 from snnc.backends.event.log import Layout, Log, make_log
 from snnc.backends.event.memory import Buffers, check_widths, make_state
+from snnc.backends.event.rehearse import rehearse
 from snnc.backends.event.simulate import Simulation
 from snnc.backends.event.tables import State
-from snnc.backends.event.ticks import run_ticks
 from snnc.backends.feeds import check_carried, read_feeds
 from snnc.ir.arrays import IntArray
 from snnc.ir.errors import DataError, NotExecutable
 from snnc.ir.nodes import Population, Product
 
-_LOG = logging.getLogger("snnc.backends.event")
 _CHUNKS_PER_WORKER = 8
 """So that a worker that is done early finds more to do."""
 
@@ -71,7 +69,8 @@ class EventSession:
         self._simulations: list[Simulation] = []
         self._logs: list[Log] = []
         self._no_log = make_log(compiled)
-        self._compile()
+        with told():
+            self._compile()
 
     def run(
         self,
@@ -138,8 +137,9 @@ class EventSession:
         if not (membranes or self.tick_by_tick):
             yield from self._noted(buffers)
             return
-        _announce(run_ticks)
         simulation = self._simulation(buffers.n_frames)
+        with told():
+            simulation.load(buffers.data)
         for sample in range(buffers.n_samples):
             yield from simulation.trace(buffers.data, sample, membranes=membranes)
         self._simulations.append(simulation)
@@ -154,6 +154,8 @@ class EventSession:
         state = self._state()
         foreign = ForeignModels(compiled, state, keeping(compiled.program, state))
         layout = Layout(compiled, buffers.n_frames)
+        with told():
+            layout.load()
         for frame in self._run_frames(state, buffers, 0, buffers.n_samples, foreign, log):
             yield from layout.take(log, frame)
         self._logs.append(log)
@@ -170,13 +172,12 @@ class EventSession:
         return simulation
 
     def _compile(self) -> None:
-        """Compile the kernels, or load them, before any clock runs: a run of no samples."""
-        _announce(run_ticks if self.tick_by_tick else run_frames)
-        shapes = {s.name: (0, 1, *s.shape) for s in self.compiled.graph.sources}
-        nothing = {name: np.zeros(shape, dtype=np.int64) for name, shape in shapes.items()}
-        self.run(nothing)
-        if not self.tick_by_tick:
-            Layout(self.compiled, 1).load()
+        """Compile the kernels, or load them, before any clock runs."""
+        if self.tick_by_tick:
+            shapes = {s.name: (0, 1, *s.shape) for s in self.compiled.graph.sources}
+            self.run({name: np.zeros(shape, dtype=np.int64) for name, shape in shapes.items()})
+        else:
+            rehearse(self.compiled, self.n_frames)
 
     def _run_chunk(self, buffers: Buffers, first: int, last: int) -> tuple[IntArray, IntArray]:
         """Run samples first … last - 1; their counters by projection and by node."""
@@ -227,7 +228,8 @@ class EventSession:
         at, node, end = first * n_frames, 0, last * n_frames
         going = True  # even a run of no samples is one: it compiles
         while going:
-            at, node = run_frames(program, state, buffers.data, log, at, end, n_frames, node)
+            with reraised():
+                at, node = run_frames(program, state, buffers.data, log, at, end, n_frames, node)
             check_widths(self.compiled, state)
             if node:
                 if at % n_frames == 0 and node == self.compiled.foreign[0]:
@@ -268,11 +270,6 @@ class EventSession:
             n_samples=n_samples,
             n_ticks=n_ticks,
         )
-
-
-def _announce(entry: Callable[..., Any]) -> None:
-    if not is_cached(entry):
-        _LOG.info("compiling the event engine, once per machine (about 40 s)")
 
 
 def _chunks(n_samples: int, jobs: int) -> list[tuple[int, int]]:

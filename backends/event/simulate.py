@@ -11,6 +11,7 @@ from snnc.backends.event.changes import keeping
 from snnc.backends.event.compile import Compiled
 from snnc.backends.event.foreign import ForeignModels
 from snnc.backends.event.frames import Data
+from snnc.backends.event.late import reraised
 from snnc.backends.event.memory import check_widths, make_state
 from snnc.backends.event.pools import ListTable
 from snnc.backends.event.tables import Program
@@ -78,9 +79,10 @@ class Simulation:
         tick = node = 0
         events.since[0] = 0
         while tick < self.clock.n_ticks:
-            tick, node = run_ticks(
-                self.program, self.state, self.clock, data, events, sample, tick, node
-            )
+            with reraised():
+                tick, node = run_ticks(
+                    self.program, self.state, self.clock, data, events, sample, tick, node
+                )
             check_widths(self.compiled, self.state)
             if node:
                 frame = int(self.clock.latched[node])

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from snnc.backends.event.jit import inlined, kernel
+from snnc.backends.event.jit import inlined
+from snnc.backends.event.late import late
 from snnc.backends.event.lists import close_list, copy_run
 from snnc.backends.event.simd import (
     copy_block,
@@ -74,7 +75,7 @@ def _note_events(
     return n
 
 
-@kernel
+@late
 def pass_on(node: Any, room: Any, lists: Lists, acc: Array) -> None:
     """Accumulators and maxima: every membrane that is not 0 is an event."""
     neuron, payload = lists.neuron[room.events :], lists.payload[room.events :]
@@ -89,7 +90,7 @@ def pass_on(node: Any, room: Any, lists: Lists, acc: Array) -> None:
     close_list(room, lists, int(n))
 
 
-@kernel
+@late
 def fire(
     node: Any, room: Any, lists: Lists, acc: Array, rest: Array, theta: Array, scratch: IntArray
 ) -> None:
@@ -137,7 +138,7 @@ def _is_silent(
     return silent
 
 
-@kernel
+@late
 def settle_maximum(node: Any, best: IntArray, seen: Array, inputs: Array, acc: IntArray) -> None:
     """End of a tick at a maximum: add what came to its membrane, an absent input being 0."""
     for first in range(0, node.size, LANES):

@@ -171,6 +171,8 @@ class Program(NamedTuple):
     """1: counts travel as unit spikes (burst)."""
     method: int
     """ANY: each projection takes the cheaper way at each delivery; else the way that all take."""
+    rehearsed: int
+    """1: lists are delivered though nothing is in them (`rehearse`)."""
     changes: int
     """1: events say what has changed, and membranes keep what has arrived (delta)."""
 

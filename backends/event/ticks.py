@@ -16,6 +16,7 @@ from snnc.backends.event.deliver import deliver
 from snnc.backends.event.frames import Data, write_record
 from snnc.backends.event.jit import entry, inlined, kernel
 from snnc.backends.event.latch import latch
+from snnc.backends.event.late import late
 from snnc.backends.event.lists import (
     add_counts,
     copy_list,
@@ -217,7 +218,7 @@ def _emit(program: Program, state: State, clock: Clock, events: Events, i: int, 
             _note(node, room, state.lists, events, tick)
 
 
-@kernel
+@late
 def _note(node: Any, room: Any, lists: Lists, events: Events, tick: int) -> None:
     """Append a list to the trace, neurons rising in C order."""
     n = lists.length[room.number]
@@ -259,7 +260,7 @@ def _note_by_channel(
             payload[to] = lists.payload[room.events + e]
 
 
-@kernel
+@late
 def _snapshot(program: Program, state: State, events: Events, tick: int) -> None:
     """Copy all membranes."""
     for i in range(len(program.nodes)):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from snnc.backends.event.jit import kernel
+from snnc.backends.event.late import late
 from snnc.backends.event.tables import ACCUMULATE, ONE_TO_ONE, Lists
 from snnc.ir.arrays import Array
 
@@ -41,7 +41,7 @@ def pass_whole(nodes: Array, projections: Array) -> int:
     return used
 
 
-@kernel
+@late
 def keep_values(node: Any, room: Any, lists: Lists, acc: Array, rest: Array, values: Array) -> None:
     """Take the membranes of a node as its values; they return to rest.
 
@@ -64,7 +64,7 @@ def keep_values(node: Any, room: Any, lists: Lists, acc: Array, rest: Array, val
     lists.peak[room.number] = peak
 
 
-@kernel
+@late
 def add_values(projection: Any, size: int, values: Array, acc: Array, weights: Array) -> None:
     """Add the values of all neurons to those that they meet, one to one."""
     payload = values[projection.values : projection.values + size]
