@@ -14,7 +14,7 @@ from typing import IO, Any
 import numpy as np
 
 from snnc.ir.arrays import Array, IntArray, Shape, size_of
-from snnc.ir.errors import BadInputFile, DataError, MissingExtra
+from snnc.ir.errors import BadInputFile, DataError, MissingExtra, SnncError
 from snnc.runtime.readers.images import of_pixels
 from snnc.runtime.readers.labels import LazyLabels, as_labels
 from snnc.runtime.readers.open import absolute, open_samples
@@ -162,7 +162,11 @@ def load_data(
     name = os.fspath(spec)
     if name in NAMED:
         return replace(_digits(name, shape), spec=name)
-    found = open_samples(name, preparation)
+    try:
+        found = open_samples(name, preparation)
+    except SnncError as error:
+        error.where = error.where or name
+        raise
     if found is not None:
         return DataSet(
             name=name,

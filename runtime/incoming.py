@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from snnc.ir.arrays import Array
-from snnc.ir.errors import BadInputFile, DataError
+from snnc.ir.errors import BadInputFile, DataError, SnncError, WrongUsage
 from snnc.runtime.readers.decoders import read_recording
 from snnc.runtime.readers.events.prophesee import events_of_words
 from snnc.runtime.readers.preparation import EventPreparation
@@ -128,6 +128,13 @@ def _records(source: str, size: int, due: Due) -> Iterator[bytes | Silence]:
         raise DataError(f"it ends {len(rest)} bytes into a record of {size}", where=source)
 
 
+def _address(source: str) -> tuple[str, int]:
+    host, _, port = source.removeprefix("tcp://").rpartition(":")
+    if not (host and port.isdecimal() and 0 < int(port) < 1 << 16):
+        raise WrongUsage("it says no host and port", where=source, hint="tcp://HOST:PORT")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
 @contextlib.contextmanager
 def _descriptor(source: str) -> Iterator[int]:
     if source == "-":
@@ -135,11 +142,12 @@ def _descriptor(source: str) -> Iterator[int]:
         return
     try:
         if source.startswith("tcp://"):
-            host, _, port = source.removeprefix("tcp://").rpartition(":")
-            with socket.create_connection((host, int(port))) as connection:
+            with socket.create_connection(_address(source)) as connection:
                 yield connection.fileno()
         else:
             with Path(source).open("rb") as file:
                 yield file.fileno()
-    except (OSError, ValueError, OverflowError) as error:
+    except SnncError:
+        raise
+    except (OSError, ValueError) as error:
         raise BadInputFile(f"cannot be read: {error}", where=source) from error

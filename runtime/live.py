@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from snnc.ir.arrays import Array, IntArray, Shape
-from snnc.ir.errors import WrongUsage
+from snnc.ir.errors import DataError, WrongUsage
 from snnc.runtime import incoming
 from snnc.runtime.jsonable import jsonable
 from snnc.runtime.outputs import predictions
@@ -97,14 +97,14 @@ def answers(
     if kind == "frames":
         if max_wait_ms is not None:
             raise WrongUsage("a longest wait is for events: a frame is complete when it is there")
-        yield from _answers(stream, incoming.frames(stream, source), lambda: 0)
+        yield from _answers(stream, source, incoming.frames(stream, source), lambda: 0)
         return
     how = events_of(stream.preparation, source)
     _check(how, source, max_wait_ms)
     wait = None if max_wait_ms is None else round(1e3 * max_wait_ms)
     windows = Windows(how, source, wait)
     pieces = incoming.events(source, how, windows.due_us)
-    yield from _answers(stream, windows.of(pieces), lambda: windows.n_late)
+    yield from _answers(stream, source, windows.of(pieces), lambda: windows.n_late)
 
 
 def _check(how: EventPreparation, source: str, max_wait_ms: float | None) -> None:
@@ -127,16 +127,21 @@ def _check(how: EventPreparation, source: str, max_wait_ms: float | None) -> Non
 
 
 def _answers(
-    stream: Stream, windows: Iterator[Array | None], n_late: Callable[[], int]
+    stream: Stream, source: str, windows: Iterator[Array | None], n_late: Callable[[], int]
 ) -> Iterator[Answer]:
-    number = told = 0
+    number = told = n = 0
     for x in windows:
         if x is None:
             stream.reset()
             number = 0
             continue
         start = time.perf_counter()
-        found = stream.step(x[None])
+        try:
+            found = stream.step(x[None])
+        except DataError as error:
+            what = error.what.replace("sample 0 ", "it ")
+            place = f"{source}, window {number}"
+            raise DataError(what, where=place, hint=error.hint) from error
         scores = found.outputs if found.outputs_int is None else found.outputs_int
         classes = predictions(scores)
         late = n_late()
@@ -148,6 +153,8 @@ def _answers(
             latency_ms=1e3 * (time.perf_counter() - start),
             n_late=late - told,
         )
-        number, told = number + 1, late
+        number, told, n = number + 1, late, n + 1
+    if not n:
+        _log.warning("%s ended before anything came", source)
     if rest := n_late() - told:
         _log.warning("%d events came after the last window was answered, and are left out", rest)

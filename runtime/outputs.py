@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,8 @@ from snnc.ir.arrays import Array, FloatArray, IntArray
 from snnc.ir.graph import Graph
 from snnc.ir.nodes import HostOp, Output
 from snnc.runtime.reals import step_map
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +84,15 @@ class OutputReader:
         total = integers.sum(axis=1)
         divisor = n_frames if node.reduction == "mean" else 1
         return Reading(total * steps / divisor, total)
+
+
+def note_labels(labels: Array, n_classes: int, where: str | None) -> None:
+    """Warn of labels that the model has no class for: such samples are never right."""
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < n_classes:
+        _log.warning(
+            "%slabels run from %d to %d, the model's classes from 0 to %d: the others are counted "
+            "as wrong", f"{where}: " if where else "", labels.min(), labels.max(), n_classes - 1,
+        )  # fmt: skip
 
 
 def predictions(integers: Array) -> IntArray | None:

@@ -17,6 +17,7 @@ from snnc.runtime.data import DataSet, load_data
 from snnc.runtime.feeds import Feeder
 from snnc.runtime.jsonable import jsonable
 from snnc.runtime.model import Model, load
+from snnc.runtime.outputs import note_labels
 from snnc.runtime.progress import Progress, silent
 from snnc.runtime.scale.work import Clock, Gathered, Place, Work
 from snnc.runtime.scale.worker import Plan
@@ -226,7 +227,7 @@ def _result(
         n_resumed=gathered.n_resumed,
         n_frames=plan.n_frames,
         n_ticks=totals.n_ticks,
-        accuracy=_accuracy(arrays, samples.y),
+        accuracy=_accuracy(arrays, samples),
         seconds=gathered.seconds,
         prepare_seconds=gathered.prepare_seconds,
         worker_seconds=totals.worker_seconds,
@@ -259,8 +260,10 @@ def _sums(model: Model, counters: Mapping[str, Counters]) -> Counters:
     return sum(passed, Counters())
 
 
-def _accuracy(arrays: Mapping[str, Array], labels: IntArray | None) -> float | None:
+def _accuracy(arrays: Mapping[str, Array], samples: DataSet) -> float | None:
     found = arrays.get("predictions")
-    if found is None or labels is None:
+    if found is None or samples.y is None:
         return None
-    return float((found == labels[arrays.get("samples", slice(None))]).mean())
+    labels = samples.y[arrays.get("samples", slice(None))]
+    note_labels(labels, arrays["outputs"].shape[1], samples.name)
+    return float((found == labels).mean())

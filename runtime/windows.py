@@ -106,7 +106,8 @@ class Windows:
             yield self._frame()
 
     def _take(self, piece: Recording) -> Iterator[Array]:
-        piece.within(*(*self._how.sensor, self._how.sensor[0])[:2])
+        height, width = (*self._how.sensor, self._how.sensor[0])[:2]
+        piece.within(height, width, before=self._n_seen, where=self._source)
         if self._opening is not None:
             n = self._open(piece)
             if n == len(piece):

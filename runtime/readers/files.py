@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from snnc.runtime.readers.preparation import Preparation
 from snnc.runtime.readers.records import Records, listing_hash, records
 from snnc.runtime.readers.samples import Samples
 
+_log = logging.getLogger(__name__)
+
 LIST_SUFFIXES = (".csv", ".tsv")
 
 
@@ -25,6 +28,7 @@ def open_folder(folder: Path, preparation: Preparation) -> Samples:
         DataError: there are none, or of several kinds.
     """
     classes = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    _note_numbers([inner.name for inner in classes], folder)
     listed: list[tuple[Path, int]] = []
     for label, inner in enumerate(classes):
         listed += [(path, label) for path in _known(inner.rglob("*"))]
@@ -38,6 +42,19 @@ def open_folder(folder: Path, preparation: Preparation) -> Samples:
         raise DataError(f"the folder holds {found}", where=str(folder))
     labels = None if plain else np.array([label for _, label in listed])
     return _of_paths(paths, labels, preparation)
+
+
+def _note_numbers(names: list[str], folder: Path) -> None:
+    """Warn of folders that are called by numbers, but not by those of their classes."""
+    if not all(name.isdecimal() for name in names):
+        return
+    other = [(i, name) for i, name in enumerate(names) if int(name) != i]
+    if other:
+        label, name = other[0]
+        _log.warning(
+            "%s: classes are numbered in the order of their folders' names, as torchvision does "
+            "it: `%s` is class %d; a list (CSV) can say otherwise", folder, name, label,
+        )  # fmt: skip
 
 
 def open_list(path: Path, preparation: Preparation) -> Samples:

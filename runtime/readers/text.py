@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +16,9 @@ from snnc.ir.errors import BadInputFile, DataError, MissingExtra
 from snnc.runtime.readers.preparation import TextPreparation
 from snnc.runtime.readers.records import records
 from snnc.runtime.readers.samples import Samples
+
+_log = logging.getLogger(__name__)
+_PADS = ("[PAD]", "<pad>", "<|pad|>")
 
 
 def open_text(path: Path, how: TextPreparation) -> Samples:
@@ -26,7 +31,7 @@ def open_text(path: Path, how: TextPreparation) -> Samples:
     tokens = tokens_of(how)
     try:
         data = path.read_bytes()
-        lines = data.decode("utf-8").splitlines()
+        lines = _lines(data.decode("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise BadInputFile(f"cannot be read: {error}", where=str(path)) from error
     texts, labels = _split(lines, path)
@@ -59,9 +64,29 @@ def tokens_of(how: TextPreparation) -> Callable[[str], IntArray]:
         tokenizer = Tokenizer.from_str(how.tokenizer)
     except Exception as error:
         raise BadInputFile(f"no tokenizer: {error}", where="[text] tokenizer") from error
-    tokenizer.enable_truncation(how.length)
-    tokenizer.enable_padding(length=how.length)
+    own = tokenizer.truncation or {}
+    side = {"direction": own["direction"]} if "direction" in own else {}
+    tokenizer.enable_truncation(how.length, **side)
+    tokenizer.enable_padding(**_padding(tokenizer), length=how.length)
     return lambda text: np.array(tokenizer.encode(text).ids, dtype=np.int64)
+
+
+def _padding(tokenizer: Any) -> dict[str, Any]:
+    """As the tokenizer says it, or with the token that is called so."""
+    if (own := tokenizer.padding) is not None:
+        return {k: own[k] for k in ("direction", "pad_id", "pad_type_id", "pad_token") if k in own}
+    for token in _PADS:
+        if (number := tokenizer.token_to_id(token)) is not None:
+            return {"pad_id": number, "pad_token": token}
+    _log.info("the tokenizer has no token to pad with (%s): it is number 0", ", ".join(_PADS))
+    return {"pad_id": 0}
+
+
+def _lines(text: str) -> list[str]:
+    """Lines as files have them: further marks that Python ends lines at are characters of texts."""
+    lines = text.removeprefix("\ufeff").split("\n")
+    whole = lines if lines[-1] else lines[:-1]
+    return [line.removesuffix("\r") for line in whole]
 
 
 def _split(lines: list[str], path: Path) -> tuple[list[str], Array | None]:

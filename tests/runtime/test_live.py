@@ -126,6 +126,29 @@ def test_what_a_stream_refuses(tmp_path: Path) -> None:
         list(answers(whole, "events", "-"))
 
 
+def test_what_comes_wrong_says_where(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    running = stream(event_model(tmp_path), engine="oracle")
+    for address in ("tcp://127.0.0.1", "tcp://:7", "tcp://h:x", "tcp://h:70000"):
+        with pytest.raises(WrongUsage, match="no host and port"):
+            list(answers(running, "frames", address))
+    assert not caplog.records
+    empty = tmp_path / "empty"
+    empty.write_bytes(b"")
+    assert list(answers(running, "frames", str(empty))) == []
+    assert [r.getMessage() for r in caplog.records] == [f"{empty} ended before anything came"]
+    (tmp_path / "plain").mkdir()
+    analog = stream(save_model(tmp_path / "plain", dtype="float32"), engine="oracle")
+    values = np.zeros((3, *analog.frame_shape), "<f4")
+    values[2] = np.nan
+    (tmp_path / "f").write_bytes(values.tobytes())
+    with pytest.raises(DataError, match=r"f, window 2: it holds NaN or infinite"):
+        list(answers(analog, "frames", str(tmp_path / "f")))
+    windows = Windows(EventPreparation(**EVENTS), "cam")  # type: ignore[arg-type]
+    given = event_files.some_events(9, 3, 2)
+    with pytest.raises(DataError, match="cam: event 8 is at row 5, column 0, outside of a sensor"):
+        list(windows.of(pieces([*given[:8], (given[8][0], 0, 5, 1)], [6, 3])))
+
+
 def pieces(events: event_files.Events, sizes: list[int]) -> Iterator[Recording]:
     columns = [np.array(c) for c in zip(*events, strict=True)]
     begin = 0

@@ -33,8 +33,15 @@ class Recording:
         """Some events."""
         return Recording(t=self.t[events], x=self.x[events], y=self.y[events], p=self.p[events])
 
-    def within(self, height: int, width: int) -> Recording:
+    def within(
+        self, height: int, width: int, *, before: int = 0, where: str | None = None
+    ) -> Recording:
         """Itself.
+
+        Args:
+            height, width: of the sensor.
+            before: events that came before these, for messages.
+            where: they come from, for messages.
 
         Raises:
             DataError: an event lies outside of a sensor of that size.
@@ -43,8 +50,9 @@ class Recording:
         if outside.any():
             first = int(outside.argmax())
             raise DataError(
-                f"event {first} is at row {self.y[first]}, column {self.x[first]}, outside of a "
-                f"sensor of {height} x {width}",
+                f"event {before + first} is at row {self.y[first]}, column {self.x[first]}, "
+                f"outside of a sensor of {height} x {width}",
+                where=where,
                 hint="say its `sensor = [height, width]` under [events]",
             )
         return self

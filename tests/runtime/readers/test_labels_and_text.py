@@ -1,0 +1,91 @@
+"""Labels that cannot be meant, which a user is told of; texts that come whole and padded."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from snnc.ir.errors import DataError
+from snnc.runtime.data import load_data
+from snnc.runtime.readers.preparation import load_preparation
+from snnc.runtime.run import run
+from tests import needs
+from tests.runtime.models import samples, save_model
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+
+
+def test_folders_that_are_numbers_of_other_classes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    image = needs.module("PIL.Image")
+    for names, told in (("0 1 2", []), ("a b", []), ("0 2", ["`2` is class 1"])):
+        folder = tmp_path / names
+        for name in names.split():
+            (folder / name).mkdir(parents=True)
+            image.fromarray(np.zeros((2, 2), np.uint8)).save(folder / name / "i.png")
+        caplog.clear()
+        found = load_data(folder)
+        assert np.asarray(found.y).tolist() == list(range(len(names.split())))
+        assert [told[0] in line for line in warnings(caplog)] == [True] * len(told)
+
+
+@pytest.mark.parametrize(("shift", "warns"), [(0, 0), (1000, 1), (-5, 1)])
+def test_labels_without_a_class(
+    shift: int, warns: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    x, y = samples(20)
+    np.savez(tmp_path / "d.npz", x=x, y=y.astype(int) + shift)
+    run(save_model(tmp_path), tmp_path / "d.npz", engine="oracle")
+    said = warnings(caplog)
+    assert len(said) == warns
+    if warns:
+        assert f"labels run from {y.min() + shift} to {y.max() + shift}" in said[0]
+
+
+def test_an_empty_file_is_named(tmp_path: Path) -> None:
+    with needs.module("h5py").File(tmp_path / "d.h5", "w") as f:
+        f["x"] = np.zeros((0, 3))
+    with pytest.raises(DataError, match="empty") as e:
+        load_data(tmp_path / "d.h5")
+    assert e.value.where == str(tmp_path / "d.h5")
+
+
+def tokenizer(words: dict[str, int]) -> Any:
+    tokenizers = needs.module("tokenizers")
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="?"))
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    return made
+
+
+def tokens(folder: Path, made: Any, text: bytes) -> list[list[int]]:
+    made.save(str(folder / "tok.json"))
+    (folder / "p.toml").write_text('[text]\ntokenizer = "tok.json"\nlength = 3\n')
+    (folder / "d.txt").write_bytes(text)
+    found = load_data(folder / "d.txt", preparation=load_preparation(folder / "p.toml"))
+    values: list[list[int]] = np.asarray(found.x).tolist()
+    return values
+
+
+def test_padding_is_the_tokenizers_own(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "snnc")
+    assert tokens(tmp_path, tokenizer({"?": 0, "a": 5, "<pad>": 1}), b"a\n") == [[5, 1, 1]]
+    own = tokenizer({"?": 0, "a": 5, "<pad>": 1, "p": 7})
+    own.enable_padding(direction="left", pad_id=7, pad_token="p")
+    own.enable_truncation(9, direction="left")
+    assert tokens(tmp_path, own, b"a\na ? ? a\n") == [[7, 7, 5], [0, 0, 5]]
+    assert not caplog.records
+    assert tokens(tmp_path, tokenizer({"?": 0, "a": 5}), b"a\n") == [[5, 0, 0]]
+    assert "no token to pad with" in caplog.records[0].getMessage()
+
+
+def test_only_ends_of_lines_end_texts(tmp_path: Path) -> None:
+    made = tokenizer({"?": 0, "a": 5, "[PAD]": 9})
+    text = "\ufeffa\u2028a\r\na\x85\x0ba\n\na".encode()
+    assert tokens(tmp_path, made, text) == [[5, 5, 9], [5, 5, 9], [9, 9, 9], [5, 9, 9]]
