@@ -1,6 +1,6 @@
-"""How time and memory grow: with the graph, with events, with samples and frames; and start-up.
+"""How time and memory grow: with the graph, events, samples and frames; counters; and start-up.
 
-    python benchmarks/scaling.py --data FOLDER [--only graph counts memory start] [--peers PYTHON]
+    python benchmarks/scaling.py --data FOLDER [--only PART…] [--peers PYTHON]
 
 FOLDER holds mnist_t10k.npz. Writes scaling.json, scaling.md and a picture of each curve
 (scaling-graph.png …); parts that did not run keep their figures. `--quick` takes few points, to see
@@ -19,12 +19,18 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE / "peers")]
 
-from curves import counts, graph, memory, start  # noqa: E402
+from curves import counters, counts, graph, memory, start  # noqa: E402
 from curves.common import Setting, sentence  # noqa: E402
 from machine import machine, warn_if_busy  # noqa: E402
 from peers_environment import make_peers  # noqa: E402
 
-PARTS = {"graph": graph.PART, "counts": counts.PART, "memory": memory.PART, "start": start.PART}
+PARTS = {
+    "graph": graph.PART,
+    "counts": counts.PART,
+    "counters": counters.PART,
+    "memory": memory.PART,
+    "start": start.PART,
+}
 NODES = (300, 1000, 3000, 10_000)
 
 

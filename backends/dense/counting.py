@@ -187,7 +187,9 @@ def tally_seen(needs: Needs, x: Emitted, dtype: DType) -> Seen:
     labels, weights = labels_of(matrix[order], x.shape)
     masks = [mask[order] for mask in needs.masks or ()]
     taken = tuple(None if mask.all() else np.flatnonzero(mask) for mask in masks)
-    return Seen(x.tensor, dtype, x.shape, labels, weights, taken, needs.masks is not None)
+    return Seen(
+        x.tensor, dtype, x.shape, labels, weights, taken, needs.masks is not None, x.largest
+    )
 
 
 def _reads(

@@ -42,17 +42,21 @@ class Field(IntEnum):
     """Are events counted too, or is each of them a unit spike?"""
     N_MASKS = 7
     """Choices of rows by the largest payload that some neurons sent."""
-    FIRST_LABEL = 8
-    FIRST_WEIGHT = 9
-    FIRST_MASK = 10
-    FIRST_RESULT = 11
+    BLOCK = 8
+    """Rows whose payloads can be added in the type that carries them."""
+    FIRST_LABEL = 9
+    FIRST_WEIGHT = 10
+    FIRST_MASK = 11
+    FIRST_RESULT = 12
 
 
 SIZE, IN_RUNS, N_LABELS, CHANNELS = (int(Field(n)) for n in range(4))
-N_SUMS, N_COLUMNS, FIRED, N_MASKS = (int(Field(n)) for n in range(4, 8))
-FIRST_LABEL, FIRST_WEIGHT, FIRST_MASK, FIRST_RESULT = (int(Field(n)) for n in range(8, 12))
+N_SUMS, N_COLUMNS, FIRED, N_MASKS, BLOCK = (int(Field(n)) for n in range(4, 9))
+FIRST_LABEL, FIRST_WEIGHT, FIRST_MASK, FIRST_RESULT = (int(Field(n)) for n in range(9, 13))
 ALL = 2**32 - 1
 """In place of the number of a mask's neurons: all of the node's."""
+LOOKED_AT = Index(256)
+"""Neurons between two looks at whether one of them sent more than a unit spike."""
 
 
 @entry
@@ -65,6 +69,7 @@ def add_up(
     weights: IntArray,
     masks: NDArray[np.uint32],
     sums: Vector,
+    spare: Vector,
     results: IntArray,
 ) -> None:
     """Add the counters of some nodes' rows to `results`.
@@ -75,6 +80,7 @@ def add_up(
         table: a row for each node, see `Field`.
         labels, weights, masks: of all nodes, one behind the other.
         sums: room for the sums of one node: (2 + masks) * N_SUMS.
+        spare: room for its neurons, of x's type.
     """
     for t in range(Index(len(table))):
         n_sums = table[t, N_SUMS]
@@ -83,23 +89,49 @@ def add_up(
             n_parts = TWO + table[t, N_MASKS]
         for n in range(n_parts * n_sums):
             sums[n] = 0
-        for row in range(rows):
-            base = starts[t] + row * table[t, SIZE]
-            _add_row(x, base, table, t, labels, sums)
-            for n in range(table[t, N_MASKS]):
-                if _is_small(x, base, table, t, masks, n):
-                    _add_events(x, base, table, t, labels, sums, (TWO + n) * n_sums)
+        begin, end = starts[t], starts[t] + rows * table[t, SIZE]
+        while begin < end:
+            n_rows = min(table[t, BLOCK], (end - begin) // table[t, SIZE])
+            if n_rows > ONE:
+                _add_block(x, begin, n_rows, table, t, labels, sums, spare)
+            else:
+                _add_payloads(x, begin, table, t, labels, sums)
+                if table[t, FIRED]:
+                    _add_events(x, begin, table, t, labels, sums, n_sums)
+            begin += n_rows * table[t, SIZE]
+        if table[t, N_MASKS]:
+            _add_choices(x, rows, starts[t], table, t, labels, masks, sums)
         for part in range(n_parts):
             _weigh(table, t, part, weights, sums, results)
 
 
 @inlined
-def _add_row(
+def _add_block(
+    x: Vector, begin: Number, n_rows: Number, table: Vector, t: Number, labels: Vector,
+    sums: Vector, spare: Vector,
+) -> None:  # fmt: skip
+    """Rows that are first added to one another, many neurons in a vector."""
+    size = table[t, SIZE]
+    for i in range(size):
+        spare[i] = x[begin + i]
+    for row in range(ONE, n_rows):
+        for i in range(size):
+            spare[i] += x[begin + row * size + i]
+    _add_payloads(spare, ZERO, table, t, labels, sums)
+    if table[t, FIRED]:
+        for i in range(size):
+            spare[i] = x[begin + i] != 0
+        for row in range(ONE, n_rows):
+            for i in range(size):
+                spare[i] += x[begin + row * size + i] != 0
+        _add_payloads(spare, ZERO, table, t, labels, sums[table[t, N_SUMS] :])
+
+
+@inlined
+def _add_payloads(
     x: Vector, base: Number, table: Vector, t: Number, labels: Vector, sums: Vector
 ) -> None:
-    """Payloads, and events behind them."""
-    if table[t, FIRED]:
-        _add_events(x, base, table, t, labels, sums, table[t, N_SUMS])
+    """What neurons sent."""
     channels, first = table[t, CHANNELS], table[t, FIRST_LABEL]
     for n in range(table[t, N_LABELS]):
         if table[t, IN_RUNS]:
@@ -134,14 +166,31 @@ def _add_events(
 
 
 @inlined
+def _add_choices(
+    x: Vector, rows: Number, start: Number, table: Vector, t: Number, labels: Vector,
+    masks: Vector, sums: Vector,
+) -> None:  # fmt: skip
+    """Neurons that fired, in the rows where a mask's payloads are small."""
+    for row in range(rows):
+        begin = start + row * table[t, SIZE]
+        for n in range(table[t, N_MASKS]):
+            if _is_small(x, begin, table, t, masks, n):
+                _add_events(x, begin, table, t, labels, sums, (TWO + n) * table[t, N_SUMS])
+
+
+@inlined
 def _is_small(x: Vector, base: Number, table: Vector, t: Number, masks: Vector, n: Number) -> bool:
     """Is no |payload| of a mask's neurons above 1?"""
     at = table[t, FIRST_MASK] + TWO * n
     first, count = Index(masks[at]), Index(masks[at + ONE])
     peak = np.int32(0)
     if count == Index(ALL):
-        for i in range(base, base + table[t, SIZE]):
-            peak = max(peak, abs(np.int32(x[i])))
+        i, end = base, base + table[t, SIZE]
+        while i < end and peak <= 1:
+            stop = min(i + LOOKED_AT, end)
+            for each in range(i, stop):
+                peak = max(peak, abs(np.int32(x[each])))
+            i = stop
     else:
         for i in range(first, first + count):
             peak = max(peak, abs(np.int32(x[base + Index(masks[i])])))

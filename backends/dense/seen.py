@@ -18,6 +18,7 @@ from snnc.ir.arrays import Array, IntArray, Shape, size_of
 
 LARGEST_SUM = 2**31 - 1
 """Sums of bytes are kept in int32; those of float32 in int64."""
+LARGEST_BYTE = 255
 LABEL_COST, RUN_COST = 8, 16
 """Of a position and of a run, in neurons: what a short loop costs before it begins."""
 ALIGNMENT = 64
@@ -73,6 +74,7 @@ class Seen:
         weights: (q, n_sums): of each sum in each column.
         masks: for each choice of rows the neurons whose payloads decide; None: all.
         fired: are events counted, or is each of them a unit spike?
+        largest: |value|.
     """
 
     tensor: str
@@ -82,6 +84,12 @@ class Seen:
     weights: IntArray
     masks: tuple[IntArray | None, ...]
     fired: bool
+    largest: int
+
+    @property
+    def block(self) -> int:
+        """Rows whose values can be added in their own type."""
+        return LARGEST_BYTE // max(1, self.largest) if self.dtype == "u1" else 1
 
     @property
     def size(self) -> int:

@@ -14,8 +14,8 @@ from snnc.backends.dense.builder import DType
 from snnc.backends.dense.seen import SUMS, Seen, Tray
 from snnc.ir.arrays import Array, IntArray
 
-PATIENCE = 0.5
-"""Seconds in numpy after which compiled code is loaded: about what loading it takes."""
+PATIENCE = 1.0
+"""Seconds in numpy after which compiled code is loaded, which takes about as long."""
 COMPILER = "numba"
 
 
@@ -28,6 +28,7 @@ class Table:
     weights: IntArray
     masks: NDArray[np.uint32]
     sums: Array
+    spare: Array
 
 
 class Tallies:
@@ -88,7 +89,7 @@ def compiled(seen: Sequence[Seen], firsts: Sequence[int]) -> Callable[[Tray, Int
         for dtype, t in tables.items():
             x, starts = tray.flat[dtype], tray.starts[dtype]
             rows = np.uint64(tray.rows)
-            add_up(x, rows, starts, t.rows, t.labels, t.weights, t.masks, t.sums, results)
+            add_up(x, rows, starts, t.rows, t.labels, t.weights, t.masks, t.sums, t.spare, results)
 
     return add
 
@@ -106,6 +107,7 @@ def make_table(seen: Sequence[Seen], firsts: Sequence[int]) -> Table:
         row[Field.N_LABELS], row[Field.CHANNELS] = each.labels.n, each.labels.channels
         row[Field.N_SUMS], row[Field.N_COLUMNS] = each.labels.n_sums, len(each.weights)
         row[Field.FIRED], row[Field.N_MASKS] = each.fired, len(each.masks)
+        row[Field.BLOCK] = each.block
         row[Field.FIRST_LABEL], row[Field.FIRST_WEIGHT] = n_labels, n_weights
         row[Field.FIRST_MASK], row[Field.FIRST_RESULT] = len(masks), first
         labels.append(each.labels.flat)
@@ -125,4 +127,5 @@ def make_table(seen: Sequence[Seen], firsts: Sequence[int]) -> Table:
         np.concatenate(weights),
         np.array(masks, dtype=np.uint32),
         np.zeros(parts, dtype=SUMS[seen[0].dtype]),
+        np.zeros(max(each.size for each in seen), dtype=np.dtype(seen[0].dtype)),
     )

@@ -21,14 +21,19 @@ from snnc.ir.maps import Conv, Dense, Identity
 from snnc.ir.neurons import Accumulator, IntegerFire
 from snnc.ir.nodes import Input, Output, Population
 
-ROWS = 3
+ROWS = 5
 
 
 def node(
-    name: str, shape: Shape, dtype: DType, matrix: IntArray, masks: list[IntArray | None]
+    name: str,
+    shape: Shape,
+    dtype: DType,
+    matrix: IntArray,
+    masks: list[IntArray | None],
+    largest: int = 4,
 ) -> Seen:
     labels, weights = labels_of(matrix, shape)
-    return Seen(name, dtype, shape, labels, weights, tuple(masks), bool(masks))
+    return Seen(name, dtype, shape, labels, weights, tuple(masks), bool(masks), largest)
 
 
 def by_loops(x: IntArray, matrix: IntArray, masks: list[IntArray | None]) -> list[list[int]]:
@@ -71,7 +76,7 @@ def weights(rng: np.random.Generator, shape: Shape, varies: str, n: int) -> IntA
     dtypes=st.lists(st.sampled_from(["u1", "f4"]), min_size=4, max_size=4),
     varies=st.sampled_from(["nothing", "neurons", "channels", "positions"]),
     masked=st.sampled_from([0, 1, 2]),
-    largest=st.sampled_from([1, 4, 255]),
+    largest=st.sampled_from([1, 4, 100, 255]),
     seed=st.integers(0, 99),
 )
 def test_both_ways_count_what_loops_count(
@@ -84,7 +89,7 @@ def test_both_ways_count_what_loops_count(
         size = int(np.prod(shape))
         matrix = weights(rng, shape, varies, 2) if shape else rng.integers(0, 9, (1, 2))
         masks: list[IntArray | None] = [None, np.flatnonzero(rng.random(size) < 0.3)][:masked]
-        seen.append(node(f"n{n}", shape, dtype, matrix, masks))
+        seen.append(node(f"n{n}", shape, dtype, matrix, masks, largest))
         low = -largest if dtype == "f4" else 0
         x = rng.integers(low, largest + 1, (ROWS, size))
         x[1] = np.clip(x[1], -1, 1)  # one row is small everywhere, one where it is looked at
