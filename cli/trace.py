@@ -89,8 +89,8 @@ def command(
     \b
     Examples:
       snnc trace model.snnc --data test.npz --sample 0 --code burst -o trace.npz --plot raster.png
-      snnc trace model.snnc --data test.npz --sample 0 --population act1 --ticks 10:40 -o part.h5
-      snnc trace model.snnc --data test.npz --samples 0:1000 -o traces.h5
+      snnc trace model.snnc --data test.npz --sample 0 --population act1 --ticks 2:8 -o part.h5
+      snnc trace model.snnc --data test.npz --samples 0:100 -o traces.h5
     """
     if (sample is None) == (samples is None):
         raise click.UsageError("give one of --sample and --samples")
