@@ -45,6 +45,7 @@ class OutputReader:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._read = {node.name: graph.incoming(node.name)[0] for node in graph.outputs}
+        self._steps: dict[str, FloatArray] = {}
 
     @property
     def record(self) -> frozenset[str]:
@@ -73,12 +74,11 @@ class OutputReader:
     def _read_one(self, node: Output, counts: IntArray) -> Reading:
         p = self._read[node.name]
         n, n_frames = counts.shape[:2]
-        step = step_map(self._graph.nodes[p.source])
-        flat = counts.reshape(n * n_frames, -1)
-        steps = np.broadcast_to(step, counts.shape[2:]).reshape(1, -1)
-        shape = (n, n_frames, *node.shape)
-        integers = p.apply(flat).reshape(shape)
-        steps = p.apply(steps).reshape(1, *node.shape)
+        if node.name not in self._steps:
+            step = np.broadcast_to(step_map(self._graph.nodes[p.source]), counts.shape[2:])
+            self._steps[node.name] = p.apply(step.reshape(1, -1)).reshape(1, *node.shape)
+        steps = self._steps[node.name]
+        integers = p.apply(counts.reshape(n * n_frames, -1)).reshape(n, n_frames, *node.shape)
         if node.reduction == "none" and n_frames > 1:
             return Reading(integers * steps[None], integers)
         total = integers.sum(axis=1)

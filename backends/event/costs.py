@@ -14,8 +14,9 @@ from typing import Any
 from snnc.ir.maps import Conv, Dense, SumPool
 
 # Scattering a window: for each input pixel; for each pixel with events and row of taps; for each
-# pixel with events and membrane that it reaches; for each synaptic event.
-_PIXEL, _ROW, _REACHED, _SYNAPSE = 3_100, 17_800, 37, 44
+# pixel with events and membrane that it reaches; for each synaptic event. A row of taps takes twice
+# as long where a pixel has three events and more; there gathering is taken anyway.
+_PIXEL, _ROW, _REACHED, _SYNAPSE = 3_100, 9_000, 37, 44
 # Gathering: for each output pixel; for it and row of taps; for each event, tap and 128 channels;
 # for each synaptic event, channels filled up.
 _OUTPUT, _OUTPUT_ROW, _TILE, _GATHERED = 8_200, 5_300, 312, 25

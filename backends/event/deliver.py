@@ -27,7 +27,7 @@ from snnc.backends.event.layout import (
     TAPS_X,
     WIDTH,
 )
-from snnc.backends.event.simd import add_rows
+from snnc.backends.event.simd import SCALED_LANES, add_rows, add_scaled
 from snnc.backends.event.tables import (
     BITS_8,
     BITS_16,
@@ -44,6 +44,9 @@ from snnc.backends.event.tables import (
 )
 from snnc.backends.event.values import add_values
 from snnc.ir.arrays import Array, IntArray
+
+_FEW = 2
+"""Events of a pixel up to which each is added on its own: a tile of sums pays from three on."""
 
 
 @inlined
@@ -133,14 +136,35 @@ def _dense(projection: Any, room: Any, lists: Lists, acc: Array, weights: Array)
     )  # fmt: skip
 
 
+@inlined
+def _add_runs(
+    acc: Array,
+    at: int,
+    runs: int,
+    across: int,
+    size: int,
+    weights: Array,
+    tap: int,
+    channels: int,
+    k: int,
+) -> None:
+    """Add one event through one row of taps."""
+    for _ in range(runs):
+        add_scaled(acc, at, size, weights, tap, k)
+        at += across
+        tap += channels
+
+
 @late
 def _window(
     projection: Any, room: Any, lists: Lists, geometry: IntArray, acc: Array, weights: Array
 ) -> None:
     table = geometry[projection.geometry :]
     height, width, row = table[HEIGHT], table[WIDTH], table[ROW]
-    channels_in, channels = table[CHANNELS_IN], table[CHANNELS_OUT]
-    pitch = projection.pitch
+    channels_in, channels, pitch = table[CHANNELS_IN], table[CHANNELS_OUT], projection.pitch
+    # from one output, and one tap, to the next in its column and in its row
+    down, across = table[STEP_Y] * row * channels, table[STEP_X] * channels
+    down_taps = table[TAPS_X] * channels
     for y in range(height):
         at_y = HEADER + 3 * y
         for x in range(width):
@@ -150,29 +174,29 @@ def _window(
             if first == last:
                 continue
             at_x = HEADER + 3 * (height + x)
+            # where neighbouring taps meet neighbouring pixels, all of them are one run
+            rows, runs, size = table[at_y + 1], table[at_x + 1], channels
+            if across == channels:
+                runs, size = 1, runs * channels
+            at = projection.acc + (table[at_y] * row + table[at_x]) * channels
             # channel * pitch is index * pitch less what the pixel adds to the index
-            origin = projection.weight - pixel * channels_in * pitch
-            for j in range(table[at_y + 1]):
-                out = (table[at_y] + j * table[STEP_Y]) * row + table[at_x]
-                tap = (table[at_y + 2] + j) * table[TAPS_X] + table[at_x + 2]
-                at, offset = projection.acc + out * channels, origin + tap * channels
-                # where neighbouring taps meet neighbouring pixels, all of them are one run
-                runs, size = table[at_x + 1], channels
-                if table[STEP_X] == 1:
-                    runs, size = 1, table[at_x + 1] * channels
+            offset = projection.weight - pixel * channels_in * pitch
+            offset += table[at_y + 2] * down_taps + table[at_x + 2] * channels
+            if last - first <= _FEW and channels % SCALED_LANES == 0:
+                for e in range(first, last):
+                    tap, k = offset + np.int64(lists.neuron[e]) * pitch, lists.payload[e]
+                    for j in range(rows):
+                        to = at + j * down
+                        _add_runs(acc, to, runs, across, size, weights, tap, channels, k)
+                        tap += down_taps
+                continue
+            for j in range(rows):
+                to, tap = at + j * down, offset + j * down_taps
                 for u in range(runs):
                     add_rows(
-                        acc,
-                        at + u * table[STEP_X] * channels,
-                        size,
-                        weights,
-                        offset + u * channels,
-                        pitch,
-                        lists.neuron,
-                        lists.payload,
-                        first,
-                        last,
-                    )
+                        acc, to + u * across, size, weights, tap + u * channels, pitch,
+                        lists.neuron, lists.payload, first, last,
+                    )  # fmt: skip
 
 
 @late

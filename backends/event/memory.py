@@ -85,8 +85,8 @@ class Buffers:
         feed_at = np.full(len(compiled.names), -1, dtype=np.int64)
         recorded = fed = 0
         parts = []
-        for i, name in enumerate(compiled.names):
-            size = compiled.graph.nodes[name].size * frames
+        sizes = (compiled.program.nodes["size"] * frames).tolist()
+        for i, (name, size) in enumerate(zip(compiled.names, sizes, strict=True)):
             if name in record:
                 record_at[i], recorded = recorded, recorded + size
             if name in feeds:

@@ -35,6 +35,7 @@ from snnc.backends.event.tables import State
 from snnc.backends.feeds import check_carried, read_feeds
 from snnc.ir.arrays import IntArray
 from snnc.ir.errors import DataError, NotExecutable
+from snnc.ir.graph import Graph
 from snnc.ir.nodes import Population, Product
 
 _CHUNKS_PER_WORKER = 8
@@ -69,6 +70,7 @@ class EventSession:
         self._simulations: list[Simulation] = []
         self._logs: list[Log] = []
         self._no_log = make_log(compiled)
+        self._counted = [_neurons_of(compiled.graph, name) for name in compiled.names]
         with told():
             self._compile()
 
@@ -246,23 +248,23 @@ class EventSession:
         n_frames = n_samples * buffers.n_frames
         n_ticks = compiled.schedule.n_ticks(buffers.n_frames)
         by_projection = {
-            name: _counters(row.tolist(), macs * n_frames)
+            name: _counters(row, macs * n_frames)
             for name, row, macs in zip(
-                compiled.counter_names, counters, compiled.dense_macs, strict=False
+                compiled.counter_names, counters.tolist(), compiled.dense_macs, strict=False
             )
         }
-        by_node = {}
-        for name, row in zip(compiled.names, node_counters, strict=True):
-            node = compiled.graph.nodes[name]
-            neurons = node.size if isinstance(node, Population | Product) else 0
-            fires = compiled.graph.emits(name) == "count"
-            by_node[name] = NodeCounters(
-                events=int(row[0]),
-                spikes=int(row[1]) if fires else 0,
+        by_node = {
+            name: NodeCounters(
+                events=events,
+                spikes=spikes if fires else 0,
                 neuron_updates=neurons * n_ticks * n_samples,
                 neuron_latches=neurons * n_frames,
-                max_pool_inputs=int(row[2]),
+                max_pool_inputs=inputs,
             )
+            for name, (events, spikes, inputs), (neurons, fires) in zip(
+                compiled.names, node_counters.tolist(), self._counted, strict=True
+            )
+        }
         return EngineResult(
             counts=buffers.counts(),
             counters=by_projection,
@@ -279,6 +281,13 @@ def _chunks(n_samples: int, jobs: int) -> list[tuple[int, int]]:
     n = min(n_samples, jobs * _CHUNKS_PER_WORKER)
     edges = np.linspace(0, n_samples, n + 1).astype(int)
     return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+
+
+def _neurons_of(graph: Graph, name: str) -> tuple[int, bool]:
+    """How many neurons a node has, 0 for a source; does it emit counts?"""
+    node = graph.nodes[name]
+    neurons = node.size if isinstance(node, Population | Product) else 0
+    return neurons, graph.emits(name) == "count"
 
 
 def _counters(row: list[int], dense_macs: int) -> Counters:

@@ -14,7 +14,7 @@ import numpy as np
 from snnc.backends.event.jit import inlined
 from snnc.backends.event.late import late
 from snnc.backends.event.lists import close_list, copy_run
-from snnc.backends.event.simd import (
+from snnc.backends.event.masks import (
     copy_block,
     count_bits,
     fire_block,
