@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import numpy as np
 
 from snnc.backends.base import Counters, EngineResult, Feeds, SessionState
 from snnc.backends.dense.counting import Inside
-from snnc.backends.dense.execute import Executor, Memory, has_cuda
+from snnc.backends.dense.execute import Executor, Memory, has_cuda, n_threads
 from snnc.backends.dense.ledger import Ledger
 from snnc.backends.dense.seen import Seen
 from snnc.backends.dense.sums import MOST_ROWS
@@ -25,7 +26,7 @@ from snnc.ir.schedule import make_schedule
 if TYPE_CHECKING:
     from snnc.backends.dense.program import Program
 
-LARGEST_CHUNK = 2**19
+LARGEST_CHUNK = 2**20
 """Neurons of the largest population that are computed at once, over all rows."""
 
 
@@ -81,7 +82,12 @@ class DenseSession:
         self.ledger = Ledger(program.tallies)
         pairs = zip(program.tallies, self.ledger.firsts, strict=True)
         firsts = [first for tally, first in pairs if isinstance(tally.where, Seen)]
-        self._tallies = Tallies(program.seen, firsts)
+        self._tallies = Tallies(
+            program.seen, firsts, n_threads(engine.threads) or os.cpu_count() or 1
+        )
+        self._rows = engine.rows(graph)
+        models = [population.model for population in graph.populations]
+        self._has_state = any(model.has_state for model in models) or bool(program.states)
         self._neurons = {
             name: node.size if isinstance(node := graph.nodes[name], Population | Product) else 0
             for name in program.wires
@@ -161,8 +167,8 @@ class DenseSession:
             ends: takes the memory at the end of each chunk.
         """
         n_samples, n_frames = next(iter(read.values())).shape[:2]
-        size, n_rows = self.engine.rows(self.graph), n_samples * n_frames
-        if not (any(p.model.has_state for p in self.graph.populations) or self.program.states):
+        size, n_rows = self._rows, n_samples * n_frames
+        if not self._has_state:
             flat = {n: feed.reshape(-1, *feed.shape[2:]) for n, feed in read.items()}
             for first in range(0, n_rows, size):
                 at = slice(first, min(first + size, n_rows))

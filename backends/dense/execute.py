@@ -252,7 +252,7 @@ def make_session(model: bytes, threads: int | None, *, cuda: bool = False) -> In
     import onnxruntime as ort
 
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads or int(os.environ.get("OMP_NUM_THREADS") or 0)
+    options.intra_op_num_threads = n_threads(threads)
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     # as they were added: what counts a tensor stands beside what makes it
@@ -265,6 +265,11 @@ def make_session(model: bytes, threads: int | None, *, cuda: bool = False) -> In
     return ort.InferenceSession(
         model, options, providers=providers, disabled_optimizers=INEXACT_FUSIONS
     )
+
+
+def n_threads(asked: int | None) -> int:
+    """Threads as asked, else as OMP_NUM_THREADS says; 0: what ONNX Runtime finds."""
+    return asked or int(os.environ.get("OMP_NUM_THREADS") or 0)
 
 
 def has_cuda() -> bool:

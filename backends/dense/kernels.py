@@ -66,7 +66,7 @@ def add_up(
     starts: NDArray[np.uint64],
     table: NDArray[np.uint64],
     labels: NDArray[np.uint32],
-    weights: IntArray,
+    weights: Vector,
     masks: NDArray[np.uint32],
     sums: Vector,
     spare: Vector,
@@ -206,5 +206,5 @@ def _weigh(
     for column in range(n_columns):
         total, first = np.int64(0), table[t, FIRST_WEIGHT] + column * n_sums
         for n in range(n_sums):
-            total += np.int64(sums[part * n_sums + n]) * weights[first + n]
+            total += np.int64(sums[part * n_sums + n]) * np.int64(weights[first + n])
         results[table[t, FIRST_RESULT] + part * n_columns + column] += total

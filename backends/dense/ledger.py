@@ -24,10 +24,9 @@ class Places:
         self.at.append(at)
         self.factor.append(factor)
 
-    def read(self, results: IntArray) -> list[int]:
+    def read(self, results: list[int]) -> list[int]:
         """Their values."""
-        values = results[self.at].tolist()  # a product may pass int64
-        return [value * factor for value, factor in zip(values, self.factor, strict=True)]
+        return [results[n] * factor for n, factor in zip(self.at, self.factor, strict=True)]
 
 
 class Ledger:
@@ -82,10 +81,11 @@ class Ledger:
         Args:
             dense_macs: of all projections that carry events.
         """
-        columns = (p.read(results) for p in (self._reached, self._units, self._effective))
+        values: list[int] = results.tolist()  # a product with a factor may pass int64
+        columns = (p.read(values) for p in (self._reached, self._units, self._effective))
         found = dict.fromkeys(dense_macs, (0, 0, 0, 0))
         for name, reached, units, effective, acs in zip(
-            self._projections, *columns, self._acs.read(results), strict=True
+            self._projections, *columns, self._acs.read(values), strict=True
         ):
             found[name] = reached, units, acs, effective - acs
         return {name: Counters(*found[name], macs) for name, macs in dense_macs.items()}
@@ -98,10 +98,11 @@ class Ledger:
         Args:
             clocked: updates and latches of its neurons.
         """
-        counted = zip(self._events.read(results), self._spikes.read(results), strict=True)
+        values: list[int] = results.tolist()
+        counted = zip(self._events.read(values), self._spikes.read(values), strict=True)
         known = dict(zip(self._nodes, counted, strict=True))
         pooled = dict.fromkeys(clocked, 0)
-        for name, inputs in zip(self._pools, self._pooled.read(results), strict=True):
+        for name, inputs in zip(self._pools, self._pooled.read(values), strict=True):
             pooled[name] += inputs
         return {
             name: NodeCounters(*known.get(name, (0, 0)), *clocked[name], pooled[name])

@@ -147,7 +147,8 @@ class _Tally:
     def _emitted(self, name: str, frames: int) -> Emitted:
         c = self.c
         wire = c.emitted(name, frames)
-        for known in (c.last, c.bytes):
+        fed = name in {source.name for source in c.graph.sources}  # its own bytes are at hand
+        for known in (c.bytes,) if fed else (c.last, c.bytes):
             tensor, zero = known.get(name, ("", 0))
             if tensor and not (zero or frames or c.settings.sends_changes):
                 last = known is c.last

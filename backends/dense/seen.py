@@ -19,7 +19,7 @@ from snnc.ir.arrays import Array, IntArray, Shape, size_of
 LARGEST_SUM = 2**31 - 1
 """Sums of bytes are kept in int32; those of float32 in int64."""
 LARGEST_BYTE = 255
-LABEL_COST, RUN_COST = 8, 16
+LABEL_COST, RUN_COST = 16, 16
 """Of a position and of a run, in neurons: what a short loop costs before it begins."""
 ALIGNMENT = 64
 """Bytes: of a cache line."""
@@ -33,8 +33,8 @@ class Labels:
 
     Attributes:
         runs: (n, 3): begin, end and sum of neurons in a row; None: the sums go by position.
-        positions: number n of a position: its `channels` neurons are added to the sums from
-            n * channels on.
+        positions: number n of a position: its `channels` neurons (of the last axis, or the last
+            ones) are added to the sums from n * channels on.
         n_sums: number of sums.
     """
 
@@ -100,20 +100,17 @@ class Seen:
 def labels_of(matrix: IntArray, shape: Shape) -> tuple[Labels, IntArray]:
     """The cheapest labels for weights (size, q) of neurons of some shape, and what sums weigh."""
     size, q = matrix.shape
-    channels = shape[-1] if shape else 1
-    label, first = alike(matrix.reshape(size // channels, -1))
-    by_position = Labels(None, label, channels, len(first) * channels)
-    kept = matrix.reshape(-1, channels, q)[first].reshape(-1, q)
     label, first = alike(matrix)
     begins = np.flatnonzero(np.diff(label, prepend=-1))
     ends = np.append(begins[1:], size)
     in_runs = Labels(np.stack([begins, ends, label[begins]], axis=1), label[:0], 1, len(first))
-    each = Labels(None, np.zeros(1, dtype=np.int64), size, size)
-    offers = [
-        (LABEL_COST * by_position.n + q * by_position.n_sums, by_position, kept),
-        (RUN_COST * in_runs.n + q * in_runs.n_sums, in_runs, matrix[first]),
-        (LABEL_COST + q * size, each, matrix),
-    ]
+    offers = [(RUN_COST * in_runs.n + q * in_runs.n_sums, in_runs, matrix[first])]
+    for split in range(max(1, len(shape))):
+        channels = size_of(shape[split:])
+        label, first = alike(matrix.reshape(size // channels, -1))
+        by_position = Labels(None, label, channels, len(first) * channels)
+        kept = matrix.reshape(-1, channels, q)[first].reshape(-1, q)
+        offers.append((LABEL_COST * by_position.n + q * by_position.n_sums, by_position, kept))
     _, labels, weights = min(offers, key=lambda offer: offer[0])
     return labels, np.ascontiguousarray(weights.T)
 
@@ -129,14 +126,14 @@ class Tray:
     Attributes:
         rows: number of rows.
         flat: all tensors of a type.
-        starts: where in it each begins.
         views: by tensor: its part, (rows, *shape).
     """
 
     def __init__(self, seen: Sequence[Seen], rows: int) -> None:
         self.rows = rows
         self.flat: dict[DType, Array] = {}
-        self.starts: dict[DType, NDArray[np.uint64]] = {}
+        self._begins: dict[str, int] = {}
+        self._starts: dict[tuple[str, ...], NDArray[np.uint64]] = {}
         self.views: dict[str, Array] = {}
         for dtype in SUMS:
             self._lay(dtype, [s for s in seen if s.dtype == dtype])
@@ -154,7 +151,14 @@ class Tray:
             at = begins[s.tensor]
             self.views[s.tensor] = flat[at : at + self.rows * s.size].reshape(-1, *s.shape)
         self.flat[dtype] = flat
-        self.starts[dtype] = np.array([begins[s.tensor] for s in seen], dtype=np.uint64)
+        self._begins |= begins
+
+    def starts(self, tensors: tuple[str, ...]) -> NDArray[np.uint64]:
+        """Where some tensors of a type begin in it."""
+        if tensors not in self._starts:
+            at = [self._begins[name] for name in tensors]
+            self._starts[tensors] = np.array(at, dtype=np.uint64)
+        return self._starts[tensors]
 
     def fill(self, tensors: dict[str, Array]) -> None:
         """Copy what was not computed in place."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,8 @@ from snnc.ir.arrays import Array, IntArray
 PATIENCE = 1.0
 """Seconds in numpy after which compiled code is loaded, which takes about as long."""
 COMPILER = "numba"
+WORTH_THREADS = 2**20
+"""Neurons, over all rows, from which on counting is shared out: about a tenth of a millisecond."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Table:
 
     rows: NDArray[np.uint64]
     labels: NDArray[np.uint32]
-    weights: IntArray
+    weights: Array
     masks: NDArray[np.uint32]
     sums: Array
     spare: Array
@@ -37,17 +40,18 @@ class Tallies:
     Args:
         seen: the nodes.
         firsts: where in the results each one's begin.
+        threads: that count.
     """
 
-    def __init__(self, seen: Sequence[Seen], firsts: Sequence[int]) -> None:
-        self.seen, self.firsts = tuple(seen), tuple(firsts)
+    def __init__(self, seen: Sequence[Seen], firsts: Sequence[int], threads: int) -> None:
+        self.seen, self.firsts, self.threads = tuple(seen), tuple(firsts), threads
         self._seconds = 0.0
         self._compiled: Callable[[Tray, IntArray], None] | None = None
 
     def add(self, tray: Tray, results: IntArray) -> None:
         """Add the counters of a tray's rows to `results`."""
         if self._compiled is None and (COMPILER in sys.modules or self._seconds > PATIENCE):
-            self._compiled = compiled(self.seen, self.firsts)
+            self._compiled = compiled(self.seen, self.firsts, self.threads)
         if self._compiled is not None:
             self._compiled(tray, results)
             return
@@ -75,23 +79,56 @@ def in_numpy(seen: Seen, x: Array) -> IntArray:
     return np.stack([seen.weights @ seen.labels.add(part) for part in parts])
 
 
-def compiled(seen: Sequence[Seen], firsts: Sequence[int]) -> Callable[[Tray, IntArray], None]:
-    """The compiled pass over the trays of some nodes."""
-    from snnc.backends.dense.kernels import add_up
-
-    tables: dict[DType, Table] = {}
-    for dtype in SUMS:
-        some = [n for n, each in enumerate(seen) if each.dtype == dtype]
-        if some:
-            tables[dtype] = make_table([seen[n] for n in some], [firsts[n] for n in some])
+def compiled(
+    seen: Sequence[Seen], firsts: Sequence[int], threads: int
+) -> Callable[[Tray, IntArray], None]:
+    """The compiled pass over the trays of some nodes, on some threads where that is worth it."""
+    shares = [s for s in shared_out([each.size for each in seen], threads) if s]
+    tables = [_tables(seen, firsts, share) for share in shares]
+    pool = ThreadPoolExecutor(len(tables)) if len(tables) > 1 else None
+    size = sum(each.size for each in seen)
 
     def add(tray: Tray, results: IntArray) -> None:
-        for dtype, t in tables.items():
-            x, starts = tray.flat[dtype], tray.starts[dtype]
-            rows = np.uint64(tray.rows)
-            add_up(x, rows, starts, t.rows, t.labels, t.weights, t.masks, t.sums, t.spare, results)
+        if pool is None or tray.rows * size < WORTH_THREADS:
+            for some in tables:
+                _add(some, tray, results)
+        else:  # each node has results of its own
+            list(pool.map(lambda some: _add(some, tray, results), tables))
 
     return add
+
+
+def shared_out(sizes: Sequence[int], n: int) -> list[list[int]]:
+    """Numbers of what has these sizes, in n shares of about the same sum."""
+    shares: list[list[int]] = [[] for _ in range(n)]
+    sums = [0] * n
+    for number in sorted(range(len(sizes)), key=lambda number: -sizes[number]):
+        least = sums.index(min(sums))
+        shares[least].append(number)
+        sums[least] += sizes[number]
+    return [sorted(share) for share in shares]
+
+
+def _tables(
+    seen: Sequence[Seen], firsts: Sequence[int], share: Sequence[int]
+) -> list[tuple[DType, tuple[str, ...], Table]]:
+    """Some of the nodes by type: their tensors and what the compiled pass reads."""
+    found = []
+    for dtype in SUMS:
+        some = [n for n in share if seen[n].dtype == dtype]
+        if some:
+            table = make_table([seen[n] for n in some], [firsts[n] for n in some])
+            found.append((dtype, tuple(seen[n].tensor for n in some), table))
+    return found
+
+
+def _add(tables: list[tuple[DType, tuple[str, ...], Table]], tray: Tray, results: IntArray) -> None:
+    from snnc.backends.dense.kernels import add_up
+
+    for dtype, tensors, t in tables:
+        x, starts = tray.flat[dtype], tray.starts(tensors)
+        rows = np.uint64(tray.rows)
+        add_up(x, rows, starts, t.rows, t.labels, t.weights, t.masks, t.sums, t.spare, results)
 
 
 def make_table(seen: Sequence[Seen], firsts: Sequence[int]) -> Table:
@@ -124,8 +161,14 @@ def make_table(seen: Sequence[Seen], firsts: Sequence[int]) -> Table:
     return Table(
         rows,
         np.concatenate(labels).astype(np.uint32),
-        np.concatenate(weights),
+        narrow(np.concatenate(weights)),
         np.array(masks, dtype=np.uint32),
         np.zeros(parts, dtype=SUMS[seen[0].dtype]),
         np.zeros(max(each.size for each in seen), dtype=np.dtype(seen[0].dtype)),
     )
+
+
+def narrow(weights: IntArray) -> Array:
+    """In int32 where they fit, which is quicker to multiply."""
+    small = weights.astype(np.int32)
+    return small if np.array_equal(small, weights) else weights

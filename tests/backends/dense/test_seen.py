@@ -102,12 +102,24 @@ def test_both_ways_count_what_loops_count(
         expected += counted
     tray = Tray(seen, ROWS)
     tray.fill({name: x.reshape(ROWS, -1) for name, x in values.items()})
-    both = Tallies(seen, firsts)
-    for add in (both._add_in_numpy, tallies.compiled(seen, firsts)):
+    both = Tallies(seen, firsts, 1)
+    ways = [
+        both._add_in_numpy,
+        tallies.compiled(seen, firsts, 1),
+        tallies.compiled(seen, firsts, 3),
+    ]
+    for add in ways:
         results = np.zeros(n_results, dtype=np.int64)
-        add(tray, results)
-        add(tray, results)  # results add up
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tallies, "WORTH_THREADS", 0)
+            add(tray, results)
+            add(tray, results)  # results add up
         assert results.tolist() == [2 * k for row in expected for k in row]
+
+
+def test_nodes_are_shared_out_by_size() -> None:
+    assert tallies.shared_out([5, 90, 40, 50, 1], 2) == [[0, 1], [2, 3, 4]]
+    assert tallies.shared_out([7], 3) == [[0], [], []]
 
 
 def test_labels_are_as_few_as_weights_allow() -> None:
@@ -125,7 +137,7 @@ def test_labels_are_as_few_as_weights_allow() -> None:
     by_both = (grid[..., None] * np.arange(1, 65)).reshape(-1, 1)
     by_position, weight = labels_of(by_both, (32, 32, 64))
     assert by_position.runs is None
-    assert by_position.n_sums == 3 * 64
+    assert by_position.n_sums == 2 * 32 * 64  # rows at the border, and those between
     each, _ = labels_of(np.arange(300)[:, None], (300,))
     assert (each.n, each.n_sums) == (1, 300)
     for labels in (uniform, in_runs, by_position, each):
@@ -149,7 +161,7 @@ def test_tensors_begin_at_lines_of_the_cache() -> None:
     seen = [node(name, (5,), "u1", matrix, []) for name in "abc"]
     tray = Tray(seen, 3)
     assert [view.ctypes.data % ALIGNMENT for view in tray.views.values()] == [0, 0, 0]
-    assert tray.starts["u1"].tolist() == [0, ALIGNMENT, 2 * ALIGNMENT]
+    assert tray.starts(("a", "b", "c")).tolist() == [0, ALIGNMENT, 2 * ALIGNMENT]
 
 
 def residual(hi: int) -> Graph:
