@@ -7,6 +7,8 @@ None of that is followed: a file that asks for it is refused.
 from __future__ import annotations
 
 import io
+import re
+import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -31,6 +33,12 @@ RATIO_FLOOR_BYTES = 64 * 2**20
 FILTERS = frozenset({1, 2, 3, 4, 32000})
 """deflate, shuffle, fletcher32, szip, lzf: what comes with h5py itself."""
 
+_LENGTH = struct.Struct("<Q")
+_HEAP_OBJECT = struct.Struct("<H6xQ")
+_HEAP_HEAD = _HEAP_OBJECT.size
+_BACK = 1 << 63
+"""Steps of 64 bits that are as large go back."""
+
 
 def read_tree(data: bytes, where: str) -> Tree:
     """Everything in an HDF5 file.
@@ -40,6 +48,7 @@ def read_tree(data: bytes, where: str) -> Tree:
         DamagedFile: truncated, damaged, too large, or it reaches out of the file.
     """
     h5py = _h5py(where)
+    _check_heaps(data, where)
     reader = _Reader(where, len(data))
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
@@ -48,6 +57,24 @@ def read_tree(data: bytes, where: str) -> Tree:
         raise
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError) as error:
         raise DamagedFile(f"the HDF5 file is damaged ({error})", where=where) from None
+
+
+def _check_heaps(data: bytes, where: str) -> None:
+    """Refuse a heap of texts in which the library (2.0.0) would stand still for ever.
+
+    HDF5 file format 3.0, III.E: "GCOL", version 1, three zeros, the collection's size; then objects
+    of a number, references, four zeros, a size, and the content up to the next eighth byte. Number
+    0 is free space, whose size holds its head: of size 0, the walk comes to no end.
+    """
+    for found in re.finditer(rb"GCOL\x01\0\0\0", data):
+        (size,) = _LENGTH.unpack_from(data.ljust(found.end() + 8, b"\0"), found.end())
+        at, end = found.end() + 8, min(found.start() + size, len(data))
+        while at + _HEAP_HEAD <= end:
+            number, content = _HEAP_OBJECT.unpack_from(data, at)
+            step = content if number == 0 else _HEAP_HEAD + -(-content // 8) * 8
+            if step == 0 or step >= _BACK:
+                raise DamagedFile("the HDF5 file is damaged (a heap without an end)", where=where)
+            at += step
 
 
 def _h5py(where: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -119,3 +120,18 @@ def test_other_hdf5_files_are_named(tmp_path: Path) -> None:
     )
     with pytest.raises(CannotLoad, match="a single LIF"):
         read(path)
+
+
+@pytest.mark.parametrize("size", [0, 2**64 - 24])
+def test_a_heap_without_an_end_is_refused(size: int, tmp_path: Path) -> None:
+    """The library (2.0.0) would walk over its objects for ever, and hear no signal."""
+
+    def fill(file: h5py.File) -> None:
+        file["text"] = ["one", "two"]
+
+    data = bytearray(made(tmp_path, fill))
+    heap = data.index(b"GCOL")
+    number = int(size != 0)
+    data[heap + 16 : heap + 32] = struct.pack("<HHIQ", number, 1, 0, size)
+    with pytest.raises(DamagedFile, match="a heap without an end"):
+        read_tree(bytes(data), "x.h5")
