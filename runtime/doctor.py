@@ -61,12 +61,15 @@ class Diagnosis:
         ok: everything that is needed works; optional packages may be missing.
         versions: by package; None: not installed.
         lava: `ready`, `environment` and a `note`.
+        costs: constants of the event engine's choice between its kernels: `source` (`measured` or
+            `shipped`), `measured` (when), `note`, `path`, `picoseconds`.
         self_tests: engines against the oracle.
     """
 
     ok: bool
     versions: dict[str, str | None]
     lava: dict[str, Any]
+    costs: dict[str, Any]
     self_tests: tuple[SelfTest, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -74,12 +77,20 @@ class Diagnosis:
         return {**asdict(self), "self_tests": [asdict(test) for test in self.self_tests]}
 
 
-def doctor() -> Diagnosis:
-    """Look at the installation and run the self-tests."""
+def doctor(*, calibrate: bool = False) -> Diagnosis:
+    """Look at the installation and run the self-tests.
+
+    Args:
+        calibrate: measure again by which constants the event engine chooses its kernels.
+    """
     tests = tuple(_self_test(name, settings) for name in _TESTED for settings in _SETTINGS)
     versions = {"python": platform.python_version(), **{p: _version(p) for p in PACKAGES}}
     return Diagnosis(
-        ok=all(test.ok for test in tests), versions=versions, lava=_lava(), self_tests=tests
+        ok=all(test.ok for test in tests),
+        versions=versions,
+        lava=_lava(),
+        costs=_costs(calibrate),
+        self_tests=tests,
     )
 
 
@@ -138,6 +149,12 @@ def _compare(name: str, settings: RunSettings) -> tuple[int, int]:
     )
     n_wrong = sum(int((found[node] != values).sum()) for node, values in expected.items())
     return sum(values.size for values in expected.values()), n_wrong
+
+
+def _costs(calibrate: bool) -> dict[str, Any]:
+    from snnc.backends.event import calibration
+
+    return (calibration.calibrate() if calibrate else calibration.constants()).to_json()
 
 
 def _lava() -> dict[str, Any]:

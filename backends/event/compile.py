@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from snnc.backends.event.connections import LOWERED, lower_listed, takes_whole
+from snnc.backends.event.costs import SHIPPED, Costs
 from snnc.backends.event.gather import GATHER_LANES
 from snnc.backends.event.layout import Layout, input_layout, output_layout
 from snnc.backends.event.neurons import lower_model
@@ -85,6 +86,7 @@ class Compiler:
     Args:
         ranges: bounds of every node, which decide between 32 and 64 bits.
         method: one of `METHODS`.
+        costs: by which the cheaper way is chosen.
     """
 
     def __init__(
@@ -94,7 +96,9 @@ class Compiler:
         schedule: Schedule,
         ranges: Mapping[str, NodeRange],
         method: Method = "any",
+        costs: Costs = SHIPPED,
     ) -> None:
+        self.costs = costs
         self.method = method
         self.graph = graph
         self.settings = settings
@@ -250,7 +254,7 @@ class Compiler:
         self._add_fan_out(row, p, lay_in, by_position)
         target_layout = self._port_layout(p)
         lower = LOWERED.get(type(p.map), lower_listed) if self._fits(p) else lower_listed
-        lower(row, p, self.pools, _Ends(lay_in, target_layout, by_position))
+        lower(row, p, self.pools, _Ends(lay_in, target_layout, self.costs, by_position))
 
     def _add_past(self, row: Any, p: Projection, source: Any) -> None:
         """Lists for the frames on their way, and one that is delivered."""
@@ -349,6 +353,7 @@ class _Ends:
 
     source: Layout
     target: Layout
+    costs: Costs
     by_position: bool
 
 

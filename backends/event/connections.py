@@ -7,7 +7,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from snnc.backends.event.costs import set_channel_costs, set_dense_costs, set_window_costs
+from snnc.backends.event.costs import (
+    Costs,
+    set_channel_costs,
+    set_dense_costs,
+    set_window_costs,
+)
 from snnc.backends.event.gather import GATHER_LANES, gather_geometry, n_runs
 from snnc.backends.event.layout import GROUP_IN, GROUP_OUT, Layout, is_flat_window, window_geometry
 from snnc.backends.event.pools import Pool
@@ -37,6 +42,10 @@ class Ends(Protocol):
     @property
     def target(self) -> Layout:
         """Order of the target's membranes."""
+
+    @property
+    def costs(self) -> Costs:
+        """Constants of what delivering costs."""
 
     @property
     def by_position(self) -> bool:
@@ -74,7 +83,7 @@ def lower_window(row: Any, p: Projection, pools: Mapping[str, Pool], ends: Ends)
         return
     grouped = isinstance(p.map, SumPool) or p.map.groups > 1
     row["kind"] = GROUPED if grouped else WINDOW
-    _add_window(row, p, p.map, pools)
+    _add_window(row, p, p.map, pools, ends.costs)
 
 
 def lower_dense(row: Any, p: Projection, pools: Mapping[str, Pool], ends: Ends) -> None:
@@ -82,7 +91,7 @@ def lower_dense(row: Any, p: Projection, pools: Mapping[str, Pool], ends: Ends) 
     assert isinstance(p.map, Dense)
     if p.map.lead:
         row["kind"] = WINDOW
-        _add_window(row, p, p.map, pools)
+        _add_window(row, p, p.map, pools, ends.costs)
         return
     row["kind"] = DENSE
     at = positions(p, ends)
@@ -141,7 +150,11 @@ def add_weights(row: Any, weights: Array, p: Projection, pools: Mapping[str, Poo
 
 
 def _add_window(
-    row: Any, p: Projection, map_: Conv | SumPool | Dense, pools: Mapping[str, Pool]
+    row: Any,
+    p: Projection,
+    map_: Conv | SumPool | Dense,
+    pools: Mapping[str, Pool],
+    costs: Costs,
 ) -> None:
     geometry, weights = window_geometry(map_)
     row["geometry"] = pools["geometry"].add(geometry)
@@ -152,12 +165,12 @@ def _add_window(
     if row["kind"] == WINDOW:
         if row["width"] != BITS_64:
             _add_gathered(row, p, map_, pools)
-            set_window_costs(row, map_)
+            set_window_costs(row, map_, costs)
     elif geometry[GROUP_IN] == geometry[GROUP_OUT] == 1:
         row["kind"] = EACH
         if row["width"] == BITS_8 and not isinstance(map_, Dense):
             _add_gathered(row, p, map_, pools)
-            set_channel_costs(row, map_)
+            set_channel_costs(row, map_, costs)
             row["spread"] = map_.in_size + GATHER_LANES
 
 

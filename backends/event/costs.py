@@ -1,31 +1,79 @@
 """What delivering costs, so that each list takes the cheaper way.
 
-Linear models in what the kernels loop over. The constants are picoseconds, fitted by least squares
+Linear models in what the kernels loop over. The shipped constants were fitted by least squares
 to both kernels over nine shapes and activities of 0.2 to 30 % on one core of an AMD EPYC (Zen 4,
-AVX2); they meet the measured times within 12 to 18 % on average. `benchmarks/kernels.py` shows what
-each way takes on the machine at hand, and how often the choice is the better one.
+AVX2); they meet the measured times within 12 to 18 % on average. `calibration` measures them on the
+machine at hand. `benchmarks/kernels.py` shows what each way takes there, and how often the choice
+is the better one.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from snnc.ir.graph import Graph
 from snnc.ir.maps import Conv, Dense, SumPool
 
-# Scattering a window: for each input pixel; for each pixel with events and row of taps; for each
-# pixel with events and membrane that it reaches; for each synaptic event. A row of taps takes twice
-# as long where a pixel has three events and more; there gathering is taken anyway.
-_PIXEL, _ROW, _REACHED, _SYNAPSE = 3_100, 9_000, 37, 44
-# Gathering: for each output pixel; for it and row of taps; for each event, tap and 128 channels;
-# for each synaptic event, channels filled up.
-_OUTPUT, _OUTPUT_ROW, _TILE, _GATHERED = 8_200, 5_300, 312, 25
-# Each channel on its own: scattering an event to a synapse; gathering: for each output pixel and
-# tap; for each of these and 64 channels; for each event.
-_EACH_SYNAPSE, _EACH_TAP, _EACH_TILE, _EACH_EVENT = 2_000, 4_600, 1_700, 500
+
+@dataclass(frozen=True, kw_only=True)
+class Costs:
+    """Constants of the model, in picoseconds.
+
+    Attributes:
+        pixel: scattering a window: for each input pixel.
+        row: for each pixel with events and row of taps; twice that where a pixel has three events
+            and more, but there gathering is taken anyway.
+        reached: for each pixel with events and membrane that it reaches.
+        synapse: for each synaptic event.
+        output: gathering a window: for each output pixel.
+        output_row: for it and row of taps.
+        tile: for each event, tap and 128 channels.
+        gathered: for each synaptic event, channels filled up.
+        each_synapse: scattering, each channel on its own: for each synaptic event.
+        each_tap: gathering likewise: for each output pixel and tap.
+        each_tile: for each of these and 64 channels.
+        each_event: for each event.
+    """
+
+    pixel: float
+    row: float
+    reached: float
+    synapse: float
+    output: float
+    output_row: float
+    tile: float
+    gathered: float
+    each_synapse: float
+    each_tap: float
+    each_tile: float
+    each_event: float
 
 
-def set_window_costs(row: Any, map_: Conv | SumPool | Dense) -> None:
+SHIPPED = Costs(
+    pixel=3_100,
+    row=9_000,
+    reached=37,
+    synapse=44,
+    output=8_200,
+    output_row=5_300,
+    tile=312,
+    gathered=25,
+    each_synapse=2_000,
+    each_tap=4_600,
+    each_tile=1_700,
+    each_event=500,
+)
+
+
+def has_windows(graph: Graph) -> bool:
+    """Has a graph projections of which these constants choose the way?"""
+    maps = [p.map for p in graph.projections.values()]
+    return any(isinstance(m, Conv | SumPool) or (isinstance(m, Dense) and m.lead) for m in maps)
+
+
+def set_window_costs(row: Any, map_: Conv | SumPool | Dense, costs: Costs) -> None:
     """Costs of both ways through a window; `taps` and `gather_pitch` are known."""
     if isinstance(map_, Dense):
         spatial, out, rows, channels = map_.lead, map_.lead, 1.0, map_.weight.shape[0]
@@ -35,22 +83,22 @@ def set_window_costs(row: Any, map_: Conv | SumPool | Dense) -> None:
         rows = map_.kernel[0] / map_.stride[0] if len(map_.kernel) == 2 else 1.0
         reached = float(map_.fan_out().mean())
     n_in, n_out = prod(spatial), prod(out)
-    row["scatter_once"] = n_in * _PIXEL
-    row["scatter_pixel"] = rows * _ROW + reached * _REACHED
-    row["scatter_event"] = reached * _SYNAPSE
+    row["scatter_once"] = n_in * costs.pixel
+    row["scatter_pixel"] = rows * costs.row + reached * costs.reached
+    row["scatter_event"] = reached * costs.synapse
     tap_rows = int(row["taps"]) / map_.kernel[-1] if not isinstance(map_, Dense) else 1
-    row["gather_once"] = n_out * (_OUTPUT + tap_rows * _OUTPUT_ROW)
+    row["gather_once"] = n_out * (costs.output + tap_rows * costs.output_row)
     taps, pitch = reached / channels, int(row["gather_pitch"])
-    row["gather_event"] = taps * (-(-pitch // 128) * _TILE + pitch * _GATHERED)
+    row["gather_event"] = taps * (-(-pitch // 128) * costs.tile + pitch * costs.gathered)
 
 
-def set_channel_costs(row: Any, map_: Conv | SumPool) -> None:
+def set_channel_costs(row: Any, map_: Conv | SumPool, costs: Costs) -> None:
     """The same where each channel is a group."""
-    row["scatter_once"] = prod(map_.in_shape[1:]) * _PIXEL
-    row["scatter_event"] = float(map_.fan_out().mean()) * _EACH_SYNAPSE
+    row["scatter_once"] = prod(map_.in_shape[1:]) * costs.pixel
+    row["scatter_event"] = float(map_.fan_out().mean()) * costs.each_synapse
     tiles, n_out = -(-int(row["gather_pitch"]) // 64), prod(map_.out_shape[1:])
-    row["gather_once"] = n_out * int(row["taps"]) * (_EACH_TAP + tiles * _EACH_TILE)
-    row["gather_event"] = _EACH_EVENT
+    row["gather_once"] = n_out * int(row["taps"]) * (costs.each_tap + tiles * costs.each_tile)
+    row["gather_event"] = costs.each_event
 
 
 def set_dense_costs(row: Any) -> None:

@@ -114,11 +114,11 @@ def _scatter(
     program: Program, projection: Any, room: Any, lists: Lists, acc: Array, weights: Array
 ) -> None:
     if projection.kind == WINDOW:
-        _window(projection, room, lists, program.geometry, acc, weights)
+        scatter_window(projection, room, lists, program.geometry, acc, weights)
     elif projection.kind == DENSE:
         _dense(projection, room, lists, acc, weights)
     elif projection.kind == EACH:
-        _each(projection, room, lists, program.geometry, acc, weights)
+        scatter_each(projection, room, lists, program.geometry, acc, weights)
     elif projection.kind == GROUPED:
         _grouped(projection, room, lists, program.geometry, acc, weights)
     elif projection.kind == SPARSE:
@@ -156,9 +156,10 @@ def _add_runs(
 
 
 @late
-def _window(
+def scatter_window(
     projection: Any, room: Any, lists: Lists, geometry: IntArray, acc: Array, weights: Array
 ) -> None:
+    """Convolutions without groups, and dense maps on many positions."""
     table = geometry[projection.geometry :]
     height, width, row = table[HEIGHT], table[WIDTH], table[ROW]
     channels_in, channels, pitch = table[CHANNELS_IN], table[CHANNELS_OUT], projection.pitch
@@ -229,7 +230,7 @@ def _grouped(
 
 
 @late
-def _each(
+def scatter_each(
     projection: Any, room: Any, lists: Lists, geometry: IntArray, acc: Array, weights: Array
 ) -> None:
     """As `_grouped`, each channel a group."""

@@ -38,7 +38,10 @@ class EventEngine:
     def prepare(self, graph: Graph, settings: RunSettings, *, n_frames: int = 1) -> EventSession:
         """Compile an integer graph; see `Engine.prepare`."""
         # numba takes most of a second to import: only who runs pays for it
+        from snnc.backends.event.calibration import constants
         from snnc.backends.event.compile import Compiler
+        from snnc.backends.event.costs import SHIPPED, has_windows
+        from snnc.backends.event.jit import told
         from snnc.backends.event.session import EventSession
         from snnc.backends.feeds import check_code, check_graph
         from snnc.ir.schedule import make_schedule
@@ -46,9 +49,14 @@ class EventEngine:
         check_code(self.name, self.codes, settings)
         ranges = check_graph(graph, settings, n_frames)
         schedule = make_schedule(graph, settings)
-        compiled = Compiler(graph, settings, schedule, ranges, self.method).build()
         jobs = default_jobs() if self.jobs is None else self.jobs
-        return EventSession(compiled, n_frames=n_frames, jobs=jobs, tick_by_tick=self.tick_by_tick)
+        with told():
+            chooses = self.method == "any" and has_windows(graph)
+            costs = constants().costs if chooses else SHIPPED
+            compiled = Compiler(graph, settings, schedule, ranges, self.method, costs).build()
+            return EventSession(
+                compiled, n_frames=n_frames, jobs=jobs, tick_by_tick=self.tick_by_tick
+            )
 
 
 def default_jobs() -> int:

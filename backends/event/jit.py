@@ -10,7 +10,8 @@ the names of its files, so that processes with other sources do not write to the
 
 Each compiled function holds the code of all that it calls, optimised once more. So there are
 few levels: entries, which Python calls; kernels, which only compiled code calls; and what lies
-between is inlined into its callers instead of compiled on its own.
+between is inlined into its callers instead of compiled on its own. Kernels that a graph may not
+need are bound late (`late`), and cost nothing until they are called.
 
 Kernels are compiled without reference counts, which at every inlined call would be counted up
 and down, atomically, for each array in its arguments: half of a run's time. So none of them can

@@ -71,8 +71,7 @@ class EventSession:
         self._logs: list[Log] = []
         self._no_log = make_log(compiled)
         self._counted = [_neurons_of(compiled.graph, name) for name in compiled.names]
-        with told():
-            self._compile()
+        self._compile()
 
     def run(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import socket
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -187,6 +188,7 @@ def _workers(once: _Once) -> Worker:
     """The worker of a run, made once in each process."""
     import ray
 
+    os.environ.setdefault("SNNC_CALIBRATE", "stored")  # nothing is measured while others work
     parcel = once.parcel
     if parcel.version != snnc.__version__:
         raise NotExecutable(
