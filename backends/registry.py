@@ -51,11 +51,6 @@ def get_backend(name: str) -> Backend:
     return backend
 
 
-def engine_names() -> list[str]:
-    """Backends that execute."""
-    return [name for name in backend_names() if get_backend(name).engine is not None]
-
-
 def get_engine(name: str) -> Engine:
     """The engine of a backend.
 

@@ -16,7 +16,6 @@ import click
 from snnc.cli.terminal import say
 from snnc.ir.errors import Interrupted, SnncError, UnexpectedError, WrongUsage
 
-EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130

@@ -53,11 +53,6 @@ def along(values: Array, ndim: int, axis: int) -> Array:
     return values.reshape(values.shape + (1,) * (ndim - 1 - axis))
 
 
-def channel_vector(values: Array, n_channels: int) -> Array:
-    """`values` of shape () or (C,) as a vector of `n_channels`."""
-    return np.broadcast_to(values, (n_channels,))
-
-
 def bits(lo: int, hi: int) -> int:
     """Two's complement width that holds every integer from `lo` to `hi`."""
     return max(int(lo) if lo >= 0 else ~int(lo), int(hi) if hi >= 0 else ~int(hi)).bit_length() + 1

@@ -66,11 +66,6 @@ def lower_model(node: Population, row: Any, pools: Mapping[str, Pool], layout: L
     return True
 
 
-def has_kernel(model: NeuronModel) -> bool:
-    """Is there a compiled latch for this model?"""
-    return type(model) in _LOWERED
-
-
 def _lower_fire(node: Population, row: Any, pools: Mapping[str, Pool], layout: Layout) -> None:
     model = node.model
     assert isinstance(model, IntegerFire)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +46,16 @@ class Part:
     measure: Callable[[Setting], dict[str, Any]]
     page: Callable[[dict[str, Any]], str]
     plot: Callable[[Any, dict[str, Any]], None] | None = None
+
+
+def alone(part: str, *arguments: str) -> dict[str, Any]:
+    """What one size of a part gives, in a process of its own: the last line that it prints."""
+    command = [sys.executable, "-W", "ignore", "-m", f"curves.{part}", *arguments]
+    out = subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT / "benchmarks"
+    ).stdout
+    result: dict[str, Any] = json.loads(out.strip().splitlines()[-1])
+    return result
 
 
 def exponent(x: Sequence[float], y: Sequence[float]) -> float:

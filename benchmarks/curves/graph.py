@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from .common import ROOT, Part, Setting, exponent, table
+from .common import ROOT, Part, Setting, alone, exponent, table
 
 NODES_OF_A_BLOCK = 9
 """Of the ONNX: 2 x (Clip, Round, Mul), 2 convolutions, an addition."""
@@ -136,12 +135,7 @@ def write_onnx(n_nodes: int, path: Path) -> int:
 
 def one(n_nodes: int) -> dict[str, Any]:
     """One size, in a process of its own."""
-    command = [sys.executable, "-W", "ignore", "-m", "curves.graph", str(n_nodes)]
-    out = subprocess.run(
-        command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT / "benchmarks"
-    ).stdout
-    result: dict[str, Any] = json.loads(out.strip().splitlines()[-1])
-    return result
+    return alone("graph", str(n_nodes))
 
 
 def all_sizes(setting: Setting) -> dict[str, Any]:

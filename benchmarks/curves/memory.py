@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .common import ROOT, Part, Setting, table
+from .common import ROOT, Part, Setting, alone, table
 
 SIZES = {
     "samples": (100, 1000, 10_000),
@@ -127,12 +126,7 @@ RUN = {"samples": samples, "traces": traces, "frames": frames, "ticks": ticks}
 
 def one(kind: str, n: int, folder: Path) -> dict[str, Any]:
     """Peak memory and seconds at one size, in a process of its own."""
-    command = [sys.executable, "-W", "ignore", "-m", "curves.memory", kind, str(n), str(folder)]
-    out = subprocess.run(
-        command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT / "benchmarks"
-    ).stdout
-    result: dict[str, Any] = json.loads(out.strip().splitlines()[-1])
-    return result
+    return alone("memory", kind, str(n), str(folder))
 
 
 def measure(setting: Setting) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, TypeAlias, get_args
 
-from snnc.backends.base import Counters, NodeCounters
+from snnc.backends.base import Counters
 from snnc.backends.chips.chip import Chip, Payload
 from snnc.runtime.energy.memory import MemoryCounters
 
@@ -26,8 +26,6 @@ CHECKED: dict[str, str] = {
 
 SYNAPTIC_COUNTERS: tuple[str, ...] = tuple(f.name for f in fields(Counters))
 """Counters of projections."""
-NODE_COUNTERS: tuple[str, ...] = tuple(f.name for f in fields(NodeCounters))
-"""Counters of populations."""
 MEMORY_COUNTERS: tuple[str, ...] = tuple(f.name for f in fields(MemoryCounters))
 """Counters of memory traffic, in bits."""
 MAPPING_COUNTERS: tuple[str, ...] = ("hops_east_west", "hops_north_south", "chip_crossings")

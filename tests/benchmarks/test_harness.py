@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests import needs
+from tests.close import close
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 pytestmark = pytest.mark.torch
@@ -93,7 +94,7 @@ def test_a_stream_is_timed_without_its_start(scripts: Any, monkeypatch: pytest.M
     monkeypatch.setattr(common.time, "perf_counter", lambda: now[0])
     found = common.streamed(run, x, 1, 0.1)
     assert np.array_equal(found.outputs[:, 0], x[: found.n_samples])
-    assert found.ms == pytest.approx(4)
+    assert found.ms == close(4)
     with pytest.raises(SystemExit, match="too few"):
         common.streamed(run, x, 100, 0.1)
 
@@ -239,7 +240,7 @@ def test_a_stream_no_longer_than_the_noise_is_refused(
     with pytest.raises(SystemExit, match="12 samples take 1.3 s, 2 take 1 s or 0.2 s more"):
         common.streamed(run, np.arange(12.0), 1, 0.5)
     lengths.update({2: iter((1.0, 1.1, 1.02)), 8: iter((1.1,)), 12: iter((1.3,))})
-    assert common.streamed(run, np.arange(12.0), 1, 0.5).ms == pytest.approx(30)
+    assert common.streamed(run, np.arange(12.0), 1, 0.5).ms == close(30)
 
 
 def test_results_whose_networks_have_the_machine_are_read(scripts: Any, tmp_path: Path) -> None:

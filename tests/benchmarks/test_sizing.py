@@ -10,6 +10,8 @@ from types import ModuleType
 
 import pytest
 
+from tests.close import close
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
@@ -44,7 +46,7 @@ def test_node_hours_are_those_of_workers_that_take_image_after_image(
     hours = sizing.node_hours(
         n_images, node, cpu_seconds=an_image, start_seconds=start, gb=gb, n_nodes=n_nodes
     )
-    assert hours == pytest.approx(n_nodes * max(free) / 3600)
+    assert hours == close(n_nodes * max(free) / 3600)
 
 
 def test_a_node_without_room_for_a_worker(sizing: ModuleType) -> None:

@@ -13,6 +13,7 @@ import snnc
 from snnc.ir.graph import Projection
 from snnc.ir.maps import Conv
 from snnc.runtime.energy.papers import papers_macs
+from tests.close import close
 from tests.systems.espikeformer import Base, base, calibrate, heads, mean_counts
 
 pytestmark = [pytest.mark.torch]
@@ -104,10 +105,10 @@ def test_report_prints_the_sheet_s_energy() -> None:
     for each in papers["attention"].values():
         booked = each["operations"]
         attended += sum(booked.values()) / len(booked)
-    assert papers["attention_operations"] == pytest.approx(attended)
+    assert papers["attention_operations"] == close(attended)
     assert 0 < attended < pairs * max(counts.values())
     energy = MAC * stem + AC * (papers["synaptic_operations"] + attended)
-    assert papers["picojoule"] == pytest.approx(energy)
+    assert papers["picojoule"] == close(energy)
     assert papers["picojoule_low"] <= papers["picojoule"] <= papers["picojoule_high"]
 
 

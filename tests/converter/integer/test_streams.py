@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from snnc.converter.integer.streams import Streams
 from snnc.converter.integer.ties import Ties
 from snnc.ir.maps import Dense
 from snnc.ir.neurons import Accumulator
+from tests.close import close
 from tests.converter.integer.nets import Net, fire, one
 
 WEIGHTS = Dense(weight=np.ones((2, 2)))
@@ -19,7 +19,7 @@ def test_ties_keep_ratios_along_chains() -> None:
     assert ties.tie(1, 2, 3.0)
     (root, top), (other, bottom) = ties.find(3), ties.find(0)
     assert root == other
-    assert top / bottom == pytest.approx(30.0)
+    assert top / bottom == close(30.0)
     assert ties.tie(0, 3, 30.0)
     assert not ties.tie(0, 3, 29.0)
 

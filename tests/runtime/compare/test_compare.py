@@ -19,6 +19,7 @@ from snnc.ir.errors import BadInputFile, OutputExists, WrongUsage
 from snnc.runtime.compare import Comparison, Point
 from snnc.runtime.compare.tables import as_markdown
 from tests import needs
+from tests.close import close
 from tests.runtime.compare.reports import report, true_report
 from tests.runtime.models import BIAS, THRESHOLDS, W1, W2, samples, save_model
 
@@ -136,13 +137,13 @@ def test_numbers_are_those_of_a_recount(tmp_path: Path) -> None:
     ) / len(x)
     paid = [0.9 * (c @ n).sum() / len(x) for c, n in zip(counts, fan_out, strict=True)]
     by_layer = {name: sum(each.values()) for name, each in burst["by_layer"]["45nm"].items()}
-    assert by_layer == pytest.approx({"hidden": paid[0], "scores": paid[1]})
-    assert burst["picojoule"]["45nm"] == pytest.approx(sum(paid))
+    assert by_layer == close({"hidden": paid[0], "scores": paid[1]})
+    assert burst["picojoule"]["45nm"] == close(sum(paid))
     assert {n: row["picojoule"].get("45nm", 0.0) for n, row in burst["layers"].items()} == (
-        pytest.approx({"x": 0.0, "hidden": paid[0], "scores": paid[1]})
+        close({"x": 0.0, "hidden": paid[0], "scores": paid[1]})
     )
     assert burst["layers"]["hidden"]["mean_count"] == counts[1].mean()
-    assert burst["baseline"]["float"] == pytest.approx(4.6 * (W1.size + W2.size))
+    assert burst["baseline"]["float"] == close(4.6 * (W1.size + W2.size))
 
 
 def hidden(x: Any) -> Any:

@@ -12,7 +12,7 @@ import pytest
 import snnc
 from tests.browser import Browser, chromium
 from tests.runtime.compare.reports import true_report
-from tests.runtime.report.pages import check_numbers, choose, text
+from tests.runtime.report.pages import check_alone, check_numbers, check_shown, choose, text
 
 HOSTILE = "</script><b>x & 'y'"
 
@@ -50,17 +50,16 @@ def test_every_number_is_the_jsons(browser: Browser, files: Path) -> None:
         for metric in ("energy", "mean_count", "spikes", "synaptic_events", "n_dead"):
             choose(browser, "#layers select", metric)
             paths |= check_numbers(browser, value)
-    shown = {json.dumps(path, separators=(",", ":")) for path in (
+    check_shown(
+        paths,
         *(["points", i, key] for i in range(3) for key in ("accuracy", "n_ticks", "spikes")),
         *(["points", i, "picojoule", chip] for i in range(3) for chip in ("45nm", "other")),
         ["points", 0, "accuracy_low"], ["points", 2, "baseline", "float"],
         ["points", 1, "layers", "hidden", "mean_count"],
         ["points", 1, "layers", "hidden", "picojoule", "45nm"],
         ["chips", "45nm", "figures", 0, "picojoule"],
-    )}  # fmt: skip
-    assert shown <= paths
-    assert browser.problems == []
-    assert [url for url in browser.requests if not url.startswith("file:")] == []
+    )  # fmt: skip
+    check_alone(browser)
 
 
 def test_it_follows_the_hardware_and_marks_what_is_inexact(browser: Browser, files: Path) -> None:

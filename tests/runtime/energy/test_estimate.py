@@ -24,6 +24,7 @@ from snnc.runtime.energy import (
     papers_formula,
 )
 from snnc.runtime.energy.memory import MemoryCounters, Widths
+from tests.close import close
 
 N_SAMPLES = 2
 
@@ -88,15 +89,15 @@ def of(
 
 def test_45nm(graph: Graph, result: EngineResult) -> None:
     energy = of("45nm", graph, result, code="graded")
-    assert energy.by_layer == pytest.approx(
+    assert energy.by_layer == close(
         {
             "hidden": (3 * 0.9 + 7 * 4.6) / 2,
             "sums": (8 * 0.9) / 2,
             "top": (4 * 4.6) / 2,
         }
     )
-    assert energy.picojoule == pytest.approx((11 * 0.9 + 11 * 4.6) / 2)
-    assert energy.by_figure == pytest.approx(
+    assert energy.picojoule == close((11 * 0.9 + 11 * 4.6) / 2)
+    assert energy.by_figure == close(
         {
             "accumulate": 11 * 0.9 / 2,
             "multiply_accumulate": 11 * 4.6 / 2,
@@ -114,7 +115,7 @@ def test_parts_beside_the_total(graph: Graph, result: EngineResult) -> None:
     arithmetic = (11 * 0.9 + 11 * 4.6) / 2
     moved = (64 + 640 + 128) / 64 / 2
     assert value["parts"]["synapses"]["in_total"] is True
-    assert value["parts"]["memory"] == pytest.approx(
+    assert value["parts"]["memory"] == close(
         {
             "picojoule": moved * 10,
             "picojoule_low": moved * 10,
@@ -122,15 +123,15 @@ def test_parts_beside_the_total(graph: Graph, result: EngineResult) -> None:
             "in_total": False,
         }
     )
-    assert value["picojoule"] == value["picojoule_high"] == pytest.approx(arithmetic)
+    assert value["picojoule"] == value["picojoule_high"] == close(arithmetic)
     counted = Counted(
         graph=graph, result=result, code="graded", memory={"top": MemoryCounters(64, 0)}
     )
     both = estimate(counted, load_hardware("45nm"), parts=["synapses", "memory"]).to_json()
-    assert both["picojoule"] == pytest.approx(arithmetic + 10 / 2)
-    assert both["picojoule_high"] == pytest.approx(arithmetic + 100 / 2)
-    assert both["by_layer"]["top"] == pytest.approx((4 * 4.6 + 10) / 2)
-    assert both["by_layer_figure"]["hidden"]["neuron_latch"] == pytest.approx(6 * 1.8 / 2)
+    assert both["picojoule"] == close(arithmetic + 10 / 2)
+    assert both["picojoule_high"] == close(arithmetic + 100 / 2)
+    assert both["by_layer"]["top"] == close((4 * 4.6 + 10) / 2)
+    assert both["by_layer_figure"]["hidden"]["neuron_latch"] == close(6 * 1.8 / 2)
 
 
 def test_loihi1_counts_sums_as_one_event_each(graph: Graph, result: EngineResult) -> None:
@@ -142,10 +143,10 @@ def test_loihi1_counts_sums_as_one_event_each(graph: Graph, result: EngineResult
         "spike": (8 + 9 + 4 + 1) * 1.7 / 2,
     }
     # six neurons lie on one chip: 104 mW for 10 ticks of 1 ms
-    assert energy.by_figure == pytest.approx({**dynamic, "static": 104e-3 * 10e-3 * 1e12})
-    assert energy.picojoule == pytest.approx(sum(dynamic.values()))
+    assert energy.by_figure == close({**dynamic, "static": 104e-3 * 10e-3 * 1e12})
+    assert energy.picojoule == close(sum(dynamic.values()))
     assert energy.total is not None
-    assert energy.total.low == pytest.approx(energy.total.picojoule - (81 - 52) * 120 / 2)
+    assert energy.total.low == close(energy.total.picojoule - (81 - 52) * 120 / 2)
     assert energy.total.high == energy.picojoule
     sums, hops, static = energy.assumptions
     assert "1 population passes sums on as graded events (sums)" in sums
@@ -158,11 +159,11 @@ def test_hops_and_chips_of_a_placement(graph: Graph, result: EngineResult) -> No
     placed = Placed(hardware="loihi1", n_chips=2, traffic=traffic)
     energy = of("loihi1", graph, result, code="burst", placed=placed)
     without = of("loihi1", graph, result, code="burst")
-    assert energy.by_figure["hop_east_west"] == pytest.approx(4 * 3.0)
-    assert energy.by_figure["hop_north_south"] == pytest.approx(2 * 4.0)
-    assert energy.picojoule == pytest.approx((without.picojoule or 0.0) + 20)
-    assert energy.by_figure["static"] == pytest.approx(2 * without.by_figure["static"])
-    assert energy.by_layer["hidden"] == pytest.approx(without.by_layer["hidden"] + 3 * 3 + 2 * 4)
+    assert energy.by_figure["hop_east_west"] == close(4 * 3.0)
+    assert energy.by_figure["hop_north_south"] == close(2 * 4.0)
+    assert energy.picojoule == close((without.picojoule or 0.0) + 20)
+    assert energy.by_figure["static"] == close(2 * without.by_figure["static"])
+    assert energy.by_layer["hidden"] == close(without.by_layer["hidden"] + 3 * 3 + 2 * 4)
     assert without.by_part["hops"] is None
     assert without.to_json()["parts"]["hops"]["picojoule"] is None
     assert not any("hops" in text for text in energy.assumptions)
@@ -194,10 +195,10 @@ def test_ann_baselines(graph: Graph, result: EngineResult) -> None:
     on_float, on_integers, skipping = ann_baselines(graph, result, 100, WIDTHS, nonzero)
     # 12 + 12 + 4 of the graph, 100 on the host, two samples
     assert on_float.macs == on_integers.macs == 64
-    assert on_float.picojoule == pytest.approx(64 * 4.6)
-    assert on_integers.picojoule == pytest.approx(64 * 0.3)
+    assert on_float.picojoule == close(64 * 4.6)
+    assert on_integers.picojoule == close(64 * 0.3)
     assert skipping.macs == (6 + 10 + 2 + 100) / 2
-    assert skipping.picojoule == pytest.approx(59 * 0.3)
+    assert skipping.picojoule == close(59 * 0.3)
     assert on_float.weight_bits == 64 * 32
     assert on_float.state_bits == 64 * 32 + 12 / 2 * 32
     # operands are 3, 2 and 9 bits wide, results 2, 9 and 2; the host computes in float
@@ -207,7 +208,7 @@ def test_ann_baselines(graph: Graph, result: EngineResult) -> None:
     assert skipping.state_bits == (6 * 3 + 10 * 2 + 2 * 9 + written + 100 * 32) / 2
     memory = skipping.to_json()["parts"]["memory"]
     bits = skipping.weight_bits + skipping.state_bits
-    assert memory["picojoule"] == pytest.approx(bits * 10 / 64)
+    assert memory["picojoule"] == close(bits * 10 / 64)
     assert memory["in_total"] is False
 
 
@@ -222,11 +223,11 @@ def test_papers_formula(graph: Graph, result: EngineResult) -> None:
     assert papers.first_layer_macs == 6
     # hidden emits 9 spikes in 6 neuron-frames, hidden>sums has 6 MACs
     assert papers.other_macs == 6
-    assert papers.synaptic_operations == pytest.approx(9 / 6 * 6)
+    assert papers.synaptic_operations == close(9 / 6 * 6)
     assert papers.left_out == ("sums>top",)
-    assert papers.picojoule == pytest.approx(6 * 4.6 + 9 * 0.9)
+    assert papers.picojoule == close(6 * 4.6 + 9 * 0.9)
     assert papers.picojoule_low == papers.picojoule == papers.picojoule_high
-    assert papers.mean_count == pytest.approx(9 / 6)
+    assert papers.mean_count == close(9 / 6)
 
 
 def test_papers_formula_takes_the_host_part_as_first_layer(
@@ -236,4 +237,4 @@ def test_papers_formula_takes_the_host_part_as_first_layer(
     assert papers.first_layer == ("host part",)
     assert papers.first_layer_macs == 25
     # x emits 8 spikes in 4 neuron-frames, 6 MACs
-    assert papers.synaptic_operations == pytest.approx(8 / 4 * 6 + 9 / 6 * 6)
+    assert papers.synaptic_operations == close(8 / 4 * 6 + 9 / 6 * 6)

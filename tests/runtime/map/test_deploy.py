@@ -17,6 +17,7 @@ from snnc.ir.nodes import Input, Output, Population
 from snnc.ir.passes import DirectProjections
 from snnc.runtime.map import map as map_model
 from snnc.runtime.model import Model
+from tests.close import close
 
 WEIGHT = np.array([[1, -2], [3, 1]])
 BURST = RunSettings("burst", "sequential")
@@ -67,7 +68,7 @@ def test_sums_become_direct_projections_on_a_chip_of_unit_spikes(x: np.ndarray) 
         name: sum(ran.counters[p.name].synaptic_events for p in straight.incoming(name)) / len(x)
         for name in ("act", "last")
     }
-    assert {p["name"]: p["synaptic_events"] for p in found.populations()} == pytest.approx(counted)
+    assert {p["name"]: p["synaptic_events"] for p in found.populations()} == close(counted)
 
 
 def test_what_was_converted_for_the_chip_is_mapped_as_it_is(x: np.ndarray) -> None:

@@ -14,6 +14,7 @@ from snnc.ir.errors import NotExecutable, OutputExists, UnknownHardware, WrongUs
 from snnc.runtime.map import MapResult
 from snnc.runtime.map import map as map_model
 from tests import needs
+from tests.close import close
 from tests.runtime.map.chips import write_chip
 from tests.runtime.models import N_HIDDEN, N_IN, N_OUT, W1, samples, save_model, save_samples
 
@@ -40,23 +41,23 @@ def test_work_is_what_the_engine_counted(mapped: MapResult, tmp_path: Path) -> N
     ran = snnc.run(tmp_path / "tiny.snnc", samples()[0], engine="oracle")
     counted = {name: c.synaptic_events / 20 for name, c in ran.projection_counters.items()}
     found = {p["name"]: p["synaptic_events"] for p in mapped.populations()}
-    assert found["hidden"] == pytest.approx(counted["fc1"])
-    assert found["scores"] == pytest.approx(counted["fc2"])
-    assert mapped.load.sent.sum() == pytest.approx(ran.node_counters["hidden"].events / 20)
+    assert found["hidden"] == close(counted["fc1"])
+    assert found["scores"] == close(counted["fc2"])
+    assert mapped.load.sent.sum() == close(ran.node_counters["hidden"].events / 20)
 
 
 def test_messages_by_hand(mapped: MapResult) -> None:
     """Each input goes to three cores, each hidden neuron to two; all synapses exist."""
     x = samples()[0]
     traffic = mapped.traffic
-    assert traffic["messages_from_host"] == pytest.approx(3 * np.count_nonzero(x) / len(x))
+    assert traffic["messages_from_host"] == close(3 * np.count_nonzero(x) / len(x))
     sent = mapped.load.sent.sum()
-    assert traffic["messages"] + traffic["messages_within_cores"] == pytest.approx(2 * sent)
+    assert traffic["messages"] + traffic["messages_within_cores"] == close(2 * sent)
     assert traffic["hops"] == traffic["hops_east_west"] + traffic["hops_north_south"]
     assert traffic["hops"] <= traffic["hops_naive"]
     for counter in ("hops_east_west", "hops_north_south", "chip_crossings"):
         sent_by = {p["name"]: p[counter] for p in mapped.populations()}
-        assert sum(sent_by.values()) == pytest.approx(traffic[counter])
+        assert sum(sent_by.values()) == close(traffic[counter])
         assert sent_by["scores"] == 0  # only read
 
 
@@ -73,7 +74,7 @@ def test_burst_counts_every_spike(tmp_path: Path) -> None:
     model, chip = save_model(tmp_path), write_chip(tmp_path)
     found = map_model(model, chip, samples()[0], code="burst", limit=7)
     ran = snnc.run(model, samples()[0][:7], engine="oracle", code="burst")
-    assert found.load.sent.sum() == pytest.approx(ran.node_counters["hidden"].spikes / 7)
+    assert found.load.sent.sum() == close(ran.node_counters["hidden"].spikes / 7)
     peak = found.load.peak_synaptic_events.sum()
     assert peak < found.load.synaptic_events.sum()  # a count above one takes several ticks
 
@@ -134,6 +135,6 @@ def test_rate_shares_what_the_engine_counted(tmp_path: Path) -> None:
     model, x = save_model(tmp_path), samples()[0]
     found = map_model(model, write_chip(tmp_path), x, code="rate", rate_ticks=8)
     ran = snnc.run(model, x, code="rate", rate_ticks=8)
-    assert found.load.sent.sum() == pytest.approx(ran.node_counters["hidden"].events / len(x))
+    assert found.load.sent.sum() == close(ran.node_counters["hidden"].events / len(x))
     found_peak = found.load.peak_synaptic_events.sum()
-    assert found_peak == pytest.approx(found.load.synaptic_events.sum() / 8)
+    assert found_peak == close(found.load.synaptic_events.sum() / 8)

@@ -37,6 +37,17 @@ def check_numbers(browser: Browser, value: dict[str, Any]) -> set[str]:
     return {path for path, *_ in marked}
 
 
+def check_shown(paths: set[str], *wanted: list[str | int]) -> None:
+    """These values of the JSON are among the numbers that were marked."""
+    assert {json.dumps(path, separators=(",", ":")) for path in wanted} <= paths
+
+
+def check_alone(browser: Browser) -> None:
+    """A page without complaints that asked for no file but its own."""
+    assert browser.problems == []
+    assert [url for url in browser.requests if not url.startswith("file:")] == []
+
+
 def choose(browser: Browser, selector: str, value: str) -> None:
     browser.run(
         f"(() => {{ const s = document.querySelector({json.dumps(selector)}); s.value = "

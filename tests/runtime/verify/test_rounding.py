@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from snnc.backends.base import EngineResult
 from snnc.ir.neurons import Accumulator, IntegerFire
 from snnc.ir.nodes import Population
 from snnc.runtime.verify.rounding import RoundingCheck
+from tests.close import close
 from tests.runtime.verify.graphs import chain
 
 FLOAT = chain(np.eye(3), np.zeros(3), np.ones((2, 3)))
@@ -48,13 +48,13 @@ def test_changed_counts_agreement_and_accuracy() -> None:
     outputs = [np.array([[1.25, 0.5], [1.0, 0.75]])]
     check.add(source, outputs, ran(counts))
     assert (check.changed["hidden"].n_values, check.changed["hidden"].n_changed) == (6, 2)
-    assert check.largest_fraction == pytest.approx(1 / 3)
+    assert check.largest_fraction == close(1 / 3)
     found = check.to_json(np.array([0, 1]))
     assert found["predictions_agree"] == 0.5
     assert found["accuracy"] == 1.0
     assert found["source_accuracy"] == 0.5
     assert found["largest_output_difference"] == 1.25
-    assert found["changed_share"] == pytest.approx(1 / 3)
+    assert found["changed_share"] == close(1 / 3)
 
 
 def test_without_labels_there_is_no_accuracy() -> None:
