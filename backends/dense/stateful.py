@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from snnc.backends.dense.builder import DType, dtype_for
+from snnc.backends.dense.builder import EXACT, DType, dtype_for
 from snnc.backends.dense.compiler import Compiler
 from snnc.backends.dense.fire import add_bias
 from snnc.backends.dense.summing import summed
@@ -24,11 +24,18 @@ from snnc.ir.nodes import Population
 class _Frame:
     """One frame of a population with state, in a type that holds all that comes in between."""
 
-    def __init__(self, c: Compiler, node: Population) -> None:
+    def __init__(self, c: Compiler, node: Population, beside: int = EXACT["f4"] + 1) -> None:
+        """Choose a type.
+
+        Args:
+            beside: largest value that comes in between beside the membrane.
+        """
         r = c.ranges[node.name]
         self.largest = max(-r.membrane_lo, r.membrane_hi)
         self.c, self.b, self.node = c, c.builder, node
-        self.dtype: DType = dtype_for(max(self.largest << node.model.spare_bits, 2**25))
+        into = c.arriving(c.graph.incoming(node.name))
+        partial = max(int(into.partial_hi[0]), -int(into.partial_lo[0]))
+        self.dtype: DType = dtype_for(max(self.largest << node.model.spare_bits, partial, beside))
 
     def input(self, fraction: int) -> str:
         """What a frame brings, bias included, in fine units."""
@@ -63,18 +70,22 @@ class _Frame:
         """sign(v) * floor(|v| * multiplier / 2^shift)"""
         if (multiplier == 2**shift).all():
             return v
-        kept = self.shifted(self.op("Mul", self.op("Abs", v), self.constant(multiplier)), shift)
-        return self.op("Mul", self.op("Sign", v), kept)
+        if self.dtype == "i8":  # integers are divided towards zero
+            size = self.b.constant(2**shift, self.dtype)
+            return self.op("Div", self.op("Mul", v, self.constant(multiplier)), size)
+        share = self.op("Mul", v, self.constant(multiplier / 2.0**shift))  # exact: few bits
+        whole: DType = "i4" if self.dtype == "f4" else "i8"
+        return self.b.cast(self.b.cast(share, whole), self.dtype)  # which cuts towards zero
 
     def counts(self, v: str, model: FixedFiring) -> str:
         """Lo + #{j : v >= thresholds[..., j]}"""
-        limit = self.largest + 1  # what is out of reach stays so
-        k = self.b.constant(np.array(model.lo), self.dtype)
-        k = self.op("Add", self.op("Mul", v, self.b.constant(0, self.dtype)), k)
+        limit, k = self.largest + 1, ""  # what is out of reach stays so
         for level in np.moveaxis(np.clip(model.thresholds, -limit, limit), -1, 0):
             above = self.op("GreaterOrEqual", v, self.constant(level))
-            k = self.op("Add", k, self.op("Cast", above, to=self.b.onnx_type(self.dtype)))
-        return k
+            passed = self.op("Cast", above, to=self.b.onnx_type(self.dtype))
+            k = self.op("Add", k, passed) if k else passed
+        k = k or self.op("Mul", v, self.b.constant(0, self.dtype))
+        return self.op("Add", k, self.b.constant(model.lo, self.dtype)) if model.lo else k
 
     def reset(self, v: str, k: str, model: FixedIntegrateFire | FixedCurrentLIF) -> str:
         """What firing leaves of the membrane."""
@@ -93,7 +104,7 @@ def firing(
     c: Compiler, node: Population, model: FixedIntegrateFire | FixedCurrentLIF, dtype: DType
 ) -> str:
     """Integrate, fire, reset."""
-    frame = _Frame(c, node)
+    frame = _Frame(c, node, _beside(c, node, model))
     i = frame.input(model.fraction_bits)
     if isinstance(model, FixedCurrentLIF):
         current = frame.state("c")
@@ -108,6 +119,25 @@ def firing(
     k = frame.counts(v, model)
     frame.keep(membrane, frame.reset(v, k, model))
     return k
+
+
+def _beside(c: Compiler, node: Population, model: FixedIntegrateFire | FixedCurrentLIF) -> int:
+    """Bounds whatever is computed beside membranes and currents: inputs in fine units, resets."""
+    r = c.ranges[node.name]
+    into = c.arriving(c.graph.incoming(node.name))
+    bias = int(np.abs(node.bias).max(initial=0))
+    brought = max(int(into.partial_hi[0]), -int(into.partial_lo[0])) + bias
+    largest = max(-r.membrane_lo, r.membrane_hi)
+    count = max(abs(model.lo), abs(model.lo + model.thresholds.shape[-1]))
+    reset = largest + count * int(np.abs(model.reset_step).max(initial=0))
+    value = int(np.abs(model.reset_value).max(initial=0))
+    multipliers = [model.leak_multiplier >> model.leak_shift]
+    if isinstance(model, FixedCurrentLIF):
+        multipliers.append(model.current_multiplier >> model.current_shift)
+    growth = 1 + max(int(m.max(initial=0)) for m in multipliers)
+    return (
+        max(brought << model.fraction_bits, reset << model.spare_bits, value, 2 * largest) * growth
+    )
 
 
 def trace(c: Compiler, node: Population, model: FixedTrace, dtype: DType) -> str:

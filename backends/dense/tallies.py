@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,10 @@ class Table:
     masks: NDArray[np.uint32]
     sums: Array
     spare: Array
+
+
+_Tables: TypeAlias = "list[tuple[DType, tuple[str, ...], Table]]"
+"""By type: the tensors of some nodes, and what is read of them."""
 
 
 class Tallies:
@@ -83,17 +88,25 @@ def compiled(
     seen: Sequence[Seen], firsts: Sequence[int], threads: int
 ) -> Callable[[Tray, IntArray], None]:
     """The compiled pass over the trays of some nodes, on some threads where that is worth it."""
+    from snnc.backends.dense.kernels import add_up
+
     shares = [s for s in shared_out([each.size for each in seen], threads) if s]
     tables = [_tables(seen, firsts, share) for share in shares]
     pool = ThreadPoolExecutor(len(tables)) if len(tables) > 1 else None
     size = sum(each.size for each in seen)
 
+    def add_some(some: _Tables, tray: Tray, results: IntArray) -> None:
+        for dtype, tensors, t in some:
+            x, starts = tray.flat[dtype], tray.starts(tensors)
+            rows = np.uint64(tray.rows)
+            add_up(x, rows, starts, t.rows, t.labels, t.weights, t.masks, t.sums, t.spare, results)
+
     def add(tray: Tray, results: IntArray) -> None:
         if pool is None or tray.rows * size < WORTH_THREADS:
             for some in tables:
-                _add(some, tray, results)
+                add_some(some, tray, results)
         else:  # each node has results of its own
-            list(pool.map(lambda some: _add(some, tray, results), tables))
+            list(pool.map(lambda some: add_some(some, tray, results), tables))
 
     return add
 
@@ -109,9 +122,7 @@ def shared_out(sizes: Sequence[int], n: int) -> list[list[int]]:
     return [sorted(share) for share in shares]
 
 
-def _tables(
-    seen: Sequence[Seen], firsts: Sequence[int], share: Sequence[int]
-) -> list[tuple[DType, tuple[str, ...], Table]]:
+def _tables(seen: Sequence[Seen], firsts: Sequence[int], share: Sequence[int]) -> _Tables:
     """Some of the nodes by type: their tensors and what the compiled pass reads."""
     found = []
     for dtype in SUMS:
@@ -120,15 +131,6 @@ def _tables(
             table = make_table([seen[n] for n in some], [firsts[n] for n in some])
             found.append((dtype, tuple(seen[n].tensor for n in some), table))
     return found
-
-
-def _add(tables: list[tuple[DType, tuple[str, ...], Table]], tray: Tray, results: IntArray) -> None:
-    from snnc.backends.dense.kernels import add_up
-
-    for dtype, tensors, t in tables:
-        x, starts = tray.flat[dtype], tray.starts(tensors)
-        rows = np.uint64(tray.rows)
-        add_up(x, rows, starts, t.rows, t.labels, t.weights, t.masks, t.sums, t.spare, results)
 
 
 def make_table(seen: Sequence[Seen], firsts: Sequence[int]) -> Table:
