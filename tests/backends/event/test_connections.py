@@ -103,6 +103,18 @@ def test_rows_of_every_length(c_out: int, mode: str) -> None:
     check_conv(make_conv(rng, c_out, (3, 4, 4), (3, 3), pad=1), rng, mode=mode)
 
 
+@pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (1, 2), (3, 2)])
+@pytest.mark.parametrize("bound", [9, 300, 2**40])
+@pytest.mark.parametrize("c_out", [16, 48, 80])
+def test_pixels_with_few_and_with_many_events(
+    c_out: int, bound: int, stride: int, dilation: int
+) -> None:
+    """One or two events of a pixel are added one by one, more through a tile; in all widths."""
+    rng = np.random.default_rng(c_out)
+    conv = make_conv(rng, c_out, (4, 4, 5), (3, 3), stride, 1, dilation, bound=bound)
+    check_conv(conv, rng, mode="scatter")
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("code", CODES)
 @pytest.mark.parametrize(("groups", "c_out"), [(4, 4), (4, 8), (2, 6), (84, 84)])
