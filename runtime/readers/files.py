@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
-from snnc.ir.arrays import IntArray
+from snnc.ir.arrays import Array, IntArray
 from snnc.ir.errors import BadInputFile, DataError
 from snnc.runtime.readers.decoders import BY_SUFFIX, decode
+from snnc.runtime.readers.labels import label_of
 from snnc.runtime.readers.preparation import Preparation
 from snnc.runtime.readers.records import Records, listing_hash, records
 from snnc.runtime.readers.samples import Samples
@@ -62,7 +64,8 @@ def open_list(path: Path, preparation: Preparation) -> Samples:
 
     Raises:
         BadInputFile: it is no such list.
-        DataError: a row has no path or no whole number as label.
+        DataError: some rows have labels and some none, or no row can be used: one without a path
+            or with a label that is no class number is a bad sample.
     """
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     try:
@@ -73,15 +76,17 @@ def open_list(path: Path, preparation: Preparation) -> Samples:
     if not rows or "path" not in rows[0]:
         raise BadInputFile("its first line does not name a column `path`", where=str(path))
     paths, labels = [], []
-    for number, row in enumerate(rows, start=2):
+    bad: dict[int, DataError] = {}
+    for i, row in enumerate(rows):
+        place = f"{path}, line {i + 2}"
+        paths.append(path.parent / (row["path"] or ""))
+        labels.append(label_of(row.get("label"), i, place, bad))
         if not row["path"]:
-            raise DataError("there is no path", where=f"{path}, line {number}")
-        paths.append(path.parent / row["path"])
-        labels.append(_label(row.get("label"), f"{path}, line {number}"))
+            bad[i] = DataError("there is no path", where=place)
     known = [label for label in labels if label is not None]
     if known and len(known) != len(labels):
         raise DataError("some rows have a label and some have none", where=str(path))
-    return _of_paths(paths, np.array(known) if known else None, preparation)
+    return _of_paths(paths, np.array(known) if known else None, preparation, bad)
 
 
 def open_file(path: Path, preparation: Preparation) -> Samples:
@@ -89,23 +94,24 @@ def open_file(path: Path, preparation: Preparation) -> Samples:
     return _of_paths([path], None, preparation)
 
 
-def _of_paths(paths: Sequence[Path], labels: IntArray | None, preparation: Preparation) -> Samples:
+def _of_paths(
+    paths: Sequence[Path],
+    labels: IntArray | None,
+    preparation: Preparation,
+    bad: Mapping[int, DataError] = MappingProxyType({}),
+) -> Samples:
     def place(index: int) -> str:
         return str(paths[index])
 
-    x: Records = records(len(paths), lambda i: decode(paths[i], preparation), place)
+    def read(index: int) -> Array:
+        if index in bad:
+            raise bad[index]
+        return decode(paths[index], preparation)
+
+    x: Records = records(len(paths), read, place)
     return Samples(x=x, y=labels, fingerprint=lambda: listing_hash(paths))
 
 
 def _known(paths: object) -> list[Path]:
     found = [p for p in paths if p.suffix.lower() in BY_SUFFIX and p.is_file()]  # type: ignore[attr-defined]
     return sorted(found)
-
-
-def _label(text: str | None, where: str) -> int | None:
-    if text is None or not text.strip():
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        raise DataError(f"the label `{text}` is no class number", where=where) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -10,6 +10,9 @@ import numpy as np
 
 from snnc.ir.arrays import Array, IntArray, Shape
 from snnc.ir.errors import DataError
+
+NO_CLASS = -1
+"""In the place of the label of a sample that cannot be read: nothing compares with it."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,6 +51,26 @@ class LazyLabels:
 def as_labels(labels: LazyLabels) -> IntArray:
     """Labels where an array is taken: they have its shape, length and indexing."""
     return cast("IntArray", labels)
+
+
+def label_of(
+    text: str | None, index: int, place: str, bad: MutableMapping[int, DataError]
+) -> int | None:
+    """The class that a line of text says, None where it says nothing.
+
+    Args:
+        text: of the label.
+        index: of its sample.
+        place: of the line, for messages.
+        bad: takes the error of a sample whose label is no class number, which is then -1.
+    """
+    if text is None or not text.strip():
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        bad[index] = DataError(f"the label `{text[:20]}` is no class number", where=place)
+        return NO_CLASS
 
 
 def class_number(label: Any) -> int:

@@ -14,7 +14,7 @@ from snnc.ir.arrays import Array
 from snnc.ir.errors import DataError, WrongUsage
 from snnc.runtime.readers import audio
 from snnc.runtime.readers.images import of_pixels, prepare
-from snnc.runtime.readers.labels import LazyLabels, as_labels, class_number
+from snnc.runtime.readers.labels import NO_CLASS, LazyLabels, as_labels, class_number
 from snnc.runtime.readers.preparation import ImagePreparation, Preparation
 from snnc.runtime.readers.records import read_record, records
 from snnc.runtime.readers.samples import Samples
@@ -23,8 +23,6 @@ from snnc.runtime.readers.text import tokens_of
 _HASHED = 16
 """Samples that a fingerprint reads, evenly spaced: code may give other data under the same name."""
 _UNREAD = np.iinfo(np.int64).min
-_NO_CLASS = -1
-"""In the place of the label of a sample that cannot be read: nothing compares with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +104,7 @@ class _Rows:
             try:
                 self._keep(index, self._row(index))
             except DataError:
-                return _NO_CLASS
+                return NO_CLASS
         return int(self._labels[index])
 
     def _keep(self, index: int, row: Row) -> None:

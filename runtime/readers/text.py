@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from snnc.ir.arrays import Array, IntArray
 from snnc.ir.errors import BadInputFile, DataError, MissingExtra
+from snnc.runtime.readers.labels import NO_CLASS, label_of
 from snnc.runtime.readers.preparation import TextPreparation
 from snnc.runtime.readers.records import records
 from snnc.runtime.readers.samples import Samples
@@ -26,7 +27,7 @@ def open_text(path: Path, how: TextPreparation) -> Samples:
 
     Raises:
         BadInputFile: it cannot be read, or the tokenizer is none.
-        DataError: a label is no class number.
+        DataError: of no line the label is a class number; one line without is a bad sample.
     """
     tokens = tokens_of(how)
     try:
@@ -34,9 +35,12 @@ def open_text(path: Path, how: TextPreparation) -> Samples:
         lines = _lines(data.decode("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise BadInputFile(f"cannot be read: {error}", where=str(path)) from error
-    texts, labels = _split(lines, path)
+    bad: dict[int, DataError] = {}
+    texts, labels = _split(lines, path, bad)
 
     def read(index: int) -> Array:
+        if index in bad:
+            raise bad[index]
         return tokens(texts[index])
 
     return Samples(
@@ -89,18 +93,18 @@ def _lines(text: str) -> list[str]:
     return [line.removesuffix("\r") for line in whole]
 
 
-def _split(lines: list[str], path: Path) -> tuple[list[str], Array | None]:
+def _split(
+    lines: list[str], path: Path, bad: MutableMapping[int, DataError]
+) -> tuple[list[str], Array | None]:
     if path.suffix.lower() != ".tsv":
         return lines, None
     texts, labels = [], []
-    for number, line in enumerate(lines, start=1):
-        text, tab, label = line.rpartition("\t")
-        try:
-            labels.append(int(label) if tab else int("no label"))
-        except ValueError:
-            raise DataError(
-                f"`{label[:20]}` after the last tab is no class number",
-                where=f"{path}, line {number}",
-            ) from None
+    for i, line in enumerate(lines):
+        text, tab, said = line.rpartition("\t")
+        place = f"{path}, line {i + 1}"
+        label = label_of(said if tab else None, i, place, bad)
+        if label is None:
+            bad[i] = DataError("there is no tab and class number behind the text", where=place)
         texts.append(text)
-    return texts, np.array(labels)
+        labels.append(NO_CLASS if label is None else label)
+    return texts, np.array(labels, dtype=np.int64)

@@ -89,3 +89,35 @@ def test_only_ends_of_lines_end_texts(tmp_path: Path) -> None:
     made = tokenizer({"?": 0, "a": 5, "[PAD]": 9})
     text = "\ufeffa\u2028a\r\na\x85\x0ba\n\na".encode()
     assert tokens(tmp_path, made, text) == [[5, 5, 9], [5, 5, 9], [9, 9, 9], [5, 9, 9]]
+
+
+def test_a_line_without_a_class_is_a_bad_sample(tmp_path: Path) -> None:
+    """Of a list and of texts: skipped where that is asked for, with its line in the error."""
+    image = needs.module("PIL.Image")
+    x, y = samples(5)
+    for i, pixels in enumerate(x):
+        image.fromarray(pixels[None]).save(tmp_path / f"{i}.png")
+    lines = [f"{i}.png,{label}" for i, label in enumerate(y.tolist())]
+    lines[1], lines[3] = "1.png,dog", "none.png,0"
+    (tmp_path / "l.csv").write_text("path,label\n" + "\n".join(lines) + "\n")
+    manifest = {"preparation": {"image": {"mode": "L"}}}
+    model = save_model(tmp_path, shape=(1, 1, 6), manifest=manifest)
+    with pytest.raises(DataError, match="line 3: the label `dog` is no class number"):
+        run(model, tmp_path / "l.csv", engine="oracle")
+    found = run(
+        model, tmp_path / "l.csv", engine="oracle", on_bad_sample="skip", output=tmp_path / "o.npz"
+    )
+    assert (found.n_skipped, found.accuracy) == (2, 1.0)
+    assert found.samples is not None
+    assert found.samples.tolist() == [0, 2, 4]
+
+    words = tokenizer({"?": 0, "a": 1, "[PAD]": 2})
+    words.save(str(tmp_path / "tok.json"))
+    (tmp_path / "p.toml").write_text('[text]\ntokenizer = "tok.json"\nlength = 6\n')
+    how = load_preparation(tmp_path / "p.toml")
+    (tmp_path / "d.tsv").write_text("a a\t1\na\na\tx\na\t\n? a\t0\n")
+    data = load_data(tmp_path / "d.tsv", preparation=how)
+    assert data.x[[0, 4]].tolist() == [[1, 1, 2, 2, 2, 2], [0, 1, 2, 2, 2, 2]]
+    for i, said in ((1, "line 2: there is no tab"), (2, "line 3: the label"), (3, "line 4: there")):
+        with pytest.raises(DataError, match=said):
+            data.x[i]
