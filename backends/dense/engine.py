@@ -31,7 +31,7 @@ LARGEST_CHUNK = 2**20
 
 
 class DenseEngine:
-    """Integers frame by frame, compiled to one ONNX graph; counters are computed inside.
+    """Integers frame by frame, compiled to one ONNX graph, and every counter.
 
     Args:
         threads: of ONNX Runtime; None: as OMP_NUM_THREADS says, else all cores.

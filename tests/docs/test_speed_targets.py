@@ -46,3 +46,18 @@ def test_ratios_are_of_one_run_and_equal_batches(
     assert reached == f"one at a time / in batches: {text}"
     assert missing == targets.NOT_YET
     del sys.modules["speed_targets"]
+
+
+def test_what_counting_costs_is_listed_by_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(DOCS))
+    targets = needs.module("speed_targets")
+    monkeypatch.setattr(targets, "RESULTS", tmp_path)
+    ((_, missing, _),) = targets.counters()
+    assert missing == targets.NOT_YET
+    rows = [{"net": net, "extra": extra} for net in ("a", "b") for extra in (0.1234, 0.02)]
+    (tmp_path / "scaling.json").write_text(json.dumps({"counters": {"rows": rows}}))
+    ((_, reached, _),) = targets.counters()
+    assert reached == "one at a time / in batches: a 12.3 / 2.0 %, b 12.3 / 2.0 %"
+    del sys.modules["speed_targets"]
