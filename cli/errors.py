@@ -14,12 +14,14 @@ from pathlib import Path
 import click
 
 from snnc.cli.terminal import say
-from snnc.ir.errors import Interrupted, SnncError, UnexpectedError, WrongUsage
+from snnc.ir.errors import Interrupted, MissingExtra, SnncError, UnexpectedError, WrongUsage
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
+_POSIX = ("fcntl",)
+"""Modules of the standard library that Windows' Python lacks."""
 
 
 def report_error(error: BaseException, *, as_json: bool) -> int:
@@ -61,6 +63,9 @@ def _name(error: BaseException) -> tuple[SnncError, int]:
         return WrongUsage(_without_stop(error.format_message()), where=where, hint=hint), EXIT_USAGE
     if _is_interrupt(error):
         return Interrupted("interrupted", hint=_kept(error)), EXIT_INTERRUPTED
+    if isinstance(error, ModuleNotFoundError) and error.name in _POSIX:
+        what = f"this needs a POSIX system: Python has no `{error.name}` here"
+        return MissingExtra(what, hint="on Windows, install and run snnc in WSL 2"), EXIT_FAILED
     if isinstance(error, MemoryError):
         what = "there is not enough memory for this"
         hint = "convert a smaller model, or run fewer samples at once with `--limit`"

@@ -76,6 +76,29 @@ def test_commands_alone_load_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_a_system_without_posix_is_told_so() -> None:
+    """As on Windows, where Python has no `fcntl`; help is there all the same."""
+    import subprocess
+    import sys
+
+    code = (
+        "import sys\n"
+        "sys.modules['fcntl'] = None\n"
+        "from snnc.cli.main import cli\n"
+        "cli.main(sys.argv[1:], prog_name='snnc')\n"
+    )
+
+    def call(*args: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True)
+
+    assert call("--help").returncode == 0
+    done = call("run", "model.snnc", "--data", "test.npz")
+    assert done.returncode == 1
+    assert "error: this needs a POSIX system: Python has no `fcntl` here [SNNC504]" in done.stderr
+    assert "WSL 2" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_runs_as_a_module() -> None:
     done = snnc_process("--help")
     assert done.code == 0
