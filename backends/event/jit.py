@@ -33,6 +33,8 @@ import numba
 from numba.core import event
 from numba.core.caching import IndexDataCacheFile
 
+from snnc.backends.event.interrupts import interruptible
+
 F = TypeVar("F", bound=Callable[..., Any])
 _LOG = logging.getLogger("snnc.backends.event")
 
@@ -85,7 +87,7 @@ def _stamp(compiled: Any) -> None:
 def told() -> Iterator[None]:
     """Say on the way that kernels are being compiled, if any are, and how long it took."""
     listener = _Compilations()
-    with event.install_listener("numba:compile", listener):
+    with event.install_listener("numba:compile", listener), interruptible():
         yield
     if listener.n:
         _LOG.info("compiled %d kernels in %.1f s", listener.n, time.perf_counter() - listener.began)

@@ -1,6 +1,9 @@
 """Kernels that are bound when they are first called."""
 
+import ctypes
 import logging
+import signal
+import sys
 from typing import Any
 
 import numba
@@ -8,6 +11,7 @@ import numpy as np
 import pytest
 
 from snnc.backends.event import jit, late
+from snnc.backends.event.interrupts import interruptible
 from snnc.backends.event.late import _failures, _kernels, reraised
 from snnc.ir.codes import RunSettings
 from snnc.runtime.doctor import tiny_graph
@@ -68,6 +72,19 @@ def test_ctrl_c_while_a_kernel_compiles_is_ctrl_c(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(_kernels, (__name__, "slow"), Interrupted())
     with pytest.raises(KeyboardInterrupt), reraised():
         call_slow(np.zeros(1))
+
+
+@pytest.mark.parametrize("then", [None, ValueError("what is left")])
+def test_ctrl_c_that_a_callback_swallows_is_ctrl_c(then: Exception | None) -> None:
+    """As LLVM's callbacks do: ctypes prints what is raised in them, and goes on."""
+    swallow = ctypes.CFUNCTYPE(None)(lambda: signal.raise_signal(signal.SIGINT))
+    before, hook = signal.getsignal(signal.SIGINT), sys.unraisablehook
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        swallow()
+        if then is not None:
+            raise then
+    assert signal.getsignal(signal.SIGINT) is before
+    assert sys.unraisablehook is hook
 
 
 def test_an_error_of_others_stays_what_it_is() -> None:
