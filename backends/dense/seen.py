@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,15 +54,22 @@ class Labels:
         """Positions or runs."""
         return len(self.positions if self.runs is None else self.runs)
 
-    def add(self, totals: IntArray) -> IntArray:
+    def add(self, totals: Array) -> IntArray:
         """The sums of (size,) totals, as the kernels compute them."""
-        sums = np.zeros(self.n_sums, dtype=np.int64)
-        if self.runs is None:
-            parts = sums.reshape(-1, self.channels)
-            np.add.at(parts, self.positions, totals.reshape(-1, self.channels))
-        else:
-            np.add.at(sums, self.runs[:, 2], np.add.reduceat(totals, self.runs[:, 0]))
-        return sums
+        if self.runs is not None:
+            sums = np.zeros(self.n_sums, dtype=np.int64)
+            parts = np.add.reduceat(totals, self.runs[:, 0], dtype=np.int64)
+            np.add.at(sums, self.runs[:, 2], parts)
+            return sums
+        parts = totals.reshape(-1, self.channels)
+        alike = [parts[chosen].sum(axis=0, dtype=np.int64) for chosen in self.by_label]
+        return np.concatenate(alike)
+
+    @cached_property
+    def by_label(self) -> list[IntArray]:
+        """Positions of each label."""
+        order = np.argsort(self.positions, kind="stable")
+        return np.split(order, np.cumsum(np.bincount(self.positions))[:-1])
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from snnc.backends.dense.builder import DType
 from snnc.backends.dense.seen import SUMS, Seen, Tray
 from snnc.ir.arrays import Array, IntArray
 
-PATIENCE = 1.0
-"""Seconds in numpy after which compiled code is loaded, which takes about as long."""
+PATIENCE = 0.3
+"""Seconds in numpy after which compiled code is loaded, which takes about twice as long."""
 COMPILER = "numba"
 WORTH_THREADS = 2**20
 """Neurons, over all rows, from which on counting is shared out: about a tenth of a millisecond."""
@@ -72,16 +72,21 @@ class Tallies:
 
 def in_numpy(seen: Seen, x: Array) -> IntArray:
     """Counters of one node, (parts, q): payloads; events of all rows and of choices."""
-    size = np.abs(x.reshape(len(x), -1))
-    parts = [size.sum(axis=0, dtype=np.int64)]
+    x = x.reshape(len(x), -1)
+    size = np.abs(x) if x.dtype.kind == "f" else x
+    parts = [_over_rows(size)]
     if seen.fired:
         fired = size != 0
-        parts.append(fired.sum(axis=0, dtype=np.int64))
+        parts.append(_over_rows(fired))
         for mask in seen.masks:
             taken = size if mask is None else size[:, mask]
             small = taken.max(axis=1, initial=0) <= 1
-            parts.append(fired[small].sum(axis=0, dtype=np.int64))
+            parts.append(_over_rows(fired[small]))
     return np.stack([seen.weights @ seen.labels.add(part) for part in parts])
+
+
+def _over_rows(x: Array) -> Array:
+    return x[0] if len(x) == 1 else x.sum(axis=0, dtype=np.int64)
 
 
 def compiled(

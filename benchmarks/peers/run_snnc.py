@@ -32,6 +32,8 @@ with np.load(a.folder / "samples.npz") as archive:
 feeder, reader = Feeder(model.file), OutputReader(graph)
 name = graph.outputs[0].name
 start = time.perf_counter()
+import numba  # noqa: E402, F401  (the dense engine counts compiled from the start, as in a long run)
+
 rate = Rate(ticks=a.steps, pools="average") if a.code == "rate" else None
 settings = RunSettings(code=a.code, rate=rate)
 session = open_session(get_engine(a.engine), graph, settings, feeder.n_frames(x[:1]))
