@@ -167,6 +167,9 @@ def load_data(
     except SnncError as error:
         error.where = error.where or name
         raise
+    except OSError as error:  # of folders that may not be looked into
+        where = str(error.filename or name)
+        raise BadInputFile(f"cannot be read: {error.strerror}", where=where) from error
     if found is not None:
         return DataSet(
             name=name,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import logging
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -28,12 +29,13 @@ def open_folder(folder: Path, preparation: Preparation) -> Samples:
 
     Raises:
         DataError: there are none, or of several kinds.
+        OSError: one cannot be listed.
     """
     classes = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
     _note_numbers([inner.name for inner in classes], folder)
     listed: list[tuple[Path, int]] = []
     for label, inner in enumerate(classes):
-        listed += [(path, label) for path in _known(inner.rglob("*"))]
+        listed += [(path, label) for path in _known(_files_in(inner))]
     plain = [] if listed else _known(folder.iterdir())
     paths = plain or [path for path, _ in listed]
     kinds = sorted({BY_SUFFIX[p.suffix.lower()].name for p in paths})
@@ -110,6 +112,16 @@ def _of_paths(
 
     x: Records = records(len(paths), read, place)
     return Samples(x=x, y=labels, fingerprint=lambda: listing_hash(paths))
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    """All files in it and below; a folder that cannot be listed is an error (`rglob` passes on)."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    for place, _, names in os.walk(folder, onerror=fail):
+        yield from (Path(place, name) for name in names)
 
 
 def _known(paths: object) -> list[Path]:

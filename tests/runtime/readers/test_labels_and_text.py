@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from snnc.ir.errors import DataError
+from snnc.ir.errors import BadInputFile, DataError
 from snnc.runtime.data import load_data
 from snnc.runtime.readers.preparation import load_preparation
 from snnc.runtime.run import run
@@ -121,3 +123,27 @@ def test_a_line_without_a_class_is_a_bad_sample(tmp_path: Path) -> None:
     for i, said in ((1, "line 2: there is no tab"), (2, "line 3: the label"), (3, "line 4: there")):
         with pytest.raises(DataError, match=said):
             data.x[i]
+
+
+@pytest.mark.parametrize("closed", ["d", "d/a", "d/a/deep"])
+def test_a_folder_that_cannot_be_listed_is_an_error(
+    closed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not a data set without its files. (Root may list all: here the system's call refuses.)"""
+    (tmp_path / "d" / "a" / "deep").mkdir(parents=True)
+    image = needs.module("PIL.Image")
+    for name in ("a/0.png", "a/deep/1.png"):
+        image.fromarray(np.zeros((2, 2), np.uint8)).save(tmp_path / "d" / name)
+    assert len(load_data(tmp_path / "d").x) == 2
+    listed = {name: getattr(os, name) for name in ("scandir", "listdir")}
+    for name, real in listed.items():
+
+        def refuse(path: Any = ".", real: Any = real) -> Any:
+            if Path(path) == tmp_path / closed:
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return real(path)
+
+        monkeypatch.setattr(os, name, refuse)
+    with pytest.raises(BadInputFile, match="cannot be read: Permission denied") as e:
+        load_data(tmp_path / "d")
+    assert e.value.where == str(tmp_path / closed)
