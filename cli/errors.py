@@ -14,12 +14,22 @@ from pathlib import Path
 import click
 
 from snnc.cli.terminal import say
-from snnc.ir.errors import Interrupted, MissingExtra, SnncError, UnexpectedError, WrongUsage
+from snnc.ir.errors import (
+    BadInputFile,
+    Interrupted,
+    MissingExtra,
+    SnncError,
+    UnexpectedError,
+    WrongUsage,
+)
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
+
+_NOT_OURS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
+"""What the system refuses over a file that the user named, wherever it is found out."""
 _POSIX = ("fcntl",)
 """Modules of the standard library that Windows' Python lacks."""
 
@@ -74,6 +84,9 @@ def _name(error: BaseException) -> tuple[SnncError, int]:
         where = None if error.filename is None else str(error.filename)
         what = f"cannot write: {error.strerror}"
         return UnexpectedError(what, where=where, hint="free some space"), EXIT_FAILED
+    if isinstance(error, OSError) and error.errno in _NOT_OURS and error.filename is not None:
+        what = f"cannot be read or written: {error.strerror}"
+        return BadInputFile(what, where=os.fsdecode(error.filename)), EXIT_FAILED
     return _bug(error), EXIT_FAILED
 
 

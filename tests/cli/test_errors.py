@@ -94,6 +94,19 @@ def test_a_full_disk_is_no_bug(model: Path, data: Path, monkeypatch: pytest.Monk
     )
 
 
+def test_what_may_not_be_opened_is_no_bug(
+    model: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for a model or an output in a folder that is closed to this user."""
+    refused = PermissionError(errno.EACCES, "Permission denied", "closed/model.snnc")
+    monkeypatch.setattr(runner, "run", raising(refused))
+    done = snnc("run", model, "--data", data)
+    assert done.code == 1
+    assert done.stderr.splitlines() == [
+        "error: closed/model.snnc: cannot be read or written: Permission denied [SNNC204]"
+    ]
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_result_that_stdout_does_not_take() -> None:
     with Path("/dev/full").open("w") as full:
