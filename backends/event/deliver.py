@@ -12,7 +12,7 @@ import numpy as np
 
 from snnc.backends.event.changes import hold
 from snnc.backends.event.gather import INT16_MAX, gather_dense, gather_each, gather_window
-from snnc.backends.event.jit import inlined
+from snnc.backends.event.jit import inlined, kernel
 from snnc.backends.event.late import late
 from snnc.backends.event.layout import (
     CHANNELS_IN,
@@ -49,9 +49,13 @@ _FEW = 2
 """Events of a pixel up to which each is added on its own: a tile of sums pays from three on."""
 
 
-@inlined
+@kernel
 def deliver(program: Program, state: State, p: int) -> None:
-    """Bring the list of projection `p` to its target."""
+    """Bring the list of projection `p` to its target.
+
+    Pasted into its callers it would cost no less to call, and make them take twice as long to
+    compile.
+    """
     projection = program.projections[p]
     room = program.rooms[projection.list]
     if state.lists.length[room.number] > 0 or program.rehearsed == 1:
