@@ -21,6 +21,8 @@ Run: TypeAlias = Callable[[Tensor], Tensor]
 Way: TypeAlias = Callable[[Tensor], Run]
 """Makes the function of a network, for batches like the one that it is given."""
 CHANNELS_LAST = ", channels last"
+MOST_OFF = 0.01
+"""Mean difference of outputs, of the largest output: what rounding moves, spikes included."""
 
 
 FUSED = (
@@ -127,8 +129,10 @@ def fastest(
 ) -> tuple[str, Run, dict[str, float | str]]:
     """The name and function of the fastest way, and milliseconds of a sample, or errors, of all.
 
+    A way whose outputs are not those of the first that works is another network: it cannot win.
+
     Args:
-        ways: by name.
+        ways: by name, the plainest first.
         x: a batch.
         seconds: of the clock to come: a batch that takes more than a quarter of it is timed once.
 
@@ -137,9 +141,13 @@ def fastest(
     """
     tried: dict[str, float | str] = {}
     best: tuple[float, str, Run] | None = None
+    plain: Tensor | None = None
     for name, way in ways.items():
         try:
             run = way(x)
+            outputs = run(x)  # compiles
+            plain = outputs.clone() if plain is None else plain
+            _check_same(outputs, plain)
             ms = 1000 * _trial(run, x, seconds / 4) / len(x)
         except Exception as error:  # what a compiler cannot do is said, and another way taken
             tried[name] = f"{type(error).__name__}: {error}"[:200]
@@ -152,9 +160,14 @@ def fastest(
     return best[1], best[2], tried
 
 
+def _check_same(outputs: Tensor, plain: Tensor) -> None:
+    off = float((outputs - plain).abs().mean()) / max(float(plain.abs().max()), 1e-30)
+    if not off <= MOST_OFF:
+        raise ValueError(f"its outputs are others: off by {off:.2g} of the largest in the mean")
+
+
 def _trial(run: Run, x: Tensor, long: float) -> float:
-    """Seconds of a batch after a warm-up: the least of four, or of those before one is too long."""
-    run(x)  # compiles
+    """Seconds of a batch that has run before: the least of four, or until one is too long."""
     least = float("inf")
     for _ in range(4):
         start = time.perf_counter()

@@ -76,7 +76,7 @@ def test_steps_in_turn_and_at_once_are_the_same_mean(
 
 
 def test_the_fastest_way_takes_the_clock(scripts: Any) -> None:
-    """A way that fails is named with its reason; where all do, the party has none."""
+    """One that fails, or computes something else, is named with its reason."""
     torch, ways = needs.module("torch"), scripts("ways")
 
     def slow(_: Any) -> Any:
@@ -93,17 +93,23 @@ def test_the_fastest_way_takes_the_clock(scripts: Any) -> None:
             if not started:
                 time.sleep(0.1)  # as compilers do, once
             started.append(1)
-            return x + 1
+            return x * 1.001  # as rounding
 
         return run
 
     def broken(_: Any) -> Any:
         raise RuntimeError("no compiler")
 
-    given = {"slow": slow, "compiled": compiling, "broken": broken}
-    name, run, tried = ways.fastest(given, torch.zeros(2, 3), 0.04)
+    def wrong(_: Any) -> Any:
+        return lambda x: 0 * x
+
+    given = {"broken": broken, "slow": slow, "compiled": compiling, "wrong": wrong}
+    name, run, tried = ways.fastest(given, torch.ones(2, 3), 0.04)
     assert name == "compiled"
-    assert run(torch.zeros(1)).tolist() == [1]
+    assert float(run(torch.ones(1))) != 1
+    assert (
+        tried["wrong"] == "ValueError: its outputs are others: off by 1 of the largest in the mean"
+    )
     assert tried["broken"] == "RuntimeError: no compiler"
     assert tried["slow"] >= 10
     assert tried["compiled"] < 10
