@@ -39,8 +39,13 @@ class Content:
     labels: Array | None
 
 
-def content(path: Path, preparation: Preparation) -> Content:
+def content(path: Path, preparation: Preparation, where: str) -> Content:
     """Open a file; it stays open while its samples are read.
+
+    Args:
+        path: where it lies.
+        preparation: of its samples.
+        where: what errors call it.
 
     Raises:
         BadInputFile: it is no HDF5 file.
@@ -50,36 +55,36 @@ def content(path: Path, preparation: Preparation) -> Content:
         import h5py
     except ImportError as error:
         raise MissingExtra(
-            "HDF5 files need h5py", where=str(path), hint="pip install 'snnc[nir]'"
+            "HDF5 files need h5py", where=where, hint="pip install 'snnc[nir]'"
         ) from error
     try:
-        return _opened(h5py, h5py.File(path, "r"), path, preparation)
+        return _opened(h5py, h5py.File(path, "r"), where, preparation)
     except SnncError:
         raise
     except UNREADABLE as error:  # h5py reads the parts of a file when they are asked for
-        raise BadInputFile(f"not a readable HDF5 file: {error}", where=str(path)) from error
+        raise BadInputFile(f"not a readable HDF5 file: {error}", where=where) from error
     except MemoryError as error:
-        raise DataError("it does not fit in memory", where=str(path)) from error
+        raise DataError("it does not fit in memory", where=where) from error
 
 
-def _opened(h5py: Any, file: Any, path: Path, preparation: Preparation) -> Content:
-    held = _Own(h5py, file, str(path))
+def _opened(h5py: Any, file: Any, where: str, preparation: Preparation) -> Content:
+    held = _Own(h5py, file, where)
     y = held.labels("y")
     x = held.array("x")
     if held.get("spikes") is not None:
         labels = held.labels("labels")
         labels = y if labels is None else labels
-        read, n = _spikes(held, preparation, str(path))
+        read, n = _spikes(held, preparation, where)
     elif x is not None and x.shape:
         labels = y
-        _check_size(x, str(path))
+        _check_size(x, where)
         how = preparation.image if x.dtype == np.uint8 else None
         read = (lambda i: x[i]) if how is None else (lambda i: of_pixels(x[i], how))
         n = len(x)
     else:
         names = ", ".join(file) or "nothing"
         raise DataError(
-            f"there is neither an array `x` nor a group `spikes`, but {names}", where=str(path)
+            f"there is neither an array `x` nor a group `spikes`, but {names}", where=where
         )
     return Content(n=n, read=read, labels=labels)
 

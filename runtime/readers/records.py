@@ -24,6 +24,8 @@ UNREADABLE = (
 )  # fmt: skip
 """What decoders of Python, numpy, Pillow and h5py raise at content that they cannot read."""
 
+ReadSeveral = Callable[[Sequence[int], Array], int]
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Records:
@@ -34,6 +36,8 @@ class Records:
         read: gives the record of an index, one sample.
         place: names a record: its file, or its place in one.
         sample_shape, dtype: of every sample.
+        read_several: reads many faster than `read` does each: into the rows of an array, up to the
+            first that `read` has to say something about; gives how many.
     """
 
     indices: range
@@ -41,6 +45,7 @@ class Records:
     place: Callable[[int], str]
     sample_shape: Shape
     dtype: np.dtype[Any]
+    read_several: ReadSeveral | None = None
 
     @property
     def shape(self) -> Shape:
@@ -67,10 +72,21 @@ class Records:
         )
         if not len(chosen):
             return np.zeros((0, *self.sample_shape), self.dtype)
-        return np.stack([self._one(i) for i in chosen])
+        if self.read_several is None:
+            return np.stack([self._one(i) for i in chosen])
+        return self._several(self.read_several, chosen)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.asarray(self[:], dtype=dtype)
+
+    def _several(self, read: ReadSeveral, chosen: Sequence[int]) -> Array:
+        found, n = np.empty((len(chosen), *self.sample_shape), self.dtype), 0
+        while n < len(chosen):
+            n += read(chosen[n:], found[n:])
+            if n < len(chosen):
+                found[n] = self._one(chosen[n])
+                n += 1
+        return found
 
     def _one(self, index: int) -> Array:
         """One sample.
@@ -106,7 +122,12 @@ def read_record(read: Callable[[int], Array], place: Callable[[int], str], index
         raise DataError(f"cannot be read: {said}", where=place(index)) from error
 
 
-def records(n: int, read: Callable[[int], Array], place: Callable[[int], str]) -> Records:
+def records(
+    n: int,
+    read: Callable[[int], Array],
+    place: Callable[[int], str],
+    read_several: ReadSeveral | None = None,
+) -> Records:
     """Records 0 to n - 1, shaped as the first that can be read.
 
     Raises:
@@ -120,7 +141,12 @@ def records(n: int, read: Callable[[int], Array], place: Callable[[int], str]) -
             problem = problem or error
             continue
         return Records(
-            indices=range(n), read=read, place=place, sample_shape=first.shape, dtype=first.dtype
+            indices=range(n),
+            read=read,
+            place=place,
+            sample_shape=first.shape,
+            dtype=first.dtype,
+            read_several=read_several,
         )
     raise problem or DataError("the data set is empty")
 

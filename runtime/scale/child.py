@@ -13,24 +13,24 @@ import sys
 from typing import IO
 
 from snnc.ir.errors import SnncError
-from snnc.runtime.scale.frames import receive, send
+from snnc.runtime.scale import pythons
+from snnc.runtime.scale.frames import receive, send, send_error
 from snnc.runtime.scale.order import Order
 from snnc.runtime.scale.shards import Shard
 
-READY, RESULT, ERROR = b"+", b"=", b"!"
+READY, RESULT = b"+", b"="
 
 
 def main() -> None:
     """Serve until stdin ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run, which ends us
     os.environ.setdefault("SNNC_CALIBRATE", "stored")  # nothing is measured while others work
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever libraries print is no answer
+    answers = pythons.answers()
     try:
         try:
             _serve(sys.stdin.buffer, answers)
         except SnncError as error:
-            send(answers, ERROR + json.dumps(error.to_json()).encode())
+            send_error(answers, error)
     except BrokenPipeError:
         os._exit(1)  # the run has ended
 

@@ -6,18 +6,16 @@ import contextlib
 import json
 import os
 import selectors
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO
 
-from snnc.ir.errors import ChildFailed, SnncError, error_from_json
+from snnc.ir.errors import ChildFailed, SnncError
 from snnc.runtime.scale import child
-from snnc.runtime.scale.frames import receive, send
+from snnc.runtime.scale.frames import raise_error, receive, send
 from snnc.runtime.scale.order import Order
+from snnc.runtime.scale.pythons import how_ended, start
 from snnc.runtime.scale.shards import Shard, ShardResult
 
 ATTEMPTS = 3
@@ -79,9 +77,8 @@ class ProcessExecutor:
         if message is None:
             self._replace(worker, selector, todo, begun)
             return None
+        raise_error(message)
         kind, content = message[:1], message[1:]
-        if kind == child.ERROR:
-            raise error_from_json(json.loads(content))
         result = ShardResult.from_bytes(content) if kind == child.RESULT else None
         worker.shard = None
         worker.ready = True
@@ -133,14 +130,7 @@ class _Process:
     def __init__(self, order: bytes, jobs: int) -> None:
         threads = str(max(1, (os.cpu_count() or 1) // jobs))
         counts = {"OMP_NUM_THREADS": threads, "NUMBA_NUM_THREADS": threads}
-        self._process = subprocess.Popen(
-            # -P: what lies in the current folder is data, no modules
-            [sys.executable, "-P", "-m", "snnc.runtime.scale.child"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-            env={**counts, **os.environ},
-        )
+        self._process = start(child.__name__, {**counts, **os.environ})
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._orders: IO[bytes] = self._process.stdin
@@ -172,9 +162,7 @@ class _Process:
 
 
 def _lost(status: int, shard: Shard | None) -> SnncError:
-    how = f"exit status {status}"
-    if status < 0:
-        how = f"signal {-status}, {signal.Signals(-status).name}"
+    how = how_ended(status)
     if shard is None:
         return ChildFailed(f"{ATTEMPTS} worker processes ended before they were ready ({how})")
     return ChildFailed(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from snnc.cli.main import COMMANDS
 from tests.cli.helpers import check_snapshot, snnc, snnc_process
+from tests.runtime.models import samples, save_model
 
 
 def test_help() -> None:
@@ -76,23 +80,28 @@ def test_commands_alone_load_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_a_system_without_posix_is_told_so() -> None:
-    """As on Windows, where Python has no `fcntl`; help is there all the same."""
+def test_a_system_without_posix_is_told_so(tmp_path: Path) -> None:
+    """As on Windows, whose Python lacks these modules; help and traces are there all the same."""
     import subprocess
     import sys
 
     code = (
         "import sys\n"
-        "sys.modules['fcntl'] = None\n"
+        "posix = 'fcntl', 'grp', 'pty', 'pwd', 'resource', 'syslog', 'termios', 'tty'\n"
+        "sys.modules.update(dict.fromkeys(posix))\n"
         "from snnc.cli.main import cli\n"
         "cli.main(sys.argv[1:], prog_name='snnc')\n"
     )
 
-    def call(*args: str) -> subprocess.CompletedProcess[str]:
+    def call(*args: str | Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True)
 
     assert call("--help").returncode == 0
-    done = call("run", "model.snnc", "--data", "test.npz")
+    model, data = save_model(tmp_path), tmp_path / "d.npz"
+    np.savez(data, x=samples(3)[0])
+    done = call("trace", model, "--data", data, "--sample", "0")
+    assert done.returncode == 0, done.stderr
+    done = call("run", model, "--data", data)
     assert done.returncode == 1
     assert "error: this needs a POSIX system: Python has no `fcntl` here [SNNC504]" in done.stderr
     assert "WSL 2" in done.stderr

@@ -115,7 +115,7 @@ def damaged(good: bytes, rng: np.random.Generator, *, cut_only: bool) -> bytes:
 def read_all(path: Path) -> None:
     """Every sample; of HDF5 in this process, which is quicker than one for each file."""
     if path.suffix == ".h5":
-        held = content(path, HOW)
+        held = content(path, HOW, str(path))
         for i in range(held.n):
             read_record(held.read, lambda i: f"{path}, sample {i}", i)
         return

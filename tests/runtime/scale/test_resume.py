@@ -301,3 +301,13 @@ def test_workers_that_never_start_end_the_run(
     monkeypatch.setattr(sys, "executable", interpreter(tmp_path / "python", "exit 3"))
     with pytest.raises(ChildFailed, match=r"3 worker processes ended .* \(exit status 3\)"):
         run(model, x, engine="oracle", jobs=2)
+
+
+def test_an_interpreter_that_is_not_there_is_a_named_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, (x, _) = save_model(tmp_path), samples(200)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    with pytest.raises(ChildFailed, match="cannot be started: No such file") as e:
+        run(model, x, engine="oracle", jobs=2)
+    assert e.value.where == str(tmp_path / "python")
