@@ -14,28 +14,28 @@ from snnc.cli.terminal import Terminal
 
 @click.command("doctor", short_help="Check this installation.")
 @click.option(
-    "--calibrate",
+    "--measure-costs",
     is_flag=True,
     help="Measure again what the event engine's kernels cost on this machine (2 s).",
 )
 @json_option
-def command(as_json: bool, calibrate: bool) -> None:
+def command(as_json: bool, measure_costs: bool) -> None:
     """Show versions, whether Lava is ready, and a self-test of the engines.
 
     The event engine takes the cheaper of its kernels by what they cost on this machine, which its
-    first start measures; results do not depend on it. SNNC_CALIBRATE=off keeps the constants that
-    are shipped, SNNC_CALIBRATE=stored measures nothing.
+    first start measures; results do not depend on it. SNNC_COSTS=off keeps the constants that
+    are shipped, SNNC_COSTS=stored measures nothing.
 
     \b
     Example:
       snnc doctor
-      snnc doctor --calibrate
+      snnc doctor --measure-costs
     """
     from snnc.runtime.doctor import doctor
 
     terminal = Terminal(as_json=as_json)
     with terminal.work():
-        result = doctor(calibrate=calibrate)
+        result = doctor(measure_costs=measure_costs)
 
     def render() -> list[Any]:
         from snnc.runtime.tables import key_values, table

@@ -77,11 +77,11 @@ class Diagnosis:
         return {**asdict(self), "self_tests": [asdict(test) for test in self.self_tests]}
 
 
-def doctor(*, calibrate: bool = False) -> Diagnosis:
+def doctor(*, measure_costs: bool = False) -> Diagnosis:
     """Look at the installation and run the self-tests.
 
     Args:
-        calibrate: measure again by which constants the event engine chooses its kernels.
+        measure_costs: measure again by which constants the event engine chooses its kernels.
     """
     tests = tuple(_self_test(name, settings) for name in _TESTED for settings in _SETTINGS)
     versions = {"python": platform.python_version(), **{p: _version(p) for p in PACKAGES}}
@@ -89,7 +89,7 @@ def doctor(*, calibrate: bool = False) -> Diagnosis:
         ok=all(test.ok for test in tests),
         versions=versions,
         lava=_lava(),
-        costs=_costs(calibrate),
+        costs=_costs(measure_costs),
         self_tests=tests,
     )
 
@@ -151,10 +151,10 @@ def _compare(name: str, settings: RunSettings) -> tuple[int, int]:
     return sum(values.size for values in expected.values()), n_wrong
 
 
-def _costs(calibrate: bool) -> dict[str, Any]:
-    from snnc.backends.event import calibration
+def _costs(measure: bool) -> dict[str, Any]:
+    from snnc.backends.event.constants import constants, measure_costs
 
-    return (calibration.calibrate() if calibrate else calibration.constants()).to_json()
+    return (measure_costs() if measure else constants()).to_json()
 
 
 def _lava() -> dict[str, Any]:

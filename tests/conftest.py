@@ -3,4 +3,4 @@
 import os
 
 # tests run side by side: nothing is timed on the way
-os.environ.setdefault("SNNC_CALIBRATE", "stored")
+os.environ.setdefault("SNNC_COSTS", "stored")

@@ -2,7 +2,7 @@
 
 Linear models in what the kernels loop over. The shipped constants were fitted by least squares
 to both kernels over nine shapes and activities of 0.2 to 30 % on one core of an AMD EPYC (Zen 4,
-AVX2); they meet the measured times within 12 to 18 % on average. `calibration` measures them on the
+AVX2); they meet the measured times within 12 to 18 % on average. `constants` measures them on the
 machine at hand. `benchmarks/kernels.py` shows what each way takes there, and how often the choice
 is the better one.
 """

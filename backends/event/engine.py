@@ -38,8 +38,8 @@ class EventEngine:
     def prepare(self, graph: Graph, settings: RunSettings, *, n_frames: int = 1) -> EventSession:
         """Compile an integer graph; see `Engine.prepare`."""
         # numba takes most of a second to import: only who runs pays for it
-        from snnc.backends.event.calibration import constants
         from snnc.backends.event.compile import Compiler
+        from snnc.backends.event.constants import constants
         from snnc.backends.event.costs import SHIPPED, has_windows
         from snnc.backends.event.jit import told
         from snnc.backends.event.session import EventSession

@@ -31,14 +31,14 @@ from typing import Any, TypeVar
 
 import numba
 from numba.core import event
-from numba.core.caching import IndexDataCacheFile
 
+from snnc.backends.event.cache import KernelFiles, stamped
 from snnc.backends.event.interrupts import interruptible
 
 F = TypeVar("F", bound=Callable[..., Any])
 _LOG = logging.getLogger("snnc.backends.event")
 
-_cache_files: Any = IndexDataCacheFile
+_kernel_files: Any = KernelFiles
 _njit: Any = numba.njit  # its annotations turn functions into dispatchers; callers want functions
 
 
@@ -76,9 +76,9 @@ def _stamp(compiled: Any) -> None:
     stamp = source_stamp(Path(compiled.py_func.__code__.co_filename).parent)
     # private fields: a numba that has others keeps its own cache, and a test notices
     with contextlib.suppress(AttributeError, TypeError):
-        files._cache_file = _cache_files(
+        files._cache_file = _kernel_files(
             cache_path=files._cache_path,
-            filename_base=f"{files._impl.filename_base}-{stamp[:16]}",
+            filename_base=stamped(files._impl.filename_base, stamp),
             source_stamp=stamp,
         )
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import inspect
+import logging
 import pickle
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -25,6 +26,7 @@ import numba.core.typing.templates
 from llvmlite import ir
 from numba.extending import lower_builtin, type_callable
 
+from snnc.backends.event.interrupts import interruptible
 from snnc.backends.event.jit import kernel
 
 cgutils: Any = numba.core.cgutils  # half of what these hold has no annotations
@@ -33,9 +35,12 @@ signature: Any = numba.core.typing.templates.signature
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_LOG = logging.getLogger("snnc.backends.event")
 _lower: Any = lower_builtin
 
 _SYMBOL = "snnc_bind_kernel"
+_NONE = "no kernel"
+"""What compiled code raises where `_bind` returns none."""
 _POINTER = ir.IntType(8).as_pointer()
 _I64 = ir.IntType(64)
 _as_bind: Any = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
@@ -84,7 +89,7 @@ def _address(context: Any, builder: Any, wanted: bytes) -> Any:
         )
         found = builder.call(bind, [builder.bitcast(text, _POINTER), _I64(len(wanted))])
         with cgutils.if_unlikely(builder, cgutils.is_null(builder, found)):
-            context.call_conv.return_user_exc(builder, RuntimeError, ("no kernel",))
+            context.call_conv.return_user_exc(builder, RuntimeError, (_NONE,))
         builder.store(found, place)
     return builder.load(place)
 
@@ -92,16 +97,29 @@ def _address(context: Any, builder: Any, wanted: bytes) -> Any:
 def _bind(name: int, size: int) -> int | None:
     """The address of the kernel and types that compiled code names; None: see `_failures`."""
     try:
-        module, function, arguments = pickle.loads(ctypes.string_at(name, size))
-        compiled = _kernels[module, function]
-        wanted = signature(types.void, *arguments)
-        compiled.compile(wanted)
-        found = compiled.overloads[wanted.args]
-        address: int = found.library.get_pointer_to_function(found.fndesc.llvm_func_name)
+        with interruptible():
+            module, function, arguments = pickle.loads(ctypes.string_at(name, size))
+            found = _compiled(_kernels[module, function], signature(types.void, *arguments))
+            address: int = found.library.get_pointer_to_function(found.fndesc.llvm_func_name)
     except BaseException as error:  # Ctrl-C too: `reraised` raises it once compiled code is left
         _failures.append(error)
         return None
     return address
+
+
+def _compiled(compiled: Any, wanted: Any) -> Any:
+    """One kernel for some types; made anew where the cache holds another under its name."""
+    compiled.compile(wanted)
+    if wanted.args not in compiled.overloads:
+        _LOG.warning("the cache holds another kernel as %s: compiling it anew", compiled.__name__)
+        cache = compiled._cache
+        cache.disable()
+        try:
+            compiled.compile(wanted)
+        finally:
+            cache.enable()
+        cache.save_overload(wanted, compiled.overloads[wanted.args])
+    return compiled.overloads[wanted.args]
 
 
 _callback = _as_bind(_bind)  # kept: compiled code jumps to it
@@ -113,7 +131,9 @@ def reraised() -> Iterator[None]:
     """Raise what kept a kernel from being bound in place of what compiled code makes of it."""
     try:
         yield
-    except RuntimeError:
-        if not _failures:
-            raise
-        raise _failures.pop() from None
+    except RuntimeError as error:
+        if _failures:
+            raise _failures.pop() from None
+        if error.args == (_NONE,):  # Ctrl-C before `_bind` could catch anything: nothing else can
+            raise KeyboardInterrupt from None
+        raise

@@ -12,6 +12,7 @@ from snnc.backends.event.compile import Compiler
 from snnc.backends.event.costs import Costs, set_channel_costs, set_window_costs
 from snnc.backends.event.deliver import scatter_each, scatter_window
 from snnc.backends.event.gather import gather_each, gather_window
+from snnc.backends.event.interrupts import interruptible
 from snnc.backends.event.jit import entry
 from snnc.backends.event.late import reraised
 from snnc.backends.event.memory import make_state
@@ -210,7 +211,7 @@ def _fill(program: Program, state: State, neuron: Array, payload: Array, channel
 def _time(program: Program, state: State, gathers: bool) -> float:
     """Picoseconds of one delivery: the shortest of some, each of them at least 0.1 ms long."""
     best, times = float("inf"), 1
-    with reraised():
+    with interruptible(), reraised():
         _repeat(program, state, gathers, 1)
     until = time.perf_counter() + _SECONDS
     while best == float("inf") or time.perf_counter() < until:

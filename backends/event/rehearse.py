@@ -13,15 +13,16 @@ from snnc.backends.event.memory import Buffers, make_state
 from snnc.backends.event.tables import ANY, GATHER, SCATTER
 
 
-def rehearse(compiled: Compiled, n_frames: int) -> None:
+def rehearse(compiled: Compiled, n_frames: int, *, noted: bool = False) -> None:
     """Run silent frames in which lists are delivered though nothing is in them, either way.
 
     What they leave is thrown away. Kernels that are called later all the same are bound then.
 
     Args:
         n_frames: of a sample, at most.
+        noted: also what notes events, for a trace.
     """
-    program, log = compiled.program, make_log(compiled)
+    program, log = compiled.program, make_log(compiled, 1 if noted else 0)
     # a projection that delivers what came frames ago is silent in the first ones
     last = min(n_frames, 1 + int(program.projections["frames"].max(initial=0)))
     silence = {
@@ -35,3 +36,4 @@ def rehearse(compiled: Compiled, n_frames: int) -> None:
         while at < last and state.exceeded[0] == 0:
             with reraised():
                 at, node = run_frames(forced, state, data, log, at, last, last, node)
+            log.used[:] = 0  # biases alone may make a node fire

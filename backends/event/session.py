@@ -69,6 +69,7 @@ class EventSession:
         self._states: list[State] = []
         self._simulations: list[Simulation] = []
         self._logs: list[Log] = []
+        self._notes = False  # is what a trace calls beyond a run bound?
         self._no_log = make_log(compiled)
         self._counted = [_neurons_of(compiled.graph, name) for name in compiled.names]
         self._compile()
@@ -152,6 +153,10 @@ class EventSession:
             log = self._logs.pop()
         except IndexError:
             log = make_log(compiled, LOG_ROOM)
+        if not self._notes:
+            with told():
+                rehearse(compiled, self.n_frames, noted=True)
+            self._notes = True
         state = self._state()
         foreign = ForeignModels(compiled, state, keeping(compiled.program, state))
         layout = Layout(compiled, buffers.n_frames)

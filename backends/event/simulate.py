@@ -11,6 +11,7 @@ from snnc.backends.event.changes import keeping
 from snnc.backends.event.compile import Compiled
 from snnc.backends.event.foreign import ForeignModels
 from snnc.backends.event.frames import Data
+from snnc.backends.event.jit import told
 from snnc.backends.event.late import reraised
 from snnc.backends.event.memory import check_widths, make_state
 from snnc.backends.event.pools import ListTable
@@ -58,9 +59,10 @@ class Simulation:
         self._buffers: dict[frozenset[str], Events] = {}
 
     def load(self, data: Data) -> None:
-        """Compile the kernels, or load them: a run of no ticks."""
+        """Compile the entry, or load it: a run of no ticks."""
         end = self.clock.n_ticks
-        run_ticks(self.program, self.state, self.clock, data, self._silent, 0, end, 0)
+        with reraised():
+            run_ticks(self.program, self.state, self.clock, data, self._silent, 0, end, 0)
 
     def run(self, data: Data, sample: int) -> None:
         """Run one sample without a trace."""
@@ -79,7 +81,7 @@ class Simulation:
         tick = node = 0
         events.since[0] = 0
         while tick < self.clock.n_ticks:
-            with reraised():
+            with told(), reraised():  # silence calls few kernels: the others are bound here
                 tick, node = run_ticks(
                     self.program, self.state, self.clock, data, events, sample, tick, node
                 )

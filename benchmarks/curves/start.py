@@ -17,7 +17,7 @@ from .common import ROOT, Part, Setting, table
 
 REPEATS = 11
 BYTECODE = (
-    "import snnc.backends.event.session, snnc.backends.event.calibration\n"
+    "import snnc.backends.event.session, snnc.backends.event.constants\n"
     "from numba.core.registry import cpu_target\n"
     "cpu_target.target_context.refresh()"
 )

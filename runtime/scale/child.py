@@ -24,7 +24,7 @@ READY, RESULT = b"+", b"="
 def main() -> None:
     """Serve until stdin ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run, which ends us
-    os.environ.setdefault("SNNC_CALIBRATE", "stored")  # nothing is measured while others work
+    os.environ.setdefault("SNNC_COSTS", "stored")  # nothing is measured while others work
     answers = pythons.answers()
     try:
         try:

@@ -188,7 +188,7 @@ def _workers(once: _Once) -> Worker:
     """The worker of a run, made once in each process."""
     import ray
 
-    os.environ.setdefault("SNNC_CALIBRATE", "stored")  # nothing is measured while others work
+    os.environ.setdefault("SNNC_COSTS", "stored")  # nothing is measured while others work
     parcel = once.parcel
     if parcel.version != snnc.__version__:
         raise NotExecutable(

@@ -9,10 +9,13 @@ from typing import Any
 import numba
 import numpy as np
 import pytest
+from numba.core import event
 
-from snnc.backends.event import jit, late
+from snnc.backends.event import jit, late, session, simulate
+from snnc.backends.event.frames import run_frames
 from snnc.backends.event.interrupts import interruptible
 from snnc.backends.event.late import _failures, _kernels, reraised
+from snnc.backends.event.ticks import run_ticks
 from snnc.ir.codes import RunSettings
 from snnc.runtime.doctor import tiny_graph
 from tests.backends.event.nets import engine
@@ -94,13 +97,46 @@ def test_an_error_of_others_stays_what_it_is() -> None:
 
 def test_all_that_a_run_calls_is_bound_before_it() -> None:
     """A run of a session that stands adds no kernel to those that are in memory."""
-    session = engine().prepare(tiny_graph(), RunSettings("burst"))
+    standing = engine().prepare(tiny_graph(), RunSettings("burst"))
     bound = {name: len(each.overloads) for name, each in _kernels.items()}
     for share in (0.0, 0.02, 0.2, 1.0):
         rng = np.random.default_rng(0)
         x = np.where(rng.random((2, 1, 1, 5, 5)) < share, rng.integers(1, 5, (2, 1, 1, 5, 5)), 0)
-        session.run({"x": x})
+        standing.run({"x": x})
     assert {name: len(each.overloads) for name, each in _kernels.items()} == bound
+
+
+def test_all_that_a_trace_calls_is_bound_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its first run adds none; biases alone make this network fire while it is rehearsed."""
+    traced = engine().prepare(tiny_graph(), RunSettings("burst"))
+    seen: list[dict[Any, int]] = []
+
+    def run(*arguments: Any) -> Any:
+        seen.append(counted())
+        return run_frames(*arguments)
+
+    def counted() -> dict[Any, int]:
+        return {name: len(each.overloads) for name, each in _kernels.items()}
+
+    monkeypatch.setattr(session, "run_frames", run)
+    feeds = {"x": np.ones((1, 1, 1, 5, 5), dtype=np.int64)}
+    first, again = traced.trace(feeds), traced.trace(feeds)
+    assert seen[0] == counted()
+    assert len(first.tick) == len(again.tick) > 0
+
+
+def test_what_a_clock_binds_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    depths: list[int] = []
+
+    def run(*arguments: Any) -> Any:
+        depths.append(len(event._registered["numba:compile"]))
+        return run_ticks(*arguments)
+
+    monkeypatch.setattr(simulate, "run_ticks", run)
+    traced = engine().prepare(tiny_graph(), RunSettings("burst"))
+    traced.trace({"x": np.ones((1, 1, 1, 5, 5), dtype=np.int64)}, membranes=True)
+    assert len(depths) > 1
+    assert min(depths) > 0
 
 
 def test_only_compiling_is_told(caplog: pytest.LogCaptureFixture) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from snnc.backends.event import calibration, engine, probe
-from snnc.backends.event.calibration import Calibration, constants
+from snnc.backends.event import constants as kept
+from snnc.backends.event import engine, probe
+from snnc.backends.event.constants import Constants, constants
 from snnc.backends.event.costs import SHIPPED, Costs
 from snnc.backends.event.probe import Point, fit, predicted, regret
 from snnc.backends.oracle import OracleEngine
@@ -92,16 +93,16 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
     made = Machine(tmp_path)
-    monkeypatch.setattr(calibration, "measure", made.measure)
-    monkeypatch.setattr(calibration, "place", lambda: made.path)
-    monkeypatch.setattr(calibration, "_others", lambda: 0.0)
-    monkeypatch.setenv(calibration.VARIABLE, "auto")
+    monkeypatch.setattr(kept, "measure", made.measure)
+    monkeypatch.setattr(kept, "place", lambda: made.path)
+    monkeypatch.setattr(kept, "_others", lambda: 0.0)
+    monkeypatch.setenv(kept.VARIABLE, "auto")
     constants.cache_clear()
     yield made
     constants.cache_clear()
 
 
-def again() -> Calibration:
+def again() -> Constants:
     """What another process would find."""
     constants.cache_clear()
     return constants()
@@ -112,7 +113,7 @@ def test_it_is_measured_once(machine: Machine) -> None:
     assert (first.costs, first.note) == (TWICE, "as I say")
     assert again() == first
     assert machine.n == 1
-    assert calibration.calibrate() == replace(first, measured=constants().measured)
+    assert kept.measure_costs() == replace(first, measured=constants().measured)
     assert machine.n == 2
 
 
@@ -120,12 +121,12 @@ def test_it_is_measured_once(machine: Machine) -> None:
 def test_it_can_be_switched_off(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, mode: str, note: str
 ) -> None:
-    monkeypatch.setenv(calibration.VARIABLE, mode)
+    monkeypatch.setenv(kept.VARIABLE, mode)
     found = constants()
     assert found.costs == SHIPPED
     assert note in found.note
     assert machine.n == 0
-    calibration.calibrate()
+    kept.measure_costs()
     assert again().costs == (TWICE if mode == "stored" else SHIPPED)
 
 
@@ -137,10 +138,10 @@ def test_nothing_is_measured_beside_others(
     lock.touch()
     assert "another process" in constants().note
     lock.unlink()
-    monkeypatch.setattr(calibration, "_others", lambda: 1000.0)
+    monkeypatch.setattr(kept, "_others", lambda: 1000.0)
     assert "load 1000" in again().note
     assert machine.n == 0
-    monkeypatch.setattr(calibration, "_others", lambda: 0.0)
+    monkeypatch.setattr(kept, "_others", lambda: 0.0)
     assert again().costs == TWICE
 
 
@@ -164,7 +165,9 @@ def test_where_nothing_can_be_kept_the_shipped_ones_hold(machine: Machine, tmp_p
     file = tmp_path / "file"
     file.write_text("")
     machine.path = file / "costs-1.json"
-    assert again().costs == SHIPPED
+    found = again()
+    assert found.costs == SHIPPED
+    assert f"nothing can be kept in {file}: " in found.note
     assert machine.n == 0
 
 
@@ -175,8 +178,8 @@ def test_results_do_not_depend_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
     ways = set()
     for factor in (0.0, 1e6):
         scatter = {n: v * factor for n, v in asdict(SHIPPED).items() if n in ("pixel", "row")}
-        found = replace(calibration.shipped("a test"), costs=replace(SHIPPED, **scatter))
-        monkeypatch.setattr(calibration, "constants", lambda found=found: found)
+        found = replace(kept.shipped("a test"), costs=replace(SHIPPED, **scatter))
+        monkeypatch.setattr(kept, "constants", lambda found=found: found)
         session = engine.EventEngine(1).prepare(tiny_graph(), settings)
         ways.add(int(session.compiled.program.projections[0]["scatter_once"]))
         counts = session.run(feeds).counts

@@ -3,7 +3,7 @@
 They are kept beside the compiled kernels, under a key of the kernels' sources, the CPU and what
 code is made for. They decide which kernel is taken, never what it computes.
 
-`SNNC_CALIBRATE` says what happens at the first start: `auto` measures, `stored` takes what an
+`SNNC_COSTS` says what happens at the first start: `auto` measures, `stored` takes what an
 earlier start has measured but measures nothing (workers of a run do so), `off` takes those that
 are shipped.
 """
@@ -33,7 +33,7 @@ from snnc.backends.event.probe import LIMIT, measure
 from snnc.ir.errors import SnncError
 from snnc.ir.file import atomic_path
 
-VARIABLE = "SNNC_CALIBRATE"
+VARIABLE = "SNNC_COSTS"
 MODES = ("auto", "stored", "off")
 _LOG = logging.getLogger("snnc.backends.event")
 _STALE = 120.0
@@ -41,7 +41,7 @@ _STALE = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Calibration:
+class Constants:
     """Constants, and where they come from.
 
     Attributes:
@@ -68,15 +68,15 @@ class Calibration:
         }
 
 
-def shipped(note: str, path: Path | None = None) -> Calibration:
+def shipped(note: str, path: Path | None = None) -> Constants:
     """The shipped constants."""
-    return Calibration(
+    return Constants(
         costs=SHIPPED, measured=None, note=note, path=None if path is None else str(path)
     )
 
 
 @cache
-def constants() -> Calibration:
+def constants() -> Constants:
     """What holds in this process; measured now, if that is wanted and has not been done."""
     mode = os.environ.get(VARIABLE, "auto")
     if mode not in MODES:
@@ -94,21 +94,21 @@ def constants() -> Calibration:
         return shipped("nothing has been measured here", path)
     if (busy := _others()) > _cpus() / 2:
         return shipped(f"not measured yet: other programs are running (load {busy:.1f})", path)
-    return calibrate(path)
+    return measure_costs(path)
 
 
-def calibrate(path: Path | None = None) -> Calibration:
+def measure_costs(path: Path | None = None) -> Constants:
     """Measure now, and keep what was found."""
     path = path or place()
     if path is None:
         return shipped("there is no folder to keep others in")
-    with _alone(path) as alone:
-        if not alone:
-            return shipped("another process is measuring", path)
+    with _alone(path) as obstacle:
+        if obstacle is not None:
+            return shipped(obstacle, path)
         start = time.perf_counter()
         costs, note = measure(SHIPPED)
         _LOG.info("measured what kernels cost here, in %.1f s", time.perf_counter() - start)
-        found = Calibration(
+        found = Constants(
             costs=costs,
             measured=datetime.now(UTC).isoformat(timespec="seconds"),
             note=note,
@@ -134,12 +134,12 @@ def place() -> Path | None:
     return Path(folder) / f"costs-{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}.json"
 
 
-def _read(path: Path) -> Calibration | None:
+def _read(path: Path) -> Constants | None:
     """What is kept; None: nothing, or nothing of use."""
     try:
         values = json.loads(path.read_text())
         costs = Costs(**{name: float(v) for name, v in values["picoseconds"].items()})
-        found = Calibration(
+        found = Constants(
             costs=costs,
             measured=str(values["measured"]),
             note=str(values["note"]),
@@ -154,20 +154,28 @@ def _read(path: Path) -> Calibration | None:
 
 
 @contextlib.contextmanager
-def _alone(path: Path) -> Iterator[bool]:
-    """Is no other process measuring?"""
+def _alone(path: Path) -> Iterator[str | None]:
+    """Keep others from measuring; or why this process cannot measure, or could not keep it."""
     lock = path.with_suffix(".lock")
+    cannot = f"nothing can be kept in {path.parent}"
     try:
-        with contextlib.suppress(OSError):
-            if time.time() - lock.stat().st_mtime > _STALE:
-                lock.unlink()
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        yield f"{cannot}: {error.strerror}"
+        return
+    with contextlib.suppress(OSError):
+        if time.time() - lock.stat().st_mtime > _STALE:
+            lock.unlink()
+    try:
         os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-    except OSError:
-        yield False
+    except FileExistsError:
+        yield "another process is measuring"
+        return
+    except OSError as error:
+        yield f"{cannot}: {error.strerror}"
         return
     try:
-        yield True
+        yield None
     finally:
         lock.unlink(missing_ok=True)
 
