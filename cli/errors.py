@@ -30,7 +30,7 @@ EXIT_TERMINATED = 143
 
 _NOT_OURS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
 """What the system refuses over a file that the user named, wherever it is found out."""
-_POSIX = ("fcntl",)
+_POSIX = ("fcntl", "resource")
 """Modules of the standard library that Windows' Python lacks."""
 
 

@@ -7,13 +7,13 @@ None of that is followed: a file that asks for it is refused.
 from __future__ import annotations
 
 import io
-import re
-import struct
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from snnc.converter.hdf5_trial import survive
 from snnc.ir.arrays import Array
 from snnc.ir.errors import DamagedFile, MissingExtra
 
@@ -33,48 +33,39 @@ RATIO_FLOOR_BYTES = 64 * 2**20
 FILTERS = frozenset({1, 2, 3, 4, 32000})
 """deflate, shuffle, fletcher32, szip, lzf: what comes with h5py itself."""
 
-_LENGTH = struct.Struct("<Q")
-_HEAP_OBJECT = struct.Struct("<H6xQ")
-_HEAP_HEAD = _HEAP_OBJECT.size
-_BACK = 1 << 63
-"""Steps of 64 bits that are as large go back."""
 
-
-def read_tree(data: bytes, where: str) -> Tree:
+def read_tree(path: Path, data: bytes) -> Tree:
     """Everything in an HDF5 file.
+
+    Args:
+        path: of the file.
+        data: its content.
 
     Raises:
         MissingExtra: h5py is not installed.
         DamagedFile: truncated, damaged, too large, or it reaches out of the file.
+        ChildFailed: it could not be tried in another process before.
+    """
+    _h5py(str(path))
+    survive(path, len(data))
+    return read_opened(io.BytesIO(data), str(path), len(data))
+
+
+def read_opened(opened: IO[bytes], where: str, n_bytes: int) -> Tree:
+    """Everything in an HDF5 file that is open; at a damaged one the library may not come back.
+
+    Raises:
+        DamagedFile: as `read_tree`.
     """
     h5py = _h5py(where)
-    _check_heaps(data, where)
-    reader = _Reader(where, len(data))
+    reader = _Reader(where, n_bytes)
     try:
-        with h5py.File(io.BytesIO(data), "r") as file:
+        with h5py.File(opened, "r") as file:
             return reader.group(file, "", 0)
     except DamagedFile:
         raise
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError) as error:
         raise DamagedFile(f"the HDF5 file is damaged ({error})", where=where) from None
-
-
-def _check_heaps(data: bytes, where: str) -> None:
-    """Refuse a heap of texts in which the library (2.0.0) would stand still for ever.
-
-    HDF5 file format 3.0, III.E: "GCOL", version 1, three zeros, the collection's size; then objects
-    of a number, references, four zeros, a size, and the content up to the next eighth byte. Number
-    0 is free space, whose size holds its head: of size 0, the walk comes to no end.
-    """
-    for found in re.finditer(rb"GCOL\x01\0\0\0", data):
-        (size,) = _LENGTH.unpack_from(data.ljust(found.end() + 8, b"\0"), found.end())
-        at, end = found.end() + 8, min(found.start() + size, len(data))
-        while at + _HEAP_HEAD <= end:
-            number, content = _HEAP_OBJECT.unpack_from(data, at)
-            step = content if number == 0 else _HEAP_HEAD + -(-content // 8) * 8
-            if step == 0 or step >= _BACK:
-                raise DamagedFile("the HDF5 file is damaged (a heap without an end)", where=where)
-            at += step
 
 
 def _h5py(where: str) -> Any:

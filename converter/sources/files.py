@@ -48,7 +48,7 @@ def open_source(
     path, options = Path(source), options or SourceOptions()
     data = read_file(path)
     facts = {"file": path.name, "sha256": hashlib.sha256(data).hexdigest()}
-    tree = read_tree(data, str(path))
+    tree = read_tree(path, data)
     if is_net(tree):
         return read_net(tree, path, options, facts)
     refuse_net_options(options, path.name)
