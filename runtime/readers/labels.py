@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -13,6 +14,9 @@ from snnc.ir.errors import DataError
 
 NO_CLASS = -1
 """In the place of the label of a sample that cannot be read: nothing compares with it."""
+_DIGITS = re.compile("0*([0-9]{1,19})")
+_CLASSES = 1 << 63
+"""Labels are int64."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,26 +66,28 @@ def label_of(
         text: of the label.
         index: of its sample.
         place: of the line, for messages.
-        bad: takes the error of a sample whose label is no class number, which is then -1.
+        bad: takes the error of a sample whose label is no class number (a whole number from 0
+            on), which is then -1.
     """
     if text is None or not text.strip():
         return None
-    try:
-        return int(text)
-    except ValueError:
-        bad[index] = DataError(f"the label `{text[:20]}` is no class number", where=place)
-        return NO_CLASS
+    digits = _DIGITS.fullmatch(text.strip())
+    label = int(digits[1]) if digits else _CLASSES
+    if label < _CLASSES:
+        return label
+    bad[index] = DataError(f"the label `{text[:20]}` is no class number", where=place)
+    return NO_CLASS
 
 
 def class_number(label: Any) -> int:
-    """A label as code gives it: a whole number of any type.
+    """A label as code gives it: a whole number of any type that int64 takes.
 
     Raises:
         DataError: it is none.
     """
     try:
         found = int(label)
-        whole = bool(found == label)
+        whole = bool(found == label) and -_CLASSES <= found < _CLASSES
     except (TypeError, ValueError, OverflowError, RuntimeError):
         whole = False
     if not whole:

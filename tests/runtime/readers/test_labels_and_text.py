@@ -13,6 +13,7 @@ import pytest
 
 from snnc.ir.errors import BadInputFile, DataError
 from snnc.runtime.data import load_data
+from snnc.runtime.readers.labels import class_number
 from snnc.runtime.readers.preparation import load_preparation
 from snnc.runtime.run import run
 from tests import needs
@@ -123,6 +124,44 @@ def test_a_line_without_a_class_is_a_bad_sample(tmp_path: Path) -> None:
     for i, said in ((1, "line 2: there is no tab"), (2, "line 3: the label"), (3, "line 4: there")):
         with pytest.raises(DataError, match=said):
             data.x[i]
+
+
+@pytest.mark.parametrize("label", ["9" * 19, "1_0", "-1", "+1", "1.0", "\u0663", "9" * 5000])
+def test_a_label_that_is_no_class_number_is_a_bad_sample(label: str, tmp_path: Path) -> None:
+    """It takes no other line with it, and -1 is no class: nothing counts as wrong by it."""
+    image = needs.module("PIL.Image")
+    x, y = samples(3)
+    for i, pixels in enumerate(x):
+        image.fromarray(pixels[None]).save(tmp_path / f"{i}.png")
+    said = [str(y[0]), label, f" 00{y[2]} "]
+    lines = [f"{i}.png,{one}" for i, one in enumerate(said)]
+    (tmp_path / "l.csv").write_text("path,label\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    manifest = {"preparation": {"image": {"mode": "L"}}}
+    model = save_model(tmp_path, shape=(1, 1, 6), manifest=manifest)
+    found = run(model, tmp_path / "l.csv", engine="oracle", on_bad_sample="skip")
+    assert (found.n_skipped, found.accuracy) == (1, 1.0)
+
+    tokenizer({"?": 0, "a": 1}).save(str(tmp_path / "tok.json"))
+    (tmp_path / "p.toml").write_text('[text]\ntokenizer = "tok.json"\nlength = 1\n')
+    how = load_preparation(tmp_path / "p.toml")
+    text = "".join(f"a\t{one}\n" for one in said)
+    (tmp_path / "d.tsv").write_text(text, encoding="utf-8")
+    data = load_data(tmp_path / "d.tsv", preparation=how)
+    assert data.y is not None
+    assert data.y.tolist() == [y[0], -1, y[2]]
+    with pytest.raises(DataError, match="line 2: the label `.*` is no class number"):
+        data.x[1]
+    (tmp_path / "d.tsv").write_text(f"a\t{2**63 - 1}\n")
+    data = load_data(tmp_path / "d.tsv", preparation=how)
+    assert data.y is not None
+    assert data.y.tolist() == [2**63 - 1]
+
+
+def test_a_label_of_code_that_no_number_of_64_bits_is() -> None:
+    for label in (2**63, -(2**63) - 1):
+        with pytest.raises(DataError, match="no class number"):
+            class_number(label)
+    assert class_number(np.uint64(7)) == 7
 
 
 @pytest.mark.parametrize("closed", ["d", "d/a", "d/a/deep"])
