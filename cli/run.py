@@ -114,7 +114,8 @@ def _stream(
     terminal: Terminal, model: Path, data: str, kind: Any, max_wait_ms: float | None, options: Any
 ) -> None:
     from snnc.ir.errors import WrongUsage
-    from snnc.runtime.live import Ready, answers
+    from snnc.runtime.live import Ready, answers, check_source
+    from snnc.runtime.model import load
     from snnc.runtime.stream import stream
 
     for name in ("output", "resume", "distributed", "counts", "time_limit", "force"):
@@ -124,7 +125,9 @@ def _stream(
         raise WrongUsage("--jobs and --on-bad-sample are not for a stream")
     start = time.perf_counter()
     with terminal.work():
-        opened = stream(model, **{name: options[name] for name in _STREAM_OPTIONS})
+        loaded = load(model)
+        check_source(loaded.preparation, kind, data, max_wait_ms=max_wait_ms)
+        opened = stream(loaded, **{name: options[name] for name in _STREAM_OPTIONS})
     ready = Ready(
         prepare_seconds=time.perf_counter() - start,
         frame_shape=opened.frame_shape,

@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import socket
+import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,7 +16,7 @@ import numpy as np
 
 from snnc.ir.arrays import Array
 from snnc.ir.errors import BadInputFile, DataError, SnncError, WrongUsage
-from snnc.runtime.readers.decoders import read_recording
+from snnc.runtime.readers.decoders import read_recording, reader_of
 from snnc.runtime.readers.events.prophesee import events_of_words
 from snnc.runtime.readers.preparation import EventPreparation
 from snnc.runtime.stream import Stream
@@ -38,6 +39,33 @@ Due = Callable[[], int | None]
 def is_live(source: str) -> bool:
     """Does it come while it is read?"""
     return source == "-" or source.startswith("tcp://")
+
+
+def check(source: str, *, recordings: bool) -> None:
+    """See whether there is a file, or what an address has to say; nothing is opened.
+
+    Args:
+        source: `-`, `tcp://HOST:PORT` or a file.
+        recordings: shall a file be a recording of events?
+
+    Raises:
+        BadInputFile: there is no such file, or none of this kind.
+        WrongUsage: the address says no host and port.
+    """
+    if source == "-":
+        return
+    if is_live(source):
+        _address(source)
+        return
+    try:
+        if recordings:
+            reader_of(Path(source))
+        elif stat.S_ISDIR(Path(source).stat().st_mode):
+            raise BadInputFile("cannot be read: a folder", where=source)
+    except SnncError:
+        raise
+    except (OSError, ValueError) as error:
+        raise BadInputFile(f"cannot be read: {error}", where=source) from error
 
 
 def frames(stream: Stream, source: str) -> Iterator[Array]:

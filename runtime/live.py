@@ -15,7 +15,7 @@ from snnc.runtime import incoming
 from snnc.runtime.jsonable import jsonable
 from snnc.runtime.outputs import predictions
 from snnc.runtime.readers.decoders import events_of
-from snnc.runtime.readers.preparation import EventPreparation
+from snnc.runtime.readers.preparation import EventPreparation, Preparation
 from snnc.runtime.stream import Stream
 from snnc.runtime.windows import Windows
 
@@ -94,20 +94,39 @@ def answers(
         DataError: it ends within a frame or record, or time goes back.
         WrongUsage: the model's preparation says no window, or no clock can end it.
     """
+    check_source(stream.preparation, kind, source, max_wait_ms=max_wait_ms)
     if kind == "frames":
-        if max_wait_ms is not None:
-            raise WrongUsage("a longest wait is for events: a frame is complete when it is there")
         yield from _answers(stream, source, incoming.frames(stream, source), lambda: 0)
         return
     how = events_of(stream.preparation, source)
-    _check(how, source, max_wait_ms)
     wait = None if max_wait_ms is None else round(1e3 * max_wait_ms)
     windows = Windows(how, source, wait)
     pieces = incoming.events(source, how, windows.due_us)
     yield from _answers(stream, source, windows.of(pieces), lambda: windows.n_late)
 
 
-def _check(how: EventPreparation, source: str, max_wait_ms: float | None) -> None:
+def check_source(
+    preparation: Preparation, kind: Kind, source: str, *, max_wait_ms: float | None = None
+) -> None:
+    """Find out what is wrong with a source before a model is made ready for it; opens nothing.
+
+    Args:
+        preparation: the model's.
+        kind, source, max_wait_ms: as of `answers`.
+
+    Raises:
+        BadInputFile: there is no such file, or none of events.
+        WrongUsage: as `answers`.
+    """
+    if kind == "frames":
+        if max_wait_ms is not None:
+            raise WrongUsage("a longest wait is for events: a frame is complete when it is there")
+    else:
+        _check_events(events_of(preparation, source), source, max_wait_ms)
+    incoming.check(source, recordings=kind == "events")
+
+
+def _check_events(how: EventPreparation, source: str, max_wait_ms: float | None) -> None:
     if how.framing == "voxel-grid" or (how.framing == "time-bins" and how.window_us is None):
         raise WrongUsage(
             "a stream needs windows of a known length",

@@ -106,8 +106,16 @@ class Windows:
             yield self._frame()
 
     def _take(self, piece: Recording) -> Iterator[Array]:
+        """Events up to the first that is wrong; what is complete before its error is answered."""
         height, width = (*self._how.sensor, self._how.sensor[0])[:2]
-        piece.within(height, width, before=self._n_seen, where=self._source)
+        outside = piece.outside(height, width)
+        n = int(outside.argmax()) if outside.any() else len(piece)
+        if n:
+            yield from self._take_inside(piece.part(slice(0, n)))
+        rest = piece.part(slice(n, None))
+        rest.within(height, width, before=self._n_seen, where=self._source)
+
+    def _take_inside(self, piece: Recording) -> Iterator[Array]:
         if self._opening is not None:
             n = self._open(piece)
             if n == len(piece):
@@ -142,15 +150,16 @@ class Windows:
             yield from self._fill(events.part(order), where[order])
 
     def _take_more(self, piece: Recording) -> Iterator[Array]:
-        self._n_seen += len(piece)
         where = self._window_of(piece)
-        late = self._late(piece, where)
-        self._last = max(self._last, int(piece.t.max()))
-        if late.any():
-            self.n_late += int(late.sum())
-            piece, where = piece.part(~late), where[~late]
-        if len(piece):
-            yield from self._fill(piece, where)
+        late, n = self._late(where)
+        taken, late = piece.part(slice(0, n)), late[:n]
+        self._n_seen += n
+        self._last = max(self._last, int(taken.t.max(initial=self._last)))
+        self.n_late += int(late.sum())
+        if not late.all():
+            yield from self._fill(taken.part(~late), where[:n][~late])
+        if n < len(piece):
+            raise self._goes_back(int(piece.t[n]))
 
     def _fill(self, piece: Recording, where: IntArray) -> Iterator[Array]:
         """Count events whose windows follow each other."""
@@ -178,27 +187,24 @@ class Windows:
         self._n_events += len(piece)
         return place // self._length
 
-    def _late(self, piece: Recording, where: IntArray) -> BoolArray:
-        """Events of windows that are over.
+    def _late(self, where: IntArray) -> tuple[BoolArray, int]:
+        """Which events are of windows that are over, and how many come before an error.
 
-        Raises:
-            DataError: there are some, and no clock has ended windows; or they are much too old.
+        Such an event is one where no clock has ended windows, or where it is much too old.
         """
         begun = np.maximum.accumulate(np.concatenate([[self._number], where]))[:-1]
         late = where < begun
         wrong = late if self._wait is None else begun - where > _LONGEST_GAP
-        if wrong.any():
-            i = int(wrong.argmax())
-            number = self._n_seen - len(piece) + i
-            before = int(piece.t[:i].max(initial=self._last))
-            raise DataError(
-                f"event {number} is at {int(piece.t[i])} µs, one before it at {before} µs: time "
-                "goes back to a window that is over, or to before the first",
-                where=self._source,
-                hint="sort the events by time, or send eight bytes of ones before those of a new "
-                "sample",
-            )
-        return late
+        return late, int(wrong.argmax()) if wrong.any() else len(where)
+
+    def _goes_back(self, time: int) -> DataError:
+        return DataError(
+            f"event {self._n_seen} is at {time} µs, one before it at {self._last} µs: time goes "
+            "back to a window that is over, or to before the first",
+            where=self._source,
+            hint="sort the events by time, or send eight bytes of ones before those of a new "
+            "sample",
+        )
 
     def _frame(self) -> Array:
         counts = self._counts

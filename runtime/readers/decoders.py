@@ -92,20 +92,30 @@ def read_recording(path: Path, how: EventPreparation) -> Recording:
         BadInputFile: it is not there, or of no known kind.
         DataError: it is damaged.
     """
+    read = reader_of(path)
+    try:
+        return read(path, how)
+    except SnncError as error:
+        error.where = error.where or str(path)
+        raise
+    except MemoryError as error:
+        raise DataError("it does not fit in memory", where=str(path)) from error
+    except UNREADABLE as error:
+        said = str(error) or type(error).__name__
+        raise DataError(f"cannot be read: {said}", where=str(path)) from error
+
+
+def reader_of(path: Path) -> ReadEvents:
+    """What reads the events of a file.
+
+    Raises:
+        BadInputFile: it is not there, or of no known kind.
+    """
     for suffixes, read in EVENT_READERS.values():
         if path.suffix.lower() in suffixes:
             if not path.is_file():
                 raise BadInputFile("no such file", where=str(path))
-            try:
-                return read(path, how)
-            except SnncError as error:
-                error.where = error.where or str(path)
-                raise
-            except MemoryError as error:
-                raise DataError("it does not fit in memory", where=str(path)) from error
-            except UNREADABLE as error:
-                said = str(error) or type(error).__name__
-                raise DataError(f"cannot be read: {said}", where=str(path)) from error
+            return read
     known = [suffix for suffixes, _ in EVENT_READERS.values() for suffix in suffixes]
     raise BadInputFile(
         "this is no recording of events", where=str(path), hint=f"known: {', '.join(known)}"

@@ -98,6 +98,23 @@ def test_jitter_is_framed_as_from_the_file_or_refused(jitter: int) -> None:
     assert refused or jitter == 3
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"), [((150, 0), "event 4 is at 150 µs"), ((320, 9), "event 4 is at row 9")]
+)
+def test_complete_windows_are_answered_before_an_error(wrong: tuple[int, int], said: str) -> None:
+    """In whatever pieces the events come: 100 to 200 and 200 to 300 are over, 300 is not."""
+    t = np.array([100, 120, 210, 310, wrong[0], 400])
+    y = np.array([0, 0, 0, 0, wrong[1], 0])
+    zeros = np.zeros(6, np.int64)
+    whole = Recording(t=t, x=zeros, y=y, p=zeros)
+    for edges in ([0, 6], [0, 4, 6], [0, 2, 5, 6], list(range(7))):
+        pieces = [whole.part(slice(a, b)) for a, b in itertools.pairwise(edges)]
+        found: list[int] = []
+        with pytest.raises(DataError, match=said):
+            found.extend(int(w.sum()) for w in Windows(HOW).of(iter(pieces)) if w is not None)
+        assert found == [2, 1]
+
+
 def test_what_is_kept_of_the_first_window_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(windows_module, "_MOST_OPENING", 3)
     assert counts(Windows(HOW), at(1000, 1001), at(1002), at(1003, 1100)) == [4, 1]

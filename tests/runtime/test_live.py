@@ -30,7 +30,7 @@ from snnc.runtime.readers.preparation import EventPreparation
 from snnc.runtime.run import run
 from snnc.runtime.stream import stream
 from snnc.runtime.windows import Windows
-from tests.cli.helpers import check_schema, command_line
+from tests.cli.helpers import check_schema, command_line, snnc
 from tests.needs import data_file
 from tests.runtime.models import reference, samples, save_model
 from tests.runtime.readers import event_files
@@ -147,6 +147,33 @@ def test_what_comes_wrong_says_where(tmp_path: Path, caplog: pytest.LogCaptureFi
     given = event_files.some_events(9, 3, 2)
     with pytest.raises(DataError, match="cam: event 8 is at row 5, column 0, outside of a sensor"):
         list(windows.of(pieces([*given[:8], (given[8][0], 0, 5, 1)], [6, 3])))
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "said"),
+    [
+        ("frames", "nofile.dat", "cannot be read: .*No such file"),
+        ("frames", ".", "cannot be read: a folder"),
+        ("frames", "tcp://nope", "no host and port"),
+        ("events", "tcp://nope", "no host and port"),
+        ("events", "nofile.dat", "no such file"),
+        ("events", "a.txt", "this is no recording of events"),
+        ("plain", "-", r"under \[events\]"),
+        ("voxel-grid", "-", "windows of a known length"),
+    ],
+)
+def test_what_is_wrong_is_said_before_the_engine_is_made(
+    kind: str, source: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here whatever makes it ready is an error of its own."""
+    monkeypatch.setattr("snnc.runtime.stream.open_engine", None)
+    (tmp_path / "a.txt").touch()
+    more = {"framing": kind} if kind == "voxel-grid" else {}
+    model = save_model(tmp_path) if kind == "plain" else event_model(tmp_path, **more)
+    given = source if source == "-" or "://" in source else str(tmp_path / source)
+    how = "frames" if kind == "frames" else "events"
+    done = snnc("run", model, "--data", given, "--engine", "oracle", "--json", "--stream", how)
+    assert re.search(said, done.json["error"]["what"] + str(done.json["error"]["where"]))
 
 
 def pieces(events: event_files.Events, sizes: list[int]) -> Iterator[Recording]:

@@ -33,6 +33,10 @@ class Recording:
         """Some events."""
         return Recording(t=self.t[events], x=self.x[events], y=self.y[events], p=self.p[events])
 
+    def outside(self, height: int, width: int) -> BoolArray:
+        """Which events lie outside of a sensor of that size."""
+        return (self.x >= width) | (self.y >= height) | (self.x < 0) | (self.y < 0)
+
     def within(
         self, height: int, width: int, *, before: int = 0, where: str | None = None
     ) -> Recording:
@@ -46,7 +50,7 @@ class Recording:
         Raises:
             DataError: an event lies outside of a sensor of that size.
         """
-        outside = (self.x >= width) | (self.y >= height) | (self.x < 0) | (self.y < 0)
+        outside = self.outside(height, width)
         if outside.any():
             first = int(outside.argmax())
             raise DataError(
