@@ -19,10 +19,15 @@ Feeds: TypeAlias = Mapping[str, IntArray]
 
 SessionState: TypeAlias = Mapping[str, Mapping[str, Array]]
 """What passes from frame to frame: by node and name, shape (N, …); names as the node's neuron model
-has them. In code `delta` also `LAST` of every node that emits; what membranes keep follows."""
+has them. In code `delta` also `LAST` of every node that emits; what membranes keep follows.
+Where a membrane is bounded for a number of frames only, also `FRAMES`."""
 
 LAST = "last count"
 """Name in a `SessionState` of the count or value that a node had in the frame before."""
+FRAMES = "frames so far"
+"""Name in a `SessionState` of how many frames lie behind each sample, int64, shape (N,)."""
+BESIDE = LAST, FRAMES
+"""Names in a `SessionState` beside those of neuron models."""
 
 
 def last_counts(state: SessionState) -> dict[str, IntArray]:
@@ -187,6 +192,8 @@ class Session(Protocol):
             record: nodes whose counts are wanted; None: all.
             state: where the samples go on; nodes that it does not name start from rest. The
                 result's own state continues it. None: samples begin and end here.
+
+        Threads may share a session. One that keeps its tensors from run to run lets them wait.
         """
 
 

@@ -12,7 +12,7 @@ from snnc.ir.codes import RunSettings
 from snnc.ir.errors import DataError, NotExecutable, WidthExceeded
 from snnc.ir.graph import Graph
 from snnc.ir.limits import SIM
-from snnc.ir.nodes import HostOp, Input, Pattern
+from snnc.ir.nodes import HostOp, Input, Pattern, Population
 from snnc.ir.ranges import NodeRange, analyse
 from snnc.ir.widths import check_width
 
@@ -68,13 +68,8 @@ def read_feeds(graph: Graph, feeds: Feeds, n_frames: int) -> dict[str, IntArray]
         if pattern.name not in read:
             frames = pattern.frames(n_given)
             read[pattern.name] = np.repeat(frames[None], n_samples, axis=0)
-    stateful = [p.name for p in graph.populations if not p.model.forgets]
-    if stateful and n_given > n_frames:
-        raise WidthExceeded(
-            f"its membrane was bounded for {n_frames} frames, the data has {n_given}",
-            where=stateful[0],
-            hint="state the number of frames when the engine is prepared",
-        )
+    for population in bounded(graph)[:1]:
+        check_frames(population, 0, n_given, n_frames)
     return read
 
 
@@ -83,18 +78,27 @@ def _comes(source: Input | HostOp) -> bool:
     return isinstance(source, Pattern)
 
 
-def check_carried(graph: Graph, state: object) -> None:
-    """Refuse to go on from a state where projections hold what earlier frames emitted.
+def bounded(graph: Graph) -> list[Population]:
+    """Populations whose membranes are bounded for some number of frames."""
+    return [p for p in graph.populations if not p.model.forgets]
+
+
+def check_frames(population: Population, before: int, n_given: int, n_frames: int) -> None:
+    """Refuse more frames than a membrane was bounded for.
+
+    Args:
+        before: frames that lie behind the samples already.
+        n_given: further ones.
 
     Raises:
-        NotExecutable: what they hold is in no state that a run gives back.
+        WidthExceeded: with both numbers.
     """
-    late = [p.name for p in graph.projections.values() if p.frames]
-    if late and state is not None:
-        raise NotExecutable(
-            "brings what earlier frames emitted: a run cannot go on from the state of another",
-            where=f"projection {late[0]}",
-            hint="run all frames of a sample at once",
+    if before + n_given > n_frames:
+        after = f" after {before}" if before else ""
+        raise WidthExceeded(
+            f"its membrane was bounded for {n_frames} frames, the data has {n_given}{after}",
+            where=population.name,
+            hint="state the number of frames when the engine is prepared",
         )
 
 

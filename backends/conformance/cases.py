@@ -75,15 +75,17 @@ def _has_rate(graph: Graph, settings: RunSettings) -> bool:
     return True
 
 
-def _has_schedule(graph: Graph, settings: RunSettings) -> bool:
-    """Is every loop closed within the frames that it has, in its code and in `delta`?
+def is_executable(graph: Graph, settings: RunSettings, n_frames: int) -> bool:
+    """Can a graph run in its code and in `delta`?
 
-    In a pipeline a long one is not.
+    Is every loop closed within the frames that it has (in a pipeline a long one is not), and do all
+    integers keep within what holds them?
     """
     try:
         for each in (settings, replace(settings, code="delta")):
             make_schedule(graph, each)
-    except NotExecutable:
+            check_graph(graph, each, n_frames)
+    except (NotExecutable, WidthExceeded):
         return False
     return True
 
@@ -113,7 +115,7 @@ def cases(draw: st.DrawFn, code: str | None = None, schedule: str | None = None)
         MOTIFS[motif](source)
     graph = draft.finish(_read(draft), "random")
     validate_graph(graph)
-    if settings.rate is None and not _has_schedule(graph, settings):
+    if settings.rate is None and not is_executable(graph, settings, draft.n_frames):
         reject()
     if settings.rate is not None and not _has_rate(graph, settings):
         reject()

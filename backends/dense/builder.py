@@ -20,6 +20,10 @@ bytes and int32 of quantised convolutions; and truth values."""
 EXACT: dict[DType, int] = {"f4": 2**24, "f8": 2**53, "i8": 2**63 - 1}
 _NUMPY: dict[DType, str] = {"s1": "i1", "b1": "?"}
 COMPARISONS = ("Equal", "Greater", "GreaterOrEqual", "LessOrEqual")
+CHOICES = {"Max": "GreaterOrEqual", "Min": "LessOrEqual"}
+"""What the first of two has to be to the second, to be taken. ONNX Runtime 1.31.1 takes the wrong
+int64 in Max, Min and ReduceMax where the upper 32 bits are equal: it compares the lower ones as
+signed. Its comparisons are right."""
 
 _ONNX: dict[DType, int] = {
     "f4": onnx.TensorProto.FLOAT,
@@ -95,14 +99,29 @@ class Builder:
     def op(self, kind: str, inputs: Sequence[str], dtype: DType, **attributes: Any) -> str:
         """Add an operator; returns the name of its output, which carries `dtype`.
 
-        Comparisons carry truth values, whatever they compare.
+        Comparisons carry truth values, whatever they compare. A maximum or minimum of two int64 is
+        chosen by a comparison.
         """
+        if dtype == "i8" and kind in CHOICES:
+            return self.op("Where", [self.op(CHOICES[kind], inputs, "b1"), *inputs], dtype)
         name = f"t{len(self.nodes)}"
         node = helper.make_node(kind, list(inputs), [name], **attributes)
         self.nodes.append(node)
         self._maker[name] = node
         self.types[name] = "b1" if kind in COMPARISONS else dtype
         return name
+
+    def largest(self, name: str, axis: int, n: int) -> str:
+        """The largest of n along an axis, which goes."""
+        dtype, along = self.types[name], self.constant(np.array([axis]))
+        if dtype != "i8":
+            return self.op("ReduceMax", [name, along], dtype, keepdims=0)
+        while n > 1:  # one half against the other; they share the middle one of an odd number
+            half = -(-n // 2)
+            spans = [[self.constant(np.array([at])) for at in (i, i + half)] for i in (0, n - half)]
+            parts = [self.op("Slice", [name, *span, along], dtype) for span in spans]
+            name, n = self.op("Max", parts, dtype), half
+        return self.op("Squeeze", [name, along], dtype)
 
     def ones(self) -> str:
         """A 1 for every row, bytes (1, rows)."""

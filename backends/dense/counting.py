@@ -16,7 +16,7 @@ from snnc.backends.base import Counters
 from snnc.backends.dense.builder import EXACT, Builder, DType, Wire, dtype_for
 from snnc.backends.dense.seen import Seen, labels_of
 from snnc.backends.dense.sums import Columns, Sums, weighted_sums
-from snnc.ir.arrays import Array, BoolArray, IntArray, Shape
+from snnc.ir.arrays import Array, BoolArray, IntArray, Shape, size_of
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.nodes import Population, Product
 
@@ -227,7 +227,7 @@ def _small_rows(b: Builder, magnitude: str, mask: BoolArray, order: IntArray | N
     dtype = b.types[magnitude]
     if len(taken) < len(mask):
         magnitude = b.op("Gather", [magnitude, b.constant(taken)], dtype, axis=1)
-    peak = b.op("ReduceMax", [magnitude, b.constant(np.array([1]))], dtype, keepdims=0)
+    peak = b.largest(magnitude, 1, len(taken))
     small = b.op("LessOrEqual", [b.cast(peak, "i8"), b.constant(1)], "b1")
     return b.op("Reshape", [b.cast(small, "u1"), b.constant(np.array([1, -1]))], "u1")
 
@@ -272,8 +272,8 @@ def tally_product(
         magnitudes.append(Operand(size, x.shape, x.largest))
         one = b.op("Min", [size, b.constant(1, dtype)], dtype)
         fired.append(Operand(one, x.shape, 1))
-        axes = b.constant(np.arange(1, 1 + len(x.shape)))
-        peaks.append(b.op("ReduceMax", [size, axes], dtype, keepdims=0))
+        n = size_of(x.shape)
+        peaks.append(b.largest(b.reshape(size, (n,)), 1, n))
     return ProductTally(
         node,
         [_sum_of_product(b, node, fired, wide), _sum_of_product(b, node, magnitudes, wide), *peaks],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from snnc.backends.base import Counters, EngineResult, Feeds, SessionState
+from snnc.backends.carried import Carried
 from snnc.backends.dense.counting import Inside
 from snnc.backends.dense.execute import Executor, Memory, has_cuda, n_threads
 from snnc.backends.dense.ledger import Ledger
 from snnc.backends.dense.seen import Seen
 from snnc.backends.dense.sums import MOST_ROWS
 from snnc.backends.dense.tallies import Tallies
-from snnc.backends.feeds import check_carried, check_code, read_feeds
+from snnc.backends.feeds import check_code, read_feeds
 from snnc.ir.arrays import Array, IntArray
 from snnc.ir.codes import RunSettings
 from snnc.ir.graph import Graph, Projection
@@ -63,7 +65,7 @@ class DenseEngine:
 
 
 class DenseSession:
-    """A compiled graph and what runs it."""
+    """A compiled graph and what runs it, for one thread at a time: others wait."""
 
     def __init__(
         self,
@@ -85,6 +87,9 @@ class DenseSession:
         self._tallies = Tallies(
             program.seen, firsts, n_threads(engine.threads) or os.cpu_count() or 1
         )
+        self._carried = Carried(graph, n_frames)
+        # tensors, trays and sums stay from run to run; ONNX Runtime's threads serve within one
+        self._turn = threading.Lock()
         self._rows = engine.rows(graph)
         models = [population.model for population in graph.populations]
         self._has_state = any(model.has_state for model in models) or bool(program.states)
@@ -110,7 +115,16 @@ class DenseSession:
     ) -> EngineResult:
         """Run N samples; see `Session.run`."""
         read = read_feeds(self.graph, feeds, self.n_frames)
-        check_carried(self.graph, state)
+        self._carried.check(state, read)
+        with self._turn:
+            return self._run(read, record, state)
+
+    def _run(
+        self,
+        read: dict[str, IntArray],
+        record: Collection[str] | None,
+        state: SessionState | None,
+    ) -> EngineResult:
         n_samples, n_frames = next(iter(read.values())).shape[:2]
         names = tuple(n for n in self.program.wires if record is None or n in record)
         counts = {
@@ -133,6 +147,7 @@ class DenseSession:
                 product.count(fetched, products)
         self._read_inside(sums, results)
         n_rows, n_ticks = n_samples * n_frames, self.schedule.n_ticks(n_frames)
+        end: SessionState = {} if state is None else self.executor.to_state(ends)
         macs = {name: each * n_rows for name, each in self._dense_macs.items()}
         return EngineResult(
             counts=counts,
@@ -140,7 +155,7 @@ class DenseSession:
             node_counters=self.ledger.nodes(results, self._clocked(n_rows, n_samples * n_ticks)),
             n_samples=n_samples,
             n_ticks=n_ticks,
-            state=None if state is None else self.executor.to_state(ends),
+            state=self._carried.count(state, end, n_samples, n_frames),
         )
 
     def _read_inside(self, sums: dict[str, Array], results: IntArray) -> None:

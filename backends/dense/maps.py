@@ -129,13 +129,11 @@ def maximum(b: Builder, x: str, map_: LinearMap, exists: Array | None) -> str:
     if exists is None and b.types[x] in ("f4", "u1") and is_window(map_):
         assert isinstance(map_, SumPool)
         return b.op("MaxPool", [x], b.types[x], **_window(map_))
-    dtype = b.types[x]
     inputs, weights = padded_rows(map_, exists)
     # repeat an existing input in place of the padding; an output without inputs keeps the zero
     inputs = np.where(weights != 0, inputs, inputs[:, :1])
     taken = gather_padded(b, b.reshape(x, (map_.in_size,)), inputs)
-    largest = b.op("ReduceMax", [taken, b.constant(np.array([2]))], dtype, keepdims=0)
-    return b.reshape(largest, map_.out_shape)
+    return b.reshape(b.largest(taken, 2, inputs.shape[1]), map_.out_shape)
 
 
 def maximum_last(b: Builder, x: str, map_: LinearMap) -> str:

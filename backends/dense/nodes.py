@@ -89,13 +89,16 @@ def _max(c: Compiler, node: Population, model: NeuronModel, dtype: DType) -> str
 
 def _rescaled(c: Compiler, node: Population, model: RescaledSum, dtype: DType) -> str:
     """The table's entry that the membrane names."""
-    b = c.builder
-    at = b.cast(_accumulator(c, node, model, dtype), "i8")
-    first, last = b.constant(model.first), b.constant(model.counts.size - 1)
-    at = b.op("Max", [b.op("Sub", [at, first], "i8"), b.constant(0)], "i8")
-    at = b.op("Min", [at, last], "i8")
-    counts = b.constant(model.counts.reshape(-1), "f4")
-    return b.op("Gather", [counts, at], "f4")
+    b, r = c.builder, c.ranges[node.name]
+    # the part of the table within reach: the membrane's type holds its ends
+    ends = np.array([0, model.counts.size - 1]) + model.first
+    low, high = np.clip(ends, r.membrane_lo, r.membrane_hi).tolist()
+    named = np.clip(np.arange(low, high + 1) - model.first, 0, model.counts.size - 1)
+    membrane = _accumulator(c, node, model, dtype)
+    near = b.op("Max", [membrane, b.constant(low, dtype)], dtype)
+    near = b.op("Min", [near, b.constant(high, dtype)], dtype)
+    at = b.cast(b.op("Sub", [near, b.constant(low, dtype)], dtype), "i8")
+    return b.op("Gather", [b.constant(model.counts.reshape(-1)[named], "f4"), at], "f4")
 
 
 def _foreign(c: Compiler, node: Population, model: NeuronModel, dtype: DType) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from snnc.backends.base import LAST, SessionState, last_counts
+from snnc.backends.base import BESIDE, LAST, SessionState, last_counts
 from snnc.backends.event.changes import start_here
 from snnc.backends.event.compile import Compiled
 from snnc.backends.event.frames import run_frames
@@ -64,7 +64,7 @@ class Carrier:
         if self._program.changes and last:
             self._remember(last, sample, memory)
         return {
-            i: {k: x[sample : sample + 1] for k, x in given[node.name].items() if k != LAST}
+            i: {k: x[sample : sample + 1] for k, x in given[node.name].items() if k not in BESIDE}
             for i, node in self._foreign
             if node.name in given
         }

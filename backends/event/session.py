@@ -18,6 +18,7 @@ from snnc.backends.base import (
     Trace,
     joined,
 )
+from snnc.backends.carried import Carried
 from snnc.backends.event.carry import Carrier
 from snnc.backends.event.carry import joined as joined_states
 from snnc.backends.event.changes import keeping
@@ -32,7 +33,7 @@ from snnc.backends.event.memory import Buffers, check_widths, make_state
 from snnc.backends.event.rehearse import rehearse
 from snnc.backends.event.simulate import Simulation
 from snnc.backends.event.tables import State
-from snnc.backends.feeds import check_carried, read_feeds
+from snnc.backends.feeds import read_feeds
 from snnc.ir.arrays import IntArray
 from snnc.ir.errors import DataError, NotExecutable
 from snnc.ir.graph import Graph
@@ -66,6 +67,7 @@ class EventSession:
         self.tick_by_tick = tick_by_tick
         self.names = compiled.names
         self.kernels = frozenset({"event"} | ({"numpy"} if compiled.foreign else set()))
+        self._carried = Carried(compiled.graph, n_frames)
         self._states: list[State] = []
         self._simulations: list[Simulation] = []
         self._logs: list[Log] = []
@@ -83,7 +85,7 @@ class EventSession:
     ) -> EngineResult:
         """Run N samples; see `Session.run`."""
         read = read_feeds(self.compiled.graph, feeds, self.n_frames)
-        check_carried(self.compiled.graph, state)
+        self._carried.check(state, read)
         names = self.compiled.names
         buffers = Buffers(self.compiled, read, names if record is None else record)
         if state is not None:
@@ -113,7 +115,9 @@ class EventSession:
             self._run_all(memory, buffers, sample, sample + 1, foreign)
             ends.append(carrier.take(memory, foreign.model_state))
         result = self._result(buffers, memory.counters, memory.node_counters)
-        return replace(result, state=joined_states(ends) if ends else {})
+        end: SessionState = joined_states(ends) if ends else {}
+        counted = self._carried.count(state, end, buffers.n_samples, buffers.n_frames)
+        return replace(result, state=counted)
 
     def trace(self, feeds: Feeds, *, membranes: bool = False) -> Trace:
         """Every event of one sample; see `TracingSession.trace`."""

@@ -7,7 +7,8 @@ from collections.abc import Collection
 import numpy as np
 
 from snnc.backends.base import EngineResult, Feeds, SessionState, Trace
-from snnc.backends.feeds import check_carried, check_code, check_graph, read_feeds
+from snnc.backends.carried import Carried
+from snnc.backends.feeds import check_code, check_graph, read_feeds
 from snnc.backends.oracle.cells import Cell
 from snnc.backends.oracle.counting import EventCounter
 from snnc.backends.oracle.machine import Machine
@@ -39,6 +40,7 @@ class OracleSession:
         self.graph = graph
         self.settings = settings
         self.n_frames = n_frames
+        self._carried = Carried(graph, n_frames)
 
     def run(
         self,
@@ -53,13 +55,14 @@ class OracleSession:
         machine.run(counter)
         counters, node_counters = counter.finish(machine)
         wanted = machine.cells if record is None else [n for n in machine.cells if n in record]
+        end: SessionState = {} if state is None else machine.state()
         return EngineResult(
             counts={name: machine.counts(name) for name in wanted},
             counters=counters,
             node_counters=node_counters,
             n_samples=machine.n_samples,
             n_ticks=machine.n_ticks,
-            state=None if state is None else machine.state(),
+            state=self._carried.count(state, end, machine.n_samples, machine.n_frames),
         )
 
     def trace(self, feeds: Feeds, *, membranes: bool = False) -> Trace:
@@ -73,7 +76,7 @@ class OracleSession:
 
     def _machine(self, feeds: Feeds, state: SessionState | None = None) -> Machine:
         read = read_feeds(self.graph, feeds, self.n_frames)
-        check_carried(self.graph, state)
+        self._carried.check(state, read)
         return Machine(self.graph, self.settings, read, state or {})
 
 

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from snnc.backends.base import LAST, SessionState
+from snnc.backends.base import FRAMES, LAST, SessionState
 from snnc.backends.registry import get_engine
 from snnc.ir.arrays import IntArray
 from snnc.ir.codes import RunSettings
+from snnc.ir.errors import DataError, WidthExceeded
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Dense, Identity
 from snnc.ir.neurons import Accumulator, FixedCurrentLIF, FixedIntegrateFire
@@ -88,7 +89,7 @@ def test_engines_agree_on_the_state() -> None:
     states = [session(engine).run(FEEDS, state={}).state for engine in ("oracle", "event", "dense")]
     assert {name: set(held) for name, held in states[0].items()} == {
         "leaky": {"v", "c"},
-        "whole": {"v"},
+        "whole": {"v", FRAMES},
     }
     for other in states[1:]:
         assert _plain(other) == _plain(states[0])
@@ -102,7 +103,7 @@ def test_delta_carries_the_last_counts() -> None:
         assert {name: set(held) for name, held in run.state.items()} == {
             "x": {LAST},
             "leaky": {"v", "c", LAST},
-            "whole": {"v", LAST},
+            "whole": {"v", LAST, FRAMES},
             "sum": {LAST},
         }
         assert _plain(run.state) == _plain(runs[0].state)
@@ -113,6 +114,30 @@ def test_samples_that_are_not_named_start_from_rest() -> None:
     for engine in ("oracle", "event", "dense"):
         fresh = session(engine).run(FEEDS, state={"nobody": {}})
         np.testing.assert_array_equal(fresh.counts["sum"], session(engine).run(FEEDS).counts["sum"])
+
+
+@pytest.mark.parametrize("code", ["burst", "delta"])
+@pytest.mark.parametrize("engine", ["oracle", "event", "dense"])
+def test_a_state_of_other_samples_is_refused(engine: str, code: str) -> None:
+    running = session(engine, code)
+    state = running.run({"x": FEEDS["x"][:1, :2]}, state={}).state
+    with pytest.raises(DataError, match=r"has shape \(1,.*\), 3 samples go on from \(3,"):
+        running.run({"x": FEEDS["x"][:, 2:4]}, state=state)
+    part = {"whole": {"v": np.zeros((N, 3), dtype=np.int64)}}
+    with pytest.raises(DataError, match=r"whole: the state's `v` has shape \(3, 3\), .* \(3, 4\)"):
+        running.run(FEEDS, state=part)
+
+
+@pytest.mark.parametrize("engine", ["oracle", "event", "dense"])
+def test_membranes_stay_within_the_frames_that_they_were_bounded_for(engine: str) -> None:
+    running = session(engine)
+    state = running.run({"x": FEEDS["x"][:, 1:]}, state={}).state
+    assert state["whole"][FRAMES].tolist() == [T - 1] * N
+    state = running.run({"x": FEEDS["x"][:, :1]}, state=state).state
+    with pytest.raises(WidthExceeded, match="whole: .* bounded for 7 frames, the data has 1 after"):
+        running.run({"x": FEEDS["x"][:, :1]}, state=state)
+    rested = {"leaky": state["leaky"]}  # which forgets
+    assert running.run(FEEDS, state=rested).state["whole"][FRAMES].tolist() == [T] * N
 
 
 def _plain(state: SessionState) -> dict[str, dict[str, Any]]:

@@ -1,22 +1,25 @@
 """The generator itself: what it draws, measured over some hundred graphs."""
 
 from collections import Counter
+from importlib import import_module
 from typing import TypeAlias
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, find, given, settings
 
 from snnc.backends.conformance import Case, cases, evaluate, run_case
-from snnc.backends.conformance.cases import EXACT_CODES
+from snnc.backends.conformance.cases import EXACT_CODES, is_executable
 from snnc.backends.conformance.frames import total
 from snnc.backends.conformance.recipes import ROUNDINGS, integer_models
+from snnc.backends.feeds import check_graph
 from snnc.backends.registry import get_engine
 from snnc.ir.arrays import IntArray
-from snnc.ir.codes import SCHEDULES
-from snnc.ir.maps import MAPS
-from snnc.ir.neurons import IntegerFire
-from snnc.ir.nodes import NODES, InputPart, Population
+from snnc.ir.codes import SCHEDULES, RunSettings
+from snnc.ir.graph import Graph, Projection
+from snnc.ir.maps import MAPS, Identity
+from snnc.ir.neurons import Accumulator, IntegerFire
+from snnc.ir.nodes import NODES, Input, InputPart, Output, Population
 
 N_GRAPHS = 250
 OFTEN = 0.03
@@ -118,3 +121,40 @@ def test_the_oracle_gives_the_frame_by_frame_counts(case: Case) -> None:
 @given(cases())
 def test_the_oracle_gives_the_frame_by_frame_counts_of_many(case: Case) -> None:
     check_oracle(case)
+
+
+def wide(exponent: int) -> Graph:
+    one = Identity(shape=(1,))
+    return Graph(
+        [
+            Input(name="x", shape=(1,), lo=-3, hi=3),
+            Population(name="p", shape=(1,), model=Accumulator()),
+            Output(name="out", shape=(1,)),
+        ],
+        [
+            Projection(name="w", source="x", target="p", map=one, exponent=exponent),
+            Projection(name="read", source="p", target="out", map=one),
+        ],
+    )
+
+
+def test_a_graph_has_to_keep_within_63_bits_in_delta_as_well() -> None:
+    """A change is up to twice as large as a count."""
+    graded = RunSettings("graded")
+    assert is_executable(wide(59), graded, 1)
+    assert check_graph(wide(60), graded, 1)["p"].membrane_hi == 3 << 60
+    assert not is_executable(wide(60), graded, 1)
+    assert not is_executable(wide(62), graded, 1)
+
+
+def test_what_is_drawn_is_asked_whether_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def ask(graph: Graph, given: RunSettings, n_frames: int) -> bool:
+        seen.append((graph, given, n_frames))
+        return True
+
+    monkeypatch.setattr(import_module("snnc.backends.conformance.cases"), "is_executable", ask)
+    few = settings(max_examples=1, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    case = find(cases(code="graded"), lambda case: True, settings=few)
+    assert (case.graph, case.settings, case.n_frames) in seen

@@ -1,7 +1,8 @@
 """The dense engine where float32 does not reach, and its counters against hand counts."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from threading import Thread
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -16,8 +17,16 @@ from snnc.ir.arrays import Array, IntArray, Shape
 from snnc.ir.codes import Code, RunSettings
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Conv, Dense, Identity, LinearMap, Sparse, SumPool
-from snnc.ir.neurons import Accumulator, FixedIntegrateFire, IntegerFire, Max, NeuronModel, State
-from snnc.ir.nodes import Input, Node, Output, Population
+from snnc.ir.neurons import (
+    Accumulator,
+    FixedIntegrateFire,
+    IntegerFire,
+    Max,
+    NeuronModel,
+    RescaledSum,
+    State,
+)
+from snnc.ir.nodes import Input, Node, Output, Population, Product
 
 RNG_SEED = 7
 
@@ -316,3 +325,105 @@ def test_a_staircase_of_one_level(weight: int) -> None:
     feeds = {"x": np.arange(6, dtype=np.int64).reshape(2, 1, 3)}
     counts = DenseEngine().prepare(graph, RunSettings("burst")).run(feeds).counts
     assert np.array_equal(counts["p"], np.zeros((2, 1, 2)))
+
+
+BEYOND = np.array([[131071, 0], [110000, 0], [107374, 1], [3, 0], [0, 0], [1, 131072]])
+"""Times 20000 and 2^40: the first two between 2^31 and 2^32, in what int64 has to carry."""
+
+
+def wide_accumulator(model: NeuronModel, map_: LinearMap) -> Graph:
+    """Four values that int64 carries, and a population of what they bring."""
+    weight = np.array([[20000, 2**40], [1, 0], [30, 0], [-1, 0]])
+    shape = map_.out_shape
+    return Graph(
+        [
+            Input(name="x", shape=(2,), lo=0, hi=2**17),
+            Population(name="wide", shape=(4,), model=Accumulator()),
+            Population(name="p", shape=shape, model=model),
+            Output(name="out", shape=shape),
+        ],
+        [
+            Projection(name="w", source="x", target="wide", map=Dense(weight=weight)),
+            Projection(name="i", source="wide", target="p", map=map_),
+            Projection(name="r", source="p", target="out", map=Identity(shape=shape)),
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "map_"),
+    [
+        (IntegerFire(lo=0, thresholds=np.array([[900, 5000, 60000]])), Identity(shape=(4,))),
+        (Max(), Dense(weight=np.ones((2, 4), dtype=np.int64))),
+        (
+            FixedIntegrateFire(
+                thresholds=np.array([-(2**30)]),
+                reset_step=np.array(1),
+                v_min=np.array(-(2**31) - 5),
+            ),
+            Identity(shape=(4,)),
+        ),
+        (RescaledSum(first=2, shift=2, counts=np.arange(8).reshape(2, 4)), Identity(shape=(4,))),
+    ],
+    ids=lambda case: type(case).__name__,
+)
+def test_int64_just_beyond_31_bits(model: NeuronModel, map_: LinearMap) -> None:
+    """The effective operations of what `wide` emits show how the largest of a row was found."""
+    graph = wide_accumulator(model, map_)
+    assert types(graph)["wide"] == "i8"
+    check(graph, {"x": np.stack([BEYOND, 0 * BEYOND], axis=1)}, n_frames=2)
+
+
+@pytest.mark.parametrize("first", [-(2**33), -3, 5, 2**33])
+@pytest.mark.parametrize("weight", [1, 20000, 2**40])
+def test_a_table_of_two_operands_in_every_type(weight: int, first: int) -> None:
+    model = RescaledSum(first=first, shift=2, counts=np.array([[5, 0, 7, 1], [2, 9, -4, 3]]))
+    graph = network(Dense(weight=np.array([[weight, 1]] * 3)), model, hi=2**17, bias=-2)
+    check(graph, {"x": BEYOND[:, None]})
+
+
+def test_counters_of_a_product_of_int64() -> None:
+    weight = np.array([[20000, 2**36], [1, 0]])
+    graph = Graph(
+        [
+            Input(name="x", shape=(2,), lo=0, hi=2**17),
+            Input(name="y", shape=(2,), lo=0, hi=2),
+            Population(name="wide", shape=(2,), model=Accumulator()),
+            Product(name="xy", a_shape=(2,), b_shape=(2,), shape=(2,), op="multiply"),
+            Output(name="out", shape=(2,)),
+        ],
+        [
+            Projection(name="w", source="x", target="wide", map=Dense(weight=weight)),
+            Projection(name="a", source="wide", target="xy", map=Identity(shape=(2,)), port="a"),
+            Projection(name="b", source="y", target="xy", map=Identity(shape=(2,)), port="b"),
+            Projection(name="r", source="xy", target="out", map=Identity(shape=(2,))),
+        ],
+    )
+    assert types(graph)["wide"] == "i8"
+    y = np.array([[2, 1], [0, 2], [1, 1], [2, 2], [1, 2], [2, 0]])
+    check(graph, {"x": BEYOND[:, None], "y": y[:, None]})
+
+
+def test_threads_that_share_a_session_wait_for_each_other() -> None:
+    """Between what one run has computed and what it reads off, another one starts."""
+    rng = np.random.default_rng(RNG_SEED)
+    graph = network(Dense(weight=rng.integers(-9, 10, (6, 4))), Accumulator())
+    session = DenseEngine(threads=1).prepare(graph, RunSettings())
+    feeds = [extreme_feed((4,), 0, 255), {"x": rng.integers(0, 2, (4, 1, 4))}]
+    expected = [session.run(feed) for feed in feeds]
+    frame, others = session.executor.frame, list[Thread]()
+    found: list[EngineResult] = []
+
+    def interrupted(*args: Any) -> Any:
+        given = frame(*args)
+        if not others:
+            others.append(Thread(target=lambda: found.append(session.run(feeds[1]))))
+            others[0].start()
+            others[0].join(0.2)
+        return given
+
+    session.executor.frame = interrupted  # type: ignore[method-assign]
+    results = [session.run(feeds[0])]
+    others[0].join()
+    for one, other in zip(expected, results + found, strict=True):
+        assert not differences(one, other)
