@@ -404,7 +404,7 @@ def test_counters_of_a_product_of_int64() -> None:
     check(graph, {"x": BEYOND[:, None], "y": y[:, None]})
 
 
-def test_threads_that_share_a_session_wait_for_each_other() -> None:
+def test_threads_that_share_a_session_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between what one run has computed and what it reads off, another one starts."""
     rng = np.random.default_rng(RNG_SEED)
     graph = network(Dense(weight=rng.integers(-9, 10, (6, 4))), Accumulator())
@@ -422,7 +422,7 @@ def test_threads_that_share_a_session_wait_for_each_other() -> None:
             others[0].join(0.2)
         return given
 
-    session.executor.frame = interrupted  # type: ignore[method-assign]
+    monkeypatch.setattr(session.executor, "frame", interrupted)
     results = [session.run(feeds[0])]
     others[0].join()
     for one, other in zip(expected, results + found, strict=True):
