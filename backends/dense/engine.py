@@ -6,6 +6,7 @@ import os
 import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,7 @@ from snnc.backends.dense.seen import Seen
 from snnc.backends.dense.sums import MOST_ROWS
 from snnc.backends.dense.tallies import Tallies
 from snnc.backends.feeds import check_code, read_feeds
+from snnc.backends.lazily import Lazily
 from snnc.ir.arrays import Array, IntArray
 from snnc.ir.codes import RunSettings
 from snnc.ir.graph import Graph, Projection
@@ -81,7 +83,15 @@ class DenseSession:
         self.n_frames = n_frames
         self.program = program
         self.executor = Executor(program, engine.threads)
-        self.ledger = Ledger(program.tallies)
+        self.ledger = Ledger(
+            program.tallies,
+            {p.name: dense_macs(graph, p) for p in graph.projections.values() if graph.is_event(p)},
+            {
+                name: node.size if isinstance(node := graph.nodes[name], Population | Product) else 0
+                for name in program.wires
+            },
+            {product.name: product.pairs() for product in graph.products},
+        )
         pairs = zip(program.tallies, self.ledger.firsts, strict=True)
         firsts = [first for tally, first in pairs if isinstance(tally.where, Seen)]
         self._tallies = Tallies(
@@ -93,13 +103,6 @@ class DenseSession:
         self._rows = engine.rows(graph)
         models = [population.model for population in graph.populations]
         self._has_state = any(model.has_state for model in models) or bool(program.states)
-        self._neurons = {
-            name: node.size if isinstance(node := graph.nodes[name], Population | Product) else 0
-            for name in program.wires
-        }
-        self._dense_macs = {
-            p.name: dense_macs(graph, p) for p in graph.projections.values() if graph.is_event(p)
-        }
 
     @property
     def kernels(self) -> frozenset[str]:
@@ -148,11 +151,11 @@ class DenseSession:
         self._read_inside(sums, results)
         n_rows, n_ticks = n_samples * n_frames, self.schedule.n_ticks(n_frames)
         end: SessionState = {} if state is None else self.executor.to_state(ends)
-        macs = {name: each * n_rows for name, each in self._dense_macs.items()}
+        ledger = self.ledger
         return EngineResult(
             counts=counts,
-            counters=self.ledger.counters(results, macs) | self._of_products(products, n_rows),
-            node_counters=self.ledger.nodes(results, self._clocked(n_rows, n_samples * n_ticks)),
+            counters=Lazily(partial(ledger.counters, results, products, n_rows)),
+            node_counters=Lazily(partial(ledger.nodes, results, n_rows, n_samples * n_ticks)),
             n_samples=n_samples,
             n_ticks=n_ticks,
             state=self._carried.count(state, end, n_samples, n_frames),
@@ -199,16 +202,6 @@ class DenseSession:
                 fetched, memory = self.executor.frame(rows, memory, names)
                 yield slice(first * n_frames + frame, chunk.stop * n_frames, n_frames), fetched
             ends.append(memory)
-
-    def _of_products(self, counted: dict[str, Counters], n_rows: int) -> dict[str, Counters]:
-        return {
-            product.name: counted[product.name] + Counters(dense_macs=product.pairs() * n_rows)
-            for product in self.graph.products
-        }
-
-    def _clocked(self, n_frames: int, n_ticks: int) -> dict[str, tuple[int, int]]:
-        """Updates and latches by emitting node."""
-        return {name: (size * n_ticks, size * n_frames) for name, size in self._neurons.items()}
 
 
 def dense_macs(graph: Graph, p: Projection) -> int:

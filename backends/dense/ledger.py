@@ -32,13 +32,27 @@ class Places:
 class Ledger:
     """Where counters stand in the results of all tallies, one behind the other.
 
+    It outlives its session in the results that hold it, and so holds nothing but numbers and names.
+
+    Args:
+        dense_macs: of one frame, by projection that carries events.
+        neurons: by emitting node, as far as they are updated and latched.
+        pairs: of one frame, by product.
+
     Attributes:
         firsts: where those of each tally begin: of |k| by column, then of events by choice of rows
             and column.
         size: of the results.
     """
 
-    def __init__(self, tallies: Sequence[NodeTally]) -> None:
+    def __init__(
+        self,
+        tallies: Sequence[NodeTally],
+        dense_macs: Mapping[str, int],
+        neurons: Mapping[str, int],
+        pairs: Mapping[str, int],
+    ) -> None:
+        self._dense_macs, self._neurons, self._pairs = dense_macs, neurons, pairs
         sizes = [(1 + t.needs.n_choices) * t.needs.columns.n for t in tallies]
         ends = np.cumsum([0, *sizes]).tolist()
         self.firsts: list[int] = ends[:-1]
@@ -75,36 +89,44 @@ class Ledger:
         self._effective.add(*entry(events, read.effective))
         self._acs.add(*entry(events + read.small * tally.needs.columns.n, read.effective))
 
-    def counters(self, results: IntArray, dense_macs: Mapping[str, int]) -> dict[str, Counters]:
-        """By projection.
+    def counters(
+        self, results: IntArray, products: Mapping[str, Counters], n_rows: int
+    ) -> dict[str, Counters]:
+        """By projection and product.
 
         Args:
-            dense_macs: of all projections that carry events.
+            results: of all tallies.
+            products: what was counted of them.
+            n_rows: frames of all samples.
         """
         values: list[int] = results.tolist()  # a product with a factor may pass int64
         columns = (p.read(values) for p in (self._reached, self._units, self._effective))
-        found = dict.fromkeys(dense_macs, (0, 0, 0, 0))
+        found = dict.fromkeys(self._dense_macs, (0, 0, 0, 0))
         for name, reached, units, effective, acs in zip(
             self._projections, *columns, self._acs.read(values), strict=True
         ):
             found[name] = reached, units, acs, effective - acs
-        return {name: Counters(*found[name], macs) for name, macs in dense_macs.items()}
+        macs = self._dense_macs
+        of_projections = {name: Counters(*found[name], macs[name] * n_rows) for name in macs}
+        return of_projections | {
+            name: products.get(name, Counters()) + Counters(dense_macs=each * n_rows)
+            for name, each in self._pairs.items()
+        }
 
-    def nodes(
-        self, results: IntArray, clocked: Mapping[str, tuple[int, int]]
-    ) -> dict[str, NodeCounters]:
+    def nodes(self, results: IntArray, n_rows: int, n_ticks: int) -> dict[str, NodeCounters]:
         """By emitting node.
 
         Args:
-            clocked: updates and latches of its neurons.
+            results: of all tallies.
+            n_rows, n_ticks: frames and ticks of all samples.
         """
         values: list[int] = results.tolist()
         counted = zip(self._events.read(values), self._spikes.read(values), strict=True)
         known = dict(zip(self._nodes, counted, strict=True))
-        pooled = dict.fromkeys(clocked, 0)
+        pooled = dict.fromkeys(self._neurons, 0)
         for name, inputs in zip(self._pools, self._pooled.read(values), strict=True):
             pooled[name] += inputs
         return {
-            name: NodeCounters(*known.get(name, (0, 0)), *clocked[name], pooled[name])
-            for name in clocked
+            name: NodeCounters(*known.get(name, (0, 0)), n * n_ticks, n * n_rows, pooled[name])
+            for name, n in self._neurons.items()
         }
