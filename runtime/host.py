@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from snnc.ir.arrays import Array, FloatArray, IntArray
+from snnc.ir.arrays import Array, IntArray
 from snnc.ir.errors import DamagedFile, DataError, GraphError
 from snnc.ir.file import SnncFile
 from snnc.ir.graph import Graph, Projection
@@ -17,7 +18,9 @@ from snnc.runtime.rowwise import many_rows
 
 _TOLERANCE = 1e-4
 """How far count * step / step may lie from the count: float32 rounding, nothing else."""
-_CACHED = 2**15
+_POWER_OF_TWO = 0.5
+"""The mantissa of one; a quotient by it is the same number in float32 and in float64."""
+_CACHED = 2**16
 """Values that are looked at together: what is made of them on the way stays in the cache."""
 
 
@@ -26,11 +29,11 @@ class HostResult:
     """What a part gave for M frames.
 
     Attributes:
-        values: by node, float64, shape (M, *shape).
+        values: by node, in the type that ONNX has them in, shape (M, *shape).
         tensors: by name: every tensor that the part computes, shape (M, …) as ONNX has them.
     """
 
-    values: dict[str, FloatArray] = field(default_factory=dict)
+    values: dict[str, Array] = field(default_factory=dict)
     tensors: dict[str, Array] = field(default_factory=dict)
 
 
@@ -55,6 +58,9 @@ class HostPart:
         self._inputs = {taken.name: taken for taken in self._session.get_inputs()}
         self._inputs |= {t.name: t for t in self._session.get_overridable_initializers()}
         self._outputs = [given.name for given in self._session.get_outputs()]
+        self._many = {n for n, i in self._inputs.items() if _is_open(i.shape)}
+        types = {n: _NUMPY_TYPES.get(i.type) for n, i in self._inputs.items()}
+        self._types = {n: dtype for n, dtype in types.items() if dtype is not None}
         self._tensor_of = {node.name: self._tensor(node) for node in self.nodes}
         self.reads: dict[str, list[Projection]] = {}
         """What arrives at each input of the subgraph."""
@@ -85,17 +91,15 @@ class HostPart:
         """
         given = {name: self._arriving(name, reals) for name in self.reads}
         given |= {name: self._cast(name, states[name]) for name, _ in self.states if name in states}
-        whole = bool(given) and all(self._takes_many(name) for name in given)
-        rows = [slice(None)] if whole else [slice(i, i + 1) for i in range(n_frames)]
-        parts = [self._call({name: x[row] for name, x in given.items()}, whole) for row in rows]
-        fetched = {
-            name: np.concatenate([part[i] for part in parts]) if whole else _stack(parts, i)
-            for i, name in enumerate(self._outputs)
-        }
+        if given and self._many.issuperset(given):
+            fetched = dict(zip(self._outputs, self._session.run(self._outputs, given), strict=True))
+        else:
+            parts = [
+                self._call({n: x[i : i + 1] for n, x in given.items()}) for i in range(n_frames)
+            ]
+            fetched = {name: _stack(parts, i) for i, name in enumerate(self._outputs)}
         values = {
-            node.name: fetched[self._tensor_of[node.name]]
-            .astype(np.float64)
-            .reshape(n_frames, *node.shape)
+            node.name: fetched[self._tensor_of[node.name]].reshape(n_frames, *node.shape)
             for node in self.nodes
         }
         return HostResult(values, fetched)
@@ -106,21 +110,15 @@ class HostPart:
         total = first.arrange(source.reshape(len(source), -1))
         for p in rest:
             total = total + p.arrange(reals[p.source].reshape(len(source), -1))
-        return self._cast(name, total.reshape(source.shape) if self._takes_many(name) else total)
+        return self._cast(name, total.reshape(source.shape) if name in self._many else total)
 
-    def _takes_many(self, name: str) -> bool:
-        shape = self._inputs[name].shape
-        return bool(shape) and not isinstance(shape[0], int)
-
-    def _call(self, feeds: Mapping[str, Array], whole: bool) -> list[Array]:
-        if not whole:
-            feeds = {n: x.reshape(self._inputs[n].shape) for n, x in feeds.items()}
-        result: list[Array] = self._session.run(self._outputs, dict(feeds))
+    def _call(self, feeds: Mapping[str, Array]) -> list[Array]:
+        shaped = {n: x.reshape(self._inputs[n].shape) for n, x in feeds.items()}
+        result: list[Array] = self._session.run(self._outputs, shaped)
         return result
 
     def _cast(self, name: str, x: Array) -> Array:
-        dtype = _NUMPY_TYPES.get(self._inputs[name].type, x.dtype)
-        return np.ascontiguousarray(x, dtype=dtype)
+        return np.ascontiguousarray(x, dtype=self._types.get(name, x.dtype))
 
     def _input_of(self, p: Projection) -> str:
         if p.port != "in" or "in" in self._inputs:
@@ -139,36 +137,54 @@ class HostPart:
         )
 
 
-def to_integers(node: HostOp, real: FloatArray) -> IntArray:
+def to_integers(node: HostOp, real: Array) -> IntArray:
     """What leaves a host operator, as integers in units of its step.
 
     A count where the subgraph ends at an integer activation, else round_half_even(value / step),
-    both in float64.
+    as in float64.
 
     Raises:
         GraphError: what should be a count is none.
         DataError: an integer beyond what widths were checked for.
     """
-    step = node.step_map()
+    step = _step(node, real.dtype == np.float32)
     counts = np.empty(real.shape, dtype=np.int64)
     rows = max(1, _CACHED // max(1, node.size))
     for at in range(0, len(real), rows):
-        counts[at : at + rows] = _rounded(node, real[at : at + rows] / step)
+        counts[at : at + rows] = _rounded(node, real[at : at + rows], step)
     return counts
 
 
-def _rounded(node: HostOp, values: FloatArray) -> FloatArray:
+@lru_cache(maxsize=256)
+def _step(node: HostOp, in_float: bool) -> Array:
+    """The step of a node; in float32 where a quotient of float32 is the same as in float64."""
+    step = node.step_map()
+    narrow = step.astype(np.float32)
+    exact = (np.frexp(step)[0] == _POWER_OF_TWO) & (narrow == step)
+    return narrow if in_float and exact.all() else step
+
+
+def _rounded(node: HostOp, real: Array, step: Array) -> Array:
     """Real values in steps, rounded and checked."""
-    if not np.isfinite(values).all():
+    with np.errstate(over="ignore"):
+        values = np.divide(real, step)
+    rounded = np.rint(values)
+    if not rounded.size:
+        return rounded
+    low, high = rounded.min(), rounded.max()
+    if not (np.isfinite(low) and np.isfinite(high)):  # a NaN is both
+        if values.dtype == np.float32:
+            return _rounded(node, real.astype(np.float64), step)  # is it too large for it?
         raise DataError(
             "what leaves the host holds NaN or infinite values", where=node.module_path or node.name
         )
-    rounded = np.rint(values)
-    if node.result == "count" and np.abs(values - rounded).max(initial=0.0) > _TOLERANCE:
-        raise GraphError("the host part does not end at an integer activation", where=node.name)
-    if rounded.size and (rounded.min() < node.lo or rounded.max() > node.hi):
+    if node.result == "count":
+        off = np.subtract(values, rounded, out=values)
+        if max(off.max(), -off.min()) > _TOLERANCE:
+            raise GraphError("the host part does not end at an integer activation", where=node.name)
+    if low < node.lo or high > node.hi:
         raise DataError(
-            f"what leaves the host runs from {rounded.min():.0f} to {rounded.max():.0f}, "
+            f"what leaves the host runs from {low:.0f} to {high:.0f}, "
             f"widths were checked for {node.lo} to {node.hi}",
             where=node.module_path or node.name,
             hint="bring the data into the range that the model was trained on",
@@ -211,6 +227,11 @@ def _initial(model: bytes, names: Collection[str]) -> dict[str, Array]:
 
     stored = onnx.load_from_string(model).graph.initializer
     return {t.name: onnx.numpy_helper.to_array(t) for t in stored if t.name in names}
+
+
+def _is_open(shape: Sequence[int | str | None]) -> bool:
+    """Does a tensor have as many rows as are given?"""
+    return bool(shape) and not isinstance(shape[0], int)
 
 
 def _stack(parts: Sequence[list[Array]], i: int) -> Array:

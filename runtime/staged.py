@@ -136,7 +136,8 @@ class _Run:
         for node in part.nodes:
             value = result.values[node.name]
             if node.result == "real":
-                self.reals[node.name] = value.reshape(*leading, *node.shape)
+                shaped = value.reshape(*leading, *node.shape)
+                self.reals[node.name] = shaped.astype(np.float64)
             else:
                 integers = to_integers(node, value).reshape(*leading, *node.shape)
                 self.feeds.setdefault(node.name, integers)

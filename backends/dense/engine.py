@@ -24,7 +24,7 @@ from snnc.backends.lazily import Lazily
 from snnc.ir.arrays import Array, IntArray
 from snnc.ir.codes import RunSettings
 from snnc.ir.graph import Graph, Projection
-from snnc.ir.nodes import Population, Product
+from snnc.ir.nodes import Node, Population, Product
 from snnc.ir.schedule import make_schedule
 
 if TYPE_CHECKING:
@@ -87,7 +87,9 @@ class DenseSession:
             program.tallies,
             {p.name: dense_macs(graph, p) for p in graph.projections.values() if graph.is_event(p)},
             {
-                name: node.size if isinstance(node := graph.nodes[name], Population | Product) else 0
+                name: node.size
+                if isinstance(node := graph.nodes[name], Population | Product)
+                else 0
                 for name in program.wires
             },
             {product.name: product.pairs() for product in graph.products},
@@ -202,6 +204,11 @@ class DenseSession:
                 fetched, memory = self.executor.frame(rows, memory, names)
                 yield slice(first * n_frames + frame, chunk.stop * n_frames, n_frames), fetched
             ends.append(memory)
+
+
+def n_updated(node: Node) -> int:
+    """Neurons that a clocked chip updates and latches."""
+    return node.size if isinstance(node, Population | Product) else 0
 
 
 def dense_macs(graph: Graph, p: Projection) -> int:

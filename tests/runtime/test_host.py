@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from snnc.ir.errors import DamagedFile, DataError, GraphError
 from snnc.ir.file import SnncFile
@@ -16,6 +19,7 @@ from snnc.ir.maps import Identity
 from snnc.ir.neurons import Accumulator
 from snnc.ir.nodes import HostOp, Input, Output, Population
 from snnc.runtime.feeds import Feeder
+from snnc.runtime.host import to_integers
 
 STEP = 0.5
 
@@ -88,3 +92,24 @@ def test_missing_or_damaged_parts(tmp_path: Path) -> None:
     file = make("value", times_two())
     with pytest.raises(DamagedFile, match="is missing"):
         Feeder(SnncFile(float_graph=file.float_graph, integer_graph=file.integer_graph))
+
+
+@given(
+    step=st.sampled_from([0.25, 0.5, 1.0, 4.0, 0.1, 0.3]),
+    values=arrays(np.float32, 12, elements=st.floats(-2e4, 2e4, width=32)),
+)
+def test_integers_are_those_of_a_quotient_in_float64(step: float, values: np.ndarray) -> None:
+    node = HostOp(
+        name="h", shape=(12,), onnx="h", result="value", lo=-(2**20), hi=2**20, step=np.array(step)
+    )
+    expected = [round(float(v) / step) for v in values]  # Python rounds half to even as well
+    assert to_integers(node, values[None]).tolist() == [expected]
+
+
+def test_a_quotient_beyond_float32_is_out_of_range_and_not_infinite() -> None:
+    node = make("value", times_two()).integer_graph.nodes["host"]
+    assert isinstance(node, HostOp)
+    with pytest.raises(DataError, match="runs from 0 to 60000000"):
+        to_integers(node, np.array([[0, 1, 3e38]], dtype=np.float32))
+    with pytest.raises(DataError, match="NaN or infinite"):
+        to_integers(node, np.array([[0, np.nan, 1]], dtype=np.float32))
