@@ -59,18 +59,37 @@ def read_feeds(graph: Graph, feeds: Feeds, n_frames: int) -> dict[str, IntArray]
         PatternEnds: more frames than a pattern has.
         WidthExceeded: more frames than membranes were bounded for.
     """
-    read = {s.name: _read(s, feeds) for s in graph.sources if s.name in feeds or not _comes(s)}
-    leading = {array.shape[:2] for array in read.values()}
-    if len(leading) != 1:
-        raise DataError(f"feeds differ in samples and frames: {sorted(leading)}")
-    n_samples, n_given = next(iter(leading))
-    for pattern in graph.patterns:
-        if pattern.name not in read:
-            frames = pattern.frames(n_given)
-            read[pattern.name] = np.repeat(frames[None], n_samples, axis=0)
-    for population in bounded(graph)[:1]:
-        check_frames(population, 0, n_given, n_frames)
-    return read
+    return FeedReader(graph, n_frames).read(feeds)
+
+
+class FeedReader:
+    """Reads the feeds of run after run: what a graph says of them is looked up once.
+
+    Args:
+        n_frames: as those of `read_feeds`.
+    """
+
+    def __init__(self, graph: Graph, n_frames: int) -> None:
+        self._sources = [(source, _comes(source)) for source in graph.sources]
+        self._patterns = graph.patterns
+        self._bounded = bounded(graph)[:1]
+        self._n_frames = n_frames
+
+    def read(self, feeds: Feeds) -> dict[str, IntArray]:
+        """Feeds of every source node; see `read_feeds`."""
+        wanted = [s for s, comes in self._sources if not comes or s.name in feeds]
+        read = {source.name: _read(source, feeds) for source in wanted}
+        leading = {array.shape[:2] for array in read.values()}
+        if len(leading) != 1:
+            raise DataError(f"feeds differ in samples and frames: {sorted(leading)}")
+        n_samples, n_given = next(iter(leading))
+        for pattern in self._patterns:
+            if pattern.name not in read:
+                frames = pattern.frames(n_given)
+                read[pattern.name] = np.repeat(frames[None], n_samples, axis=0)
+        for population in self._bounded:
+            check_frames(population, 0, n_given, self._n_frames)
+        return read
 
 
 def _comes(source: Input | HostOp) -> bool:
@@ -113,10 +132,19 @@ def _read(source: Input | HostOp, feeds: Feeds) -> IntArray:
             f"feeds have shape (samples, frames, *{source.shape}), got {given.shape}",
             where=source.name,
         )
-    if given.size and (int(given.min()) < source.lo or int(given.max()) > source.hi):
+    if given.size and not _in_range(given, source):
         raise DataError(
             f"counts run from {source.lo} to {source.hi}, "
             f"got {int(given.min())} … {int(given.max())}",
             where=source.name,
         )
     return given.astype(np.int64, copy=False)
+
+
+def _in_range(given: Array, source: Input | HostOp) -> bool:
+    """Does every count lie in its source's range? Without the detours of `min` and `max`."""
+    if source.lo == 0 and given.dtype == np.int64:
+        # what is negative is huge without its sign, so one look is enough
+        return bool(np.maximum.reduce(given.view(np.uint64), axis=None) <= source.hi)
+    least, most = np.minimum.reduce(given, axis=None), np.maximum.reduce(given, axis=None)
+    return source.lo <= int(least) and int(most) <= source.hi

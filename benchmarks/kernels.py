@@ -192,11 +192,11 @@ def measure(
         row["synaptic_events"] = operations
         for method, session in sessions.items():
             session._run_chunk(buffers, 0, 1)
-            state, program = session._states[-1], session.compiled.program
+            state, program = session._workers[-1].state, session.compiled.program
             took = seconds(lambda n, p=program, s=state: _deliver(p, s, n), limit)
             row[method] = operations / took / 1e9
         session = sessions["any"]
-        in_c = kernels_c.run_of(library, map_, session, session._states[-1])
+        in_c = kernels_c.run_of(library, map_, session, session._workers[-1].state)
         row["c"] = None if in_c is None else operations / seconds(in_c, limit) / 1e9
         row["ceiling"] = ceiling(roof, map_, activity)
         rows.append(row)

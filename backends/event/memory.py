@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from snnc.backends.event.compile import Compiled
 from snnc.backends.event.frames import Data
 from snnc.backends.event.tables import LANES, RUN, Lists, Program, Start, State
-from snnc.ir.arrays import IntArray
+from snnc.ir.arrays import IntArray, Shape
 from snnc.ir.neurons.sigma_delta import CHECKED, too_large
+
+_MOST_KNOWN = 64
+"""Sizes of runs of which it is remembered where feeds and records lie."""
 
 
 def make_state(compiled: Compiled, program: Program, *, ticks: bool = False) -> State:
@@ -67,47 +71,84 @@ def check_widths(compiled: Compiled, state: State) -> None:
         raise too_large(CHECKED[which], found, where)
 
 
+@dataclass(frozen=True)
+class Places:
+    """Where the feeds and records of runs of one size lie.
+
+    Attributes:
+        feed_at, record_at: see `Data`.
+        feeds: nodes that are fed, as they lie.
+        records: of each node that is recorded: where it lies, and its counts' shape.
+        recorded: integers of all records.
+    """
+
+    feed_at: IntArray
+    record_at: IntArray
+    feeds: tuple[str, ...]
+    records: tuple[tuple[str, slice, Shape], ...]
+    recorded: int
+
+
+def find_places(
+    compiled: Compiled, fed: Collection[str], record: Collection[str], size: tuple[int, int]
+) -> Places:
+    """Lay out feeds and records, node after node.
+
+    Args:
+        size: samples, and frames of each.
+    """
+    record_at = np.full(len(compiled.names), -1, dtype=np.int64)
+    feed_at = np.full(len(compiled.names), -1, dtype=np.int64)
+    recorded = taken = 0
+    feeds, records = [], []
+    for i, name in enumerate(compiled.names):
+        node = compiled.graph.nodes[name]
+        length = node.size * size[0] * size[1]
+        if name in record:
+            records.append((name, slice(recorded, recorded + length), (*size, *node.shape)))
+            record_at[i], recorded = recorded, recorded + length
+        if name in fed:
+            feeds.append(name)
+            feed_at[i], taken = taken, taken + length
+    return Places(feed_at, record_at, tuple(feeds), tuple(records), recorded)
+
+
 class Buffers:
     """Feeds and records of one run.
 
     Args:
         feeds: (N, T, *shape) by source node.
         record: nodes to record.
+        known: places of earlier runs that fed the same nodes; those of this one join them.
     """
 
     def __init__(
-        self, compiled: Compiled, feeds: Mapping[str, IntArray], record: Collection[str]
+        self,
+        compiled: Compiled,
+        feeds: Mapping[str, IntArray],
+        record: Collection[str],
+        known: dict[Hashable, Places] | None = None,
     ) -> None:
-        self.n_samples, self.n_frames = next(iter(feeds.values())).shape[:2]
-        frames = self.n_samples * self.n_frames
-        self._compiled = compiled
-        record_at = np.full(len(compiled.names), -1, dtype=np.int64)
-        feed_at = np.full(len(compiled.names), -1, dtype=np.int64)
-        recorded = fed = 0
-        parts = []
-        sizes = (compiled.program.nodes["size"] * frames).tolist()
-        for i, (name, size) in enumerate(zip(compiled.names, sizes, strict=True)):
-            if name in record:
-                record_at[i], recorded = recorded, recorded + size
-            if name in feeds:
-                feed_at[i], fed = fed, fed + size
-                parts.append(np.ascontiguousarray(feeds[name]).reshape(-1))
-        flat = (parts[0] if len(parts) == 1 else np.concatenate(parts)).view()
+        size = self.n_samples, self.n_frames = next(iter(feeds.values())).shape[:2]
+        known = {} if known is None else known
+        key = size, frozenset(record)
+        places = known.get(key)
+        if places is None:
+            if len(known) >= _MOST_KNOWN:
+                known.clear()
+            places = known[key] = find_places(compiled, feeds, record, size)
+        self._records = places.records
+        parts = [np.ascontiguousarray(feeds[name]).reshape(-1) for name in places.feeds]
+        flat = parts[0] if len(parts) == 1 else np.concatenate(parts)
         flat.flags.writeable = False  # always: to numba it is another type than a writeable one
         self.data = Data(
             feeds=flat,
-            feed_at=feed_at,
-            records=np.zeros(recorded, dtype=np.int64),
-            record_at=record_at,
+            feed_at=places.feed_at,
+            records=np.zeros(places.recorded, dtype=np.int64),
+            record_at=places.record_at,
         )
 
     def counts(self) -> dict[str, IntArray]:
         """Recorded counts by node, (N, T, *shape)."""
-        found = {}
-        for name, at in zip(self._compiled.names, self.data.record_at, strict=True):
-            if at >= 0:
-                node = self._compiled.graph.nodes[name]
-                shape = (self.n_samples, self.n_frames, *node.shape)
-                flat = self.data.records[at : at + node.size * self.n_samples * self.n_frames]
-                found[name] = flat.reshape(shape)
-        return found
+        records = self.data.records
+        return {name: records[place].reshape(shape) for name, place, shape in self._records}

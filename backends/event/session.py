@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Hashable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 
 from snnc.backends.base import (
-    Counters,
     EngineResult,
     Feeds,
-    NodeCounters,
     SessionState,
     Stretch,
     Trace,
@@ -29,15 +27,13 @@ from snnc.backends.event.jit import told
 from snnc.backends.event.late import reraised
 from snnc.backends.event.log import ROOM as LOG_ROOM
 from snnc.backends.event.log import Layout, Log, make_log
-from snnc.backends.event.memory import Buffers, check_widths, make_state
+from snnc.backends.event.memory import Buffers, Places, check_widths, make_state
 from snnc.backends.event.rehearse import rehearse
+from snnc.backends.event.results import Results
 from snnc.backends.event.simulate import Simulation
-from snnc.backends.event.tables import State
-from snnc.backends.feeds import read_feeds
+from snnc.backends.feeds import FeedReader
 from snnc.ir.arrays import IntArray
 from snnc.ir.errors import DataError, NotExecutable
-from snnc.ir.graph import Graph
-from snnc.ir.nodes import Population, Product
 
 _CHUNKS_PER_WORKER = 8
 """So that a worker that is done early finds more to do."""
@@ -67,13 +63,15 @@ class EventSession:
         self.tick_by_tick = tick_by_tick
         self.names = compiled.names
         self.kernels = frozenset({"event"} | ({"numpy"} if compiled.foreign else set()))
+        self._feeds = FeedReader(compiled.graph, n_frames)
         self._carried = Carried(compiled.graph, n_frames)
-        self._states: list[State] = []
+        self._workers: list[ForeignModels] = []
         self._simulations: list[Simulation] = []
         self._logs: list[Log] = []
         self._notes = False  # is what a trace calls beyond a run bound?
         self._no_log = make_log(compiled)
-        self._counted = [_neurons_of(compiled.graph, name) for name in compiled.names]
+        self._results = Results(compiled)
+        self._places: dict[Hashable, Places] = {}
         self._compile()
 
     def run(
@@ -84,25 +82,34 @@ class EventSession:
         state: SessionState | None = None,
     ) -> EngineResult:
         """Run N samples; see `Session.run`."""
-        read = read_feeds(self.compiled.graph, feeds, self.n_frames)
-        self._carried.check(state, read)
-        names = self.compiled.names
-        buffers = Buffers(self.compiled, read, names if record is None else record)
+        read = self._feeds.read(feeds)
         if state is not None:
-            return self._run_on(buffers, state)
+            return self._run_on(read, record, state)
+        buffers = self._buffers(read, record)
         chunks = _chunks(buffers.n_samples, self.jobs)
-        if len(chunks) > 1:
+        if len(chunks) == 1:
+            done = [self._run_chunk(buffers, *chunks[0])]
+        else:
             with ThreadPoolExecutor(self.jobs) as pool:
                 done = list(pool.map(lambda chunk: self._run_chunk(buffers, *chunk), chunks))
-        else:
-            done = [self._run_chunk(buffers, *chunk) for chunk in chunks]
-        shape = (max(len(self.compiled.counter_names), 1), 4)
-        counters = sum((d[0] for d in done), np.zeros(shape, dtype=np.int64))
-        node_counters = sum((d[1] for d in done), np.zeros((len(names), 3), dtype=np.int64))
-        return self._result(buffers, counters, node_counters)
+        counters, node_counters = done[0]
+        for others in done[1:]:
+            counters += others[0]
+            node_counters += others[1]
+        return self._results.make(buffers, counters, node_counters)
 
-    def _run_on(self, buffers: Buffers, state: SessionState) -> EngineResult:
+    def _buffers(
+        self, read: Mapping[str, IntArray], record: Collection[str] | None = None
+    ) -> Buffers:
+        record = self.compiled.names if record is None else record
+        return Buffers(self.compiled, read, record, self._places)
+
+    def _run_on(
+        self, read: Mapping[str, IntArray], record: Collection[str] | None, state: SessionState
+    ) -> EngineResult:
         """Go on from a state, sample by sample."""
+        self._carried.check(state, read)
+        buffers = self._buffers(read, record)
         if self.tick_by_tick:
             raise NotExecutable("a run on the clock does not go on from an earlier one")
         memory = make_state(self.compiled, self.compiled.program)
@@ -112,9 +119,9 @@ class EventSession:
         for sample in range(buffers.n_samples):
             initial = carrier.put(state, sample, memory)
             foreign = ForeignModels(self.compiled, memory, program, initial)
-            self._run_all(memory, buffers, sample, sample + 1, foreign)
+            self._run_all(foreign, buffers, sample, sample + 1)
             ends.append(carrier.take(memory, foreign.model_state))
-        result = self._result(buffers, memory.counters, memory.node_counters)
+        result = self._results.make(buffers, memory.counters, memory.node_counters)
         end: SessionState = joined_states(ends) if ends else {}
         counted = self._carried.count(state, end, buffers.n_samples, buffers.n_frames)
         return replace(result, state=counted)
@@ -138,8 +145,7 @@ class EventSession:
 
     def stretches(self, feeds: Feeds, *, membranes: Collection[str] = ()) -> Iterator[Stretch]:
         """Traces of N samples; see `StreamingSession.stretches`."""
-        read = read_feeds(self.compiled.graph, feeds, self.n_frames)
-        buffers = Buffers(self.compiled, read, ())
+        buffers = self._buffers(self._feeds.read(feeds), ())
         if not (membranes or self.tick_by_tick):
             yield from self._noted(buffers)
             return
@@ -161,15 +167,14 @@ class EventSession:
             with told():
                 rehearse(compiled, self.n_frames, noted=True)
             self._notes = True
-        state = self._state()
-        foreign = ForeignModels(compiled, state, keeping(compiled.program, state))
+        worker = self._worker()
         layout = Layout(compiled, buffers.n_frames)
         with told():
             layout.load()
-        for frame in self._run_frames(state, buffers, 0, buffers.n_samples, foreign, log):
+        for frame in self._run_frames(worker, buffers, 0, buffers.n_samples, log):
             yield from layout.take(log, frame)
         self._logs.append(log)
-        self._states.append(state)
+        self._workers.append(worker)
 
     def _simulation(self, n_frames: int) -> Simulation:
         """One that is left from an earlier trace, or a new one."""
@@ -197,44 +202,36 @@ class EventSession:
             for sample in range(first, last):
                 simulation.run(buffers.data, sample)
             return simulation.state.counters, simulation.state.node_counters
-        state = self._state()
-        foreign = ForeignModels(self.compiled, state, keeping(self.compiled.program, state))
-        self._run_all(state, buffers, first, last, foreign)
-        counters = state.counters.copy(), state.node_counters.copy()
-        self._states.append(state)
+        worker = self._worker()
+        self._run_all(worker, buffers, first, last)
+        counters = worker.state.counters.copy(), worker.state.node_counters.copy()
+        self._workers.append(worker)
         return counters
 
-    def _state(self) -> State:
+    def _worker(self) -> ForeignModels:
         """A worker's memory, kept from an earlier run or new, its counters 0."""
         try:
-            state = self._states.pop()
+            worker = self._workers.pop()
         except IndexError:
-            return make_state(self.compiled, self.compiled.program)
-        state.counters[:] = 0
-        state.node_counters[:] = 0
-        return state
+            state = make_state(self.compiled, self.compiled.program)
+            return ForeignModels(self.compiled, state, keeping(self.compiled.program, state))
+        worker.state.counters[:] = 0
+        worker.state.node_counters[:] = 0
+        return worker
 
-    def _run_all(
-        self, state: State, buffers: Buffers, first: int, last: int, foreign: ForeignModels
-    ) -> None:
-        for _ in self._run_frames(state, buffers, first, last, foreign, self._no_log):
+    def _run_all(self, worker: ForeignModels, buffers: Buffers, first: int, last: int) -> None:
+        for _ in self._run_frames(worker, buffers, first, last, self._no_log):
             pass
 
     def _run_frames(
-        self,
-        state: State,
-        buffers: Buffers,
-        first: int,
-        last: int,
-        foreign: ForeignModels,
-        log: Log,
+        self, worker: ForeignModels, buffers: Buffers, first: int, last: int, log: Log
     ) -> Iterator[int]:
         """Run samples; yields the next frame, over all samples, where `log` is full and at the end.
 
         Args:
             log: where events are noted.
         """
-        program, n_frames = foreign.program, buffers.n_frames
+        program, state, n_frames = worker.program, worker.state, buffers.n_frames
         at, node, end = first * n_frames, 0, last * n_frames
         going = True  # even a run of no samples is one: it compiles
         while going:
@@ -243,43 +240,11 @@ class EventSession:
             check_widths(self.compiled, state)
             if node:
                 if at % n_frames == 0 and node == self.compiled.foreign[0]:
-                    foreign.start_sample()
-                foreign.latch(node, int(program.nodes[node]["list"]))
+                    worker.start_sample()
+                worker.latch(node, int(program.nodes[node]["list"]))
             else:
                 yield at
             going = at < end
-
-    def _result(
-        self, buffers: Buffers, counters: IntArray, node_counters: IntArray
-    ) -> EngineResult:
-        compiled, n_samples = self.compiled, buffers.n_samples
-        n_frames = n_samples * buffers.n_frames
-        n_ticks = compiled.schedule.n_ticks(buffers.n_frames)
-        by_projection = {
-            name: _counters(row, macs * n_frames)
-            for name, row, macs in zip(
-                compiled.counter_names, counters.tolist(), compiled.dense_macs, strict=False
-            )
-        }
-        by_node = {
-            name: NodeCounters(
-                events=events,
-                spikes=spikes if fires else 0,
-                neuron_updates=neurons * n_ticks * n_samples,
-                neuron_latches=neurons * n_frames,
-                max_pool_inputs=inputs,
-            )
-            for name, (events, spikes, inputs), (neurons, fires) in zip(
-                compiled.names, node_counters.tolist(), self._counted, strict=True
-            )
-        }
-        return EngineResult(
-            counts=buffers.counts(),
-            counters=by_projection,
-            node_counters=by_node,
-            n_samples=n_samples,
-            n_ticks=n_ticks,
-        )
 
 
 def _chunks(n_samples: int, jobs: int) -> list[tuple[int, int]]:
@@ -289,15 +254,3 @@ def _chunks(n_samples: int, jobs: int) -> list[tuple[int, int]]:
     n = min(n_samples, jobs * _CHUNKS_PER_WORKER)
     edges = np.linspace(0, n_samples, n + 1).astype(int)
     return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
-
-
-def _neurons_of(graph: Graph, name: str) -> tuple[int, bool]:
-    """How many neurons a node has, 0 for a source; does it emit counts?"""
-    node = graph.nodes[name]
-    neurons = node.size if isinstance(node, Population | Product) else 0
-    return neurons, graph.emits(name) == "count"
-
-
-def _counters(row: list[int], dense_macs: int) -> Counters:
-    synaptic_events, unit_spikes, acs, macs = row
-    return Counters(synaptic_events, unit_spikes, acs, macs, dense_macs)

@@ -73,3 +73,27 @@ def test_graphs_wider_than_int64_do_not_run() -> None:
 def test_float_graphs_do_not_run() -> None:
     with pytest.raises(NotExecutable, match="integer form"):
         check_graph(graph(Accumulator()).replace(form="float"), RunSettings(), 1)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "counts"),
+    [
+        (np.int8, (-128, -1, 0, 3, 4)),
+        (np.uint8, (0, 3, 4, 255)),
+        (np.int64, (-(2**63), -1, 0, 3, 4, 2**63 - 1)),
+        (np.uint64, (0, 3, 4, 2**63, 2**64 - 1)),
+        (np.bool_, (0, 1)),
+    ],
+)
+def test_counts_out_of_range_are_refused_in_every_type(dtype: type, counts: tuple[int]) -> None:
+    """`x` runs from 0 to 3, `y` from -3 to 0."""
+    for count in counts:
+        given: Array = np.zeros((2, 1, 2), dtype=dtype)
+        given[1, 0, 1] = count
+        for name, fits in (("x", 0 <= count <= 3), ("y", -3 <= count <= 0)):
+            feeds = {"x": zeros(2, 1), "y": zeros(2, 1), name: given}
+            if fits:
+                assert read_feeds(graph(Accumulator()), feeds, 1)[name][1, 0, 1] == count
+            else:
+                with pytest.raises(DataError, match=rf"got (0 … )?{count}\b"):
+                    read_feeds(graph(Accumulator()), feeds, 1)
