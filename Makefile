@@ -5,6 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 # Torch programs and the engines are light; as many test processes as there are cores.
+# Each starts with its own share of the files, so that what a module shares is made once.
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
 .PHONY: setup demo test test-slow test-cluster fuzz lint bench docs reports clean
@@ -27,10 +28,10 @@ demo: setup
 	@SNNC_BIN=$(BIN) bash examples/digits/demo.sh demo
 
 test: setup
-	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" tests
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow" tests
 
 test-slow: setup
-	$(BIN)/python -m pytest -n $(JOBS) tests
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal tests
 
 # With Ray, which the other targets do without: an 80 MB wheel, 240 MB on disk. Nodes that are killed.
 test-cluster: setup
