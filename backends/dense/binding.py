@@ -21,6 +21,7 @@ class Binding:
 
     Args:
         outputs: of the session; those whose shape is not known come in arrays of their own.
+        rows: of all tensors but the states, which have one for each sample.
 
     Attributes:
         tray: where what is counted outside of the graph comes to stand.
@@ -34,6 +35,9 @@ class Binding:
         shapes = {wire.name: wire.shape for wire in program.wires.values()}
         shapes |= {new: shape for new, shape in program.states.values()}
         self._types = program.builder.types
+        self._of_samples = {program.entry(name) for name in program.states}
+        self._of_samples |= {new for new, _ in program.states.values()}
+        self._samples = rows // program.n_frames
         self._io = session.io_binding()
         self._inputs = {n: self._array(n, s) for n, s in program.builder.input_shapes.items()}
         self._made: dict[str, Array] = {}
@@ -62,4 +66,5 @@ class Binding:
     def _array(self, name: str, shape: tuple[int, ...]) -> Array:
         if name in self.tray.views:
             return self.tray.views[name]
-        return np.empty((self.tray.rows, *shape), dtype=np.dtype(self._types[name]))
+        rows = self._samples if name in self._of_samples else self.tray.rows
+        return np.empty((rows, *shape), dtype=np.dtype(self._types[name]))

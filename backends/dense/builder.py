@@ -83,9 +83,13 @@ class Builder:
     _maker: dict[str, onnx.NodeProto] = field(default_factory=dict)
     _ones: str = ""
 
-    def input(self, name: str, dtype: DType, shape: Shape) -> str:
-        """A graph input of shape (rows, *shape)."""
-        self.inputs[name] = helper.make_tensor_value_info(name, _ONNX[dtype], ["rows", *shape])
+    def input(self, name: str, dtype: DType, shape: Shape, rows: str = "rows") -> str:
+        """A graph input of shape (rows, *shape).
+
+        Args:
+            rows: ONNX's name for their number; graph inputs of one name have as many.
+        """
+        self.inputs[name] = helper.make_tensor_value_info(name, _ONNX[dtype], [rows, *shape])
         self.input_shapes[name], self.types[name] = shape, dtype
         return name
 

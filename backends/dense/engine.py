@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,9 @@ from snnc.backends.base import Counters, EngineResult, Feeds, SessionState
 from snnc.backends.carried import Carried
 from snnc.backends.dense.counting import Inside
 from snnc.backends.dense.execute import Executor, Memory, has_cuda, n_threads
+from snnc.backends.dense.frames import MOST_FRAMES, Stretches
 from snnc.backends.dense.ledger import Ledger
-from snnc.backends.dense.seen import Seen
+from snnc.backends.dense.seen import Seen, Tray
 from snnc.backends.dense.sums import MOST_ROWS
 from snnc.backends.dense.tallies import Tallies
 from snnc.backends.feeds import check_code, read_feeds
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 LARGEST_CHUNK = 2**20
 """Neurons of the largest population that are computed at once, over all rows."""
+LARGEST_STRETCH = 2**18
+"""Neurons of all populations, over all rows, where rows of further frames are added to those of
+the first: what a stretch of frames computes should stay in the cache."""
 
 
 class DenseEngine:
@@ -56,14 +60,23 @@ class DenseEngine:
         from snnc.backends.dense.program import compile_graph
 
         check_code(self.name, self.codes, settings)
-        rows = self.rows(graph)
+        rows = self.rows(graph, settings)
         program = compile_graph(graph, settings, n_frames, rows=rows, on_cpu=not has_cuda())
         return DenseSession(self, graph, settings, n_frames, program)
 
-    def rows(self, graph: Graph) -> int:
-        """Rows that are computed at once."""
+    def samples(self, graph: Graph) -> int:
+        """Rows of one frame that are computed at once."""
         largest = max(node.size for node in graph.nodes.values())
         return min(self.batch or max(1, min(128, LARGEST_CHUNK // largest)), MOST_ROWS)
+
+    def rows(self, graph: Graph, settings: RunSettings) -> int:
+        """Rows that are computed at once; with state, those of further frames among them."""
+        n = self.samples(graph)
+        late = any(p.frames for p in graph.projections.values())
+        if not (late or settings.sends_changes or has_state(graph)):
+            return n
+        neurons = sum(node.size for node in graph.nodes.values())
+        return max(n, min(n * MOST_FRAMES, LARGEST_STRETCH // neurons, MOST_ROWS))
 
 
 class DenseSession:
@@ -83,6 +96,7 @@ class DenseSession:
         self.n_frames = n_frames
         self.program = program
         self.executor = Executor(program, engine.threads)
+        self.stretches = Stretches(self.executor, engine.rows(graph, settings))
         self.ledger = Ledger(
             program.tallies,
             {p.name: dense_macs(graph, p) for p in graph.projections.values() if graph.is_event(p)},
@@ -102,9 +116,8 @@ class DenseSession:
         self._carried = Carried(graph, n_frames)
         # tensors, trays and sums stay from run to run; ONNX Runtime's threads serve within one
         self._turn = threading.Lock()
-        self._rows = engine.rows(graph)
-        models = [population.model for population in graph.populations]
-        self._has_state = any(model.has_state for model in models) or bool(program.states)
+        self._rows = engine.samples(graph)
+        self._has_state = has_state(graph) or bool(program.states)
 
     @property
     def kernels(self) -> frozenset[str]:
@@ -140,11 +153,11 @@ class DenseSession:
         results = np.zeros(self.ledger.size, dtype=np.int64)
         sums: dict[str, Array] = {}
         ends: list[Memory] = []
-        for at, fetched in self._frames(read, names, state or {}, ends):
+        for chosen, fetched, tray in self._frames(read, names, state or {}, ends):
             for name in names:
-                rows = counts[name].reshape(-1, *self.graph.nodes[name].shape)[at]
+                rows = chosen(counts[name])
                 rows[...] = fetched[self.program.wires[name].name].reshape(rows.shape)
-            self._tallies.add(self.executor.tray, results)
+            self._tallies.add(tray, results)
             for tensor in self.program.sums:
                 part = fetched[tensor].astype(np.int64)
                 sums[tensor] = sums[tensor] + part if tensor in sums else part
@@ -176,11 +189,11 @@ class DenseSession:
         names: tuple[str, ...],
         state: SessionState,
         ends: list[Memory],
-    ) -> Iterator[tuple[slice, dict[str, Array]]]:
-        """Rows (sample by sample, frame by frame) and their tensors, some rows at a time.
+    ) -> Iterator[tuple[Callable[[IntArray], IntArray], dict[str, Array], Tray]]:
+        """Some rows at a time: those of (N, T, …) arrays, their tensors, and what is counted.
 
         Frames that know nothing of each other are computed side by side; where membranes live
-        across frames, frame after frame.
+        across frames, a stretch of them after the other.
 
         Args:
             state: where samples go on.
@@ -194,15 +207,18 @@ class DenseSession:
                 at = slice(first, min(first + size, n_rows))
                 memory = self.executor.fresh(at.stop - first)
                 rows = {n: feed[at] for n, feed in flat.items()}
-                yield at, self.executor.frame(rows, memory, names)[0]
+                fetched = self.executor.frame(rows, memory, names)[0]
+                yield partial(_side_by_side, at), fetched, self.executor.tray
             return
         for first in range(0, n_samples, size):
             chunk = slice(first, min(first + size, n_samples))
-            memory = self.executor.from_state(state, chunk)
-            for frame in range(n_frames):
-                rows = {n: feed[chunk, frame] for n, feed in read.items()}
-                fetched, memory = self.executor.frame(rows, memory, names)
-                yield slice(first * n_frames + frame, chunk.stop * n_frames, n_frames), fetched
+            memory, frame = self.executor.from_state(state, chunk), 0
+            for n in self.stretches.lengths(n_frames, chunk.stop - first):
+                executor, chosen = self.stretches.executor(n), partial(_in_a_row, chunk, frame, n)
+                rows = {s: chosen(x).reshape(-1, *x.shape[2:]) for s, x in read.items()}
+                fetched, memory = executor.frame(rows, memory, names)
+                yield chosen, fetched, executor.tray
+                frame += n
             ends.append(memory)
 
 
@@ -217,3 +233,18 @@ def dense_macs(graph: Graph, p: Projection) -> int:
     if isinstance(target, Population) and target.model.combine == "max":
         return 0
     return int(p.fan_out(graph.nodes[p.source].size).sum())
+
+
+def _side_by_side(rows: slice, x: IntArray) -> IntArray:
+    """Some rows of (N, T, …), sample by sample, frame by frame."""
+    return x.reshape(-1, *x.shape[2:])[rows]
+
+
+def _in_a_row(samples: slice, first: int, n: int, x: IntArray) -> IntArray:
+    """Some frames of some samples of (N, T, …), as (n, samples, …)."""
+    return x[samples, first : first + n].swapaxes(0, 1)
+
+
+def has_state(graph: Graph) -> bool:
+    """Do neurons keep something from frame to frame?"""
+    return any(population.model.has_state for population in graph.populations)

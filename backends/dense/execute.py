@@ -73,10 +73,10 @@ class Executor:
         self.tray = Tray(program.seen, 0)
 
     def fresh(self, rows: int) -> Memory:
-        """The memory at a sample's start."""
+        """The memory at the start of some samples."""
         types = self.program.builder.types
         membranes = {
-            name: np.zeros((rows, *shape), dtype=np.dtype(types[name]))
+            name: np.zeros((rows, *shape), dtype=np.dtype(types[self.program.entry(name)]))
             for name, (_, shape) in self.program.states.items()
         }
         foreign = {
@@ -120,15 +120,15 @@ class Executor:
     def frame(
         self, feeds: dict[str, IntArray], memory: Memory, names: tuple[str, ...]
     ) -> tuple[dict[str, Array], Memory]:
-        """One frame of some rows: the tensors of `names` and of all counters; the new memory.
+        """The program's frames of some samples: the tensors of `names` and of all counters; memory.
 
-        Tensors are valid until the next frame.
+        Tensors are valid until the next frames.
 
         Args:
-            feeds: (rows, *shape) by source node.
+            feeds: (rows, *shape) by source node, frame by frame, sample by sample.
         """
         program = self.program
-        given: dict[str, Array] = dict(memory.membranes)
+        given = {program.entry(name): array for name, array in memory.membranes.items()}
         given |= {feed_input(name): feed for name, feed in feeds.items()}
         if names not in self._wanted:
             self._wanted[names] = self._wanted_for(names)

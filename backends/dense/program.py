@@ -36,14 +36,15 @@ MOST_SEEN = 2**27
 
 @dataclass(frozen=True)
 class Program:
-    """One frame of every row, as ONNX.
+    """One frame of every row, as ONNX; or several (see `stretch`).
 
     Attributes:
         wires: by emitting node, in topological order.
-        states: by graph input: the output that is its next value, and its shape.
+        states: by name: the output that is its next value, and its shape.
         foreign: populations that run between sessions, in topological order.
         tallies: how what nodes emit is counted.
         products: what reads them off row by row.
+        n_frames: that are computed at once.
     """
 
     builder: Builder
@@ -52,6 +53,11 @@ class Program:
     foreign: tuple[Foreign, ...]
     tallies: tuple[NodeTally, ...]
     products: tuple[ProductTally, ...]
+    n_frames: int = 1
+
+    def entry(self, state: str) -> str:
+        """The graph input that holds a state before the first frame."""
+        return state if self.n_frames == 1 else f"first {state}"
 
     @property
     def seen(self) -> tuple[Seen, ...]:
