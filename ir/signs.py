@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 
 from snnc.ir.arrays import IntArray
@@ -41,7 +41,11 @@ def whole_inputs(graph: Graph) -> list[Input]:
     return list(found.values())
 
 
-def with_parts(graph: Graph, feeds: Mapping[str, IntArray]) -> dict[str, IntArray]:
-    """Counts by whole input, and by its parts."""
-    parts = [node for node in graph.inputs if isinstance(node, InputPart)]
+def input_parts(graph: Graph) -> list[InputPart]:
+    """The inputs that are parts of one."""
+    return [node for node in graph.inputs if isinstance(node, InputPart)]
+
+
+def with_parts(parts: Iterable[InputPart], feeds: Mapping[str, IntArray]) -> dict[str, IntArray]:
+    """Counts by whole input, and by some of its parts."""
     return {**feeds, **{node.name: node.part_of(feeds[node.whole]) for node in parts}}

@@ -12,12 +12,14 @@ from snnc.ir.arrays import Array, IntArray, Shape, size_of
 from snnc.ir.errors import DataError, ShapeMismatch
 from snnc.ir.file import SnncFile
 from snnc.ir.nodes import Input
-from snnc.ir.signs import whole_inputs, with_parts
+from snnc.ir.signs import input_parts, whole_inputs, with_parts
 from snnc.ir.stages import crosses_host
 from snnc.runtime.host import host_parts, to_integers
 
 Samples: TypeAlias = Array | Mapping[str, Array]
 """What a model takes, samples first: its first input, or every input by name."""
+_Given: TypeAlias = list[tuple[Input, Array]]
+"""Every input, and the samples that are given for it."""
 
 
 @dataclass
@@ -57,12 +59,18 @@ class Feeder:
 
     Args:
         file: the model; its integer graph says what the inputs are.
+
+    Attributes:
+        inputs: that data is for.
+        names: theirs, in order.
+        loss: what the grids of all feeds so far have cost.
     """
 
     def __init__(self, file: SnncFile) -> None:
         graph = file.integer_graph
-        self._graph = graph
+        self._split = input_parts(graph)
         self.inputs = whole_inputs(graph)
+        self.names = tuple(node.name for node in self.inputs)
         self.loss = InputLoss()
         self._model_frames = int(graph.metadata.get("n_frames", 1))
         self._parts = () if crosses_host(graph) else host_parts(file, graph)
@@ -71,11 +79,6 @@ class Feeder:
     def input(self) -> Input:
         """The first input: the one that DATA's `x` is for."""
         return self.inputs[0]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the inputs, in order."""
-        return tuple(node.name for node in self.inputs)
 
     @property
     def shape(self) -> Shape:
@@ -93,16 +96,21 @@ class Feeder:
             ShapeMismatch: an array has neither shape.
             DataError: an input is missing, or inputs differ in their frames.
         """
-        found = {node.name: self._frames_of(x, node, where) for node, x in self._given(x, where)}
-        if len(set(found.values())) > 1:
+        return self._n_frames(self._given(x, where), where)
+
+    def _n_frames(self, given: _Given, where: str | None) -> int:
+        found = {node.name: self._frames_of(x, node, where) for node, x in given}
+        n = next(iter(found.values()))
+        if any(other != n for other in found.values()):
             listed = ", ".join(f"{name} {n}" for name, n in found.items())
             raise DataError(f"the inputs differ in their frames: {listed}", where=where)
-        return next(iter(found.values()))
+        return n
 
     def frames(self, x: Samples, where: str | None = None) -> dict[str, Array]:
         """Raw data by input, shape (N, T, *shape)."""
-        n = self.n_frames(x, where)
-        return {i.name: x.reshape(len(x), n, *i.shape) for i, x in self._by_input(x, where)}
+        given = self._given(x, where)
+        n = self._n_frames(given, where)
+        return {i.name: x.reshape(len(x), n, *i.shape) for i, x in self._in_frames(given)}
 
     def feeds(self, x: Samples, *, first: int = 0, where: str | None = None) -> dict[str, Array]:
         """Counts (or host values) of every source node, shape (N, T, *shape).
@@ -119,10 +127,12 @@ class Feeder:
             ShapeMismatch: wrong shape.
             DataError: NaN, infinite or (integer input) out of range.
         """
-        n_frames = self.n_frames(x, where)
-        for _, array in self._by_input(x, where):
+        given = self._given(x, where)
+        n_frames = self._n_frames(given, where)
+        raw: dict[str, Array] = {}
+        for node, array in self._in_frames(given):
             _check_finite(array, first, where)
-        raw = {i.name: x.reshape(-1, *i.shape) for i, x in self._by_input(x, where)}
+            raw[node.name] = array.reshape(-1, *node.shape)
         found: dict[str, Array] = {}
         for node in self.inputs:
             if node.grid:
@@ -134,14 +144,11 @@ class Feeder:
             result = part.run(n_rows, raw, {})
             for host in part.nodes:
                 found[host.name] = to_integers(host, result.values[host.name])
-        found = with_parts(self._graph, found)
+        found = with_parts(self._split, found)
         return {k: v.reshape(-1, n_frames, *v.shape[1:]) for k, v in found.items()}
 
-    def _by_input(self, x: Samples, where: str | None) -> list[tuple[Input, Array]]:
-        return [(node, self._in_frames(x, node)) for node, x in self._given(x, where)]
-
-    def _given(self, x: Samples, where: str | None) -> list[tuple[Input, Array]]:
-        given = x if isinstance(x, Mapping) else {self.input.name: x}
+    def _given(self, x: Samples, where: str | None) -> _Given:
+        given = x if isinstance(x, Mapping) else {self.names[0]: x}
         missing = [name for name in self.names if name not in given]
         if missing:
             raise DataError(
@@ -158,11 +165,17 @@ class Feeder:
             return self._model_frames
         return _n_frames(x, node, where)
 
-    def _in_frames(self, x: Array, node: Input) -> Array:
+    def _in_frames(self, given: _Given) -> _Given:
         """A sample without frames is the same in every frame of a model that has several."""
-        if self._model_frames == 1 or x.shape[1:] != node.shape:
-            return x
-        return np.broadcast_to(x[:, None], (len(x), self._model_frames, *node.shape))
+        n = self._model_frames
+        if n == 1:
+            return given
+        return [
+            (node, np.broadcast_to(x[:, None], (len(x), n, *node.shape)))
+            if x.shape[1:] == node.shape
+            else (node, x)
+            for node, x in given
+        ]
 
     def _count(self, x: Array, node: Input, where: str | None) -> IntArray:
         if np.dtype(node.dtype).kind in "bui":
@@ -173,20 +186,20 @@ class Feeder:
         """clip(round_half_even(x / step), lo, hi), the division in the input's arithmetic."""
         values = x.astype(np.float64)
         step = np.dtype(node.arithmetic).type(node.step)
-        rounded = np.rint(values.astype(node.arithmetic) / step)
-        counts = np.clip(rounded, node.lo, node.hi).astype(np.int64)
-        self._note_loss(values, rounded, counts, node)
+        rounded = np.rint(values.astype(node.arithmetic, copy=False) / step)
+        clipped = np.minimum(np.maximum(rounded, node.lo), node.hi)
+        counts = clipped.astype(np.int64)
+        self._note_loss(values, counts * node.step, node)
+        self.loss.n_clipped += int(np.count_nonzero(rounded != clipped))
         return counts
 
-    def _note_loss(self, values: Array, rounded: Array, counts: IntArray, node: Input) -> None:
-        off = np.abs(values - counts * node.step)
+    def _note_loss(self, values: Array, kept: Array, node: Input) -> None:
         loss = self.loss
         loss.n_values += values.size
-        loss.n_clipped += int(np.count_nonzero(rounded != counts))
         # half an ulp of float32 is no loss: the source could not tell either
-        as_source = (counts * node.step).astype(node.dtype) != values.astype(node.dtype)
+        as_source = kept.astype(node.dtype) != values.astype(node.dtype)
         loss.n_rounded += int(np.count_nonzero(as_source))
-        loss.largest = max(loss.largest, float(off.max(initial=0.0)))
+        loss.largest = max(loss.largest, float(np.abs(values - kept).max(initial=0.0)))
 
 
 def _n_frames(x: Array, node: Input, where: str | None) -> int:
@@ -219,8 +232,9 @@ def _integer_counts(x: Array, node: Input, where: str | None) -> IntArray:
 def _check_finite(x: Array, first: int, where: str | None) -> None:
     if x.dtype.kind != "f":
         return
-    bad = ~np.isfinite(x).reshape(len(x), -1).all(axis=1)
-    if bad.any():
+    finite = np.isfinite(x)
+    if not finite.all():
+        bad = ~finite.reshape(len(x), -1).all(axis=1)
         raise DataError(f"sample {first + int(bad.argmax())} holds NaN or infinite", where=where)
 
 

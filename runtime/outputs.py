@@ -40,21 +40,21 @@ class OutputReader:
 
     Args:
         graph: the integer form.
+
+    Attributes:
+        record: nodes whose counts an engine has to give.
     """
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._read = {node.name: graph.incoming(node.name)[0] for node in graph.outputs}
+        self._outputs = graph.outputs
         self._steps: dict[str, FloatArray] = {}
-
-    @property
-    def record(self) -> frozenset[str]:
-        """Nodes whose counts an engine has to give."""
-        return frozenset(p.source for p in self._read.values())
+        self.record = frozenset(p.source for p in self._read.values())
 
     def read(self, result: EngineResult) -> dict[str, Reading]:
         """Outputs by name from a run that recorded what they read."""
-        return {node.name: self._reading(node, result) for node in self._graph.outputs}
+        return {node.name: self._reading(node, result) for node in self._outputs}
 
     def _reading(self, node: Output, result: EngineResult) -> Reading:
         source = self._graph.nodes[self._read[node.name].source]
@@ -81,9 +81,11 @@ class OutputReader:
         integers = p.apply(counts.reshape(n * n_frames, -1)).reshape(n, n_frames, *node.shape)
         if node.reduction == "none" and n_frames > 1:
             return Reading(integers * steps[None], integers)
-        total = integers.sum(axis=1)
-        divisor = n_frames if node.reduction == "mean" else 1
-        return Reading(total * steps / divisor, total)
+        total = integers[:, 0] if n_frames == 1 else integers.sum(axis=1)
+        real = total * steps
+        return Reading(
+            real / n_frames if node.reduction == "mean" and n_frames > 1 else real, total
+        )
 
 
 def note_labels(labels: Array, n_classes: int, where: str | None) -> None:

@@ -24,7 +24,7 @@ from snnc.ir.maps import Dense, Identity
 from snnc.ir.neurons import IntegerFire, Max, RescaledSum
 from snnc.ir.nodes import Input, InputPart, Output, Pattern, Population
 from snnc.ir.passes import DirectProjections, SplitSigns
-from snnc.ir.signs import whole_inputs, with_parts, with_wholes
+from snnc.ir.signs import input_parts, whole_inputs, with_parts, with_wholes
 
 UNIT = Limits(target="plain", payload_bits=0)
 BURST = RunSettings("burst", "sequential")
@@ -92,7 +92,7 @@ def test_every_input_gives_the_signed_count(lo: int) -> None:
     graph = SPLIT(whole)
     x = np.stack(np.meshgrid(np.arange(-3, 3), np.arange(-3, 3)), axis=-1).reshape(-1, 1, 2)
     golden = OracleEngine().prepare(whole, BURST).run({"x": x}).counts
-    feeds = with_parts(graph, {"x": x})
+    feeds = with_parts(input_parts(graph), {"x": x})
     for engine in (OracleEngine(), EventEngine(1), DenseEngine(threads=1)):
         found = with_wholes(graph, engine.prepare(graph, BURST).run(feeds).counts)
         for name in ("act", "last"):
@@ -105,7 +105,7 @@ def test_the_whole_input_is_what_data_is_for() -> None:
     assert type(found) is Input
     assert (found.name, found.lo, found.hi, found.step) == ("x", -3, 2, 0.5)
     assert whole_inputs(whole) == whole.inputs
-    parts = with_parts(SPLIT(whole), {"x": np.array([-3, 0, 2])})
+    parts = with_parts(input_parts(SPLIT(whole)), {"x": np.array([-3, 0, 2])})
     assert parts["x.positive"].tolist() == [0, 0, 2]
     assert parts["x.negative"].tolist() == [3, 0, 0]
 
@@ -161,7 +161,7 @@ def check(case: Case) -> None:
     ):
         return
     golden = run_case(OracleEngine(), case).counts
-    feeds = with_parts(graph, case.feeds)
+    feeds = with_parts(input_parts(graph), case.feeds)
     for engine in (OracleEngine(), EventEngine(1), DenseEngine(threads=1)):
         if case.settings.code not in engine.codes:
             continue

@@ -18,7 +18,7 @@ from snnc.backends.lava.limits import LOIHI1
 from snnc.backends.registry import get_engine
 from snnc.converter.chip import for_chip
 from snnc.ir.errors import NotExecutable, UnsupportedByTarget, WidthExceeded
-from snnc.ir.signs import with_parts, with_wholes
+from snnc.ir.signs import input_parts, with_parts, with_wholes
 
 pytestmark = pytest.mark.lava
 
@@ -68,7 +68,7 @@ def test_passes_for_unit_spikes(lava: Environment, case: Case) -> None:
         graph, notes = for_chip(case.graph, LOIHI1, case.settings)
         if not notes:
             reject()
-        fitted = replace(case, graph=graph, feeds=with_parts(graph, case.feeds))
+        fitted = replace(case, graph=graph, feeds=with_parts(input_parts(graph), case.feeds))
         found = run_case(LavaEngine(target="loihi1", time_limit=300), fitted)
     except REFUSALS:
         reject()
