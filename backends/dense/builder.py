@@ -11,7 +11,7 @@ import onnx
 from numpy.typing import ArrayLike
 from onnx import helper, numpy_helper
 
-from snnc.ir.arrays import Shape
+from snnc.ir.arrays import IntArray, Shape, size_of
 
 DType: TypeAlias = Literal["f4", "f8", "i8", "u1", "s1", "i4", "b1"]
 """What carries integers: float32 up to 2^24, float64 up to 2^53, int64 beyond; the bytes, signed
@@ -42,6 +42,11 @@ CONTRIB = "com.microsoft"
 def dtype_for(largest: int) -> DType:
     """The narrowest type that holds every integer up to ±largest exactly."""
     return next((d for d in ("f4", "f8") if largest <= EXACT[d]), "i8")
+
+
+def last_order(shape: Shape) -> IntArray:
+    """Numbers of neurons in C order of their shape, the first axis, the channels, moved last."""
+    return np.moveaxis(np.arange(size_of(shape)).reshape(shape), 0, -1)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from snnc.backends.base import Counters
-from snnc.backends.dense.builder import EXACT, Builder, DType, Wire, dtype_for
+from snnc.backends.dense.builder import EXACT, Builder, DType, Wire, dtype_for, last_order
 from snnc.backends.dense.seen import Seen, labels_of
 from snnc.backends.dense.sums import Columns, Sums, weighted_sums
 from snnc.ir.arrays import Array, BoolArray, IntArray, Shape, size_of
@@ -141,7 +141,7 @@ def emitted_bytes(tensor: str, shape: Shape, largest: int, rows: int, *, last: b
     """
     order = None
     if last:
-        numbers = np.moveaxis(np.arange(int(np.prod(shape))).reshape(shape), 0, -1)
+        numbers = last_order(shape)
         order, shape = numbers.reshape(-1), numbers.shape
     return Emitted(tensor, largest, False, shape, order, rows)
 

@@ -86,7 +86,7 @@ def lower_fire(c: Compiler, node: Population, model: IntegerFire, dtype: DType) 
         scaled = fit_scaled(stairs.steps(), largest, bias)
         if scaled is not None:
             return _scaled_fire(c, node, incoming, stairs, scaled)
-    elif incoming:
+    if incoming:
         i = biased(c, node, incoming, None, np.zeros(node.n_channels))
         top = int((largest + bias).max())
         quick = quantised_fire(c, node, i, stairs.steps(), top, stairs.lo, stairs.hi)

@@ -9,7 +9,7 @@ import numpy as np
 from snnc.backends.dense.builder import EXACT, DType
 from snnc.backends.dense.compiler import Compiler, folds
 from snnc.backends.dense.maps import LOWERINGS, general, maximum
-from snnc.backends.dense.products import byte_sums
+from snnc.backends.dense.products import byte_sums, thinned
 from snnc.ir.arrays import Array, IntArray, Shape, along
 from snnc.ir.graph import Projection
 from snnc.ir.maps import Conv, Dense, Identity, LinearMap, Sparse
@@ -33,7 +33,8 @@ def summed(
     total = ""
     for n, p in enumerate(projections):
         first = bias if n == 0 else None
-        part = byte_sums(c, p, first) if dtype == "f4" and scale is None else None
+        on_bytes = dtype == "f4" and scale is None
+        part = byte_sums(c, p, first, projections) if on_bytes else None
         part = part or (narrow(c, p, scale, first) if dtype == "f4" else wide(c, p, dtype))
         part = c.reshaped(part, p.map.out_shape, shape)
         total = c.builder.op("Add", [total, part], dtype) if total else part
@@ -57,7 +58,9 @@ def narrow(c: Compiler, p: Projection, scale: Array | None, bias: Array | None) 
             if bias_map is None
             else c.builder.op("Add", [y, c.builder.constant(bias_map, "f4")], "f4")
         )
-    return lower(c.builder, c.operand(p, "f4"), p.map, weight, bias)
+    thin = thinned(c, p)
+    read, map_ = thin if thin is not None else (c.operand(p, "f4"), p.map)
+    return lower(c.builder, read, map_, weight, bias)
 
 
 def scaled_weight(map_: LinearMap, scale: Array | None) -> Array:

@@ -1,5 +1,6 @@
 """Exact sums from products of bytes: every kind of map that takes them, against the oracle."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from snnc.ir.arrays import IntArray
 from snnc.ir.codes import RunSettings
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Conv, Dense, Identity, LinearMap
-from snnc.ir.neurons import Accumulator
+from snnc.ir.neurons import Accumulator, IntegerFire
 from snnc.ir.nodes import Input, Output, Population
 
 RNG = np.random.default_rng(3)
@@ -86,3 +87,65 @@ def test_what_16_bits_do_not_hold_stays_with_float32(hi: int, largest: int) -> N
     session = DenseEngine(threads=1).prepare(graph, RunSettings())
     assert "MatMulIntegerToFloat" not in operators(session)
     assert session.run(feeds).counts["p"][0, 0, 0] == 64 * hi * largest
+
+
+def block(c_in: int, c_mid: int, stride: int) -> Graph:
+    """A convolution and its activation; both sums into `p`, of a window and of one tap; a matrix.
+
+    Args:
+        c_in, c_mid: channels of the input and of the activation.
+        stride: of the first convolution and of the tap.
+    """
+    first = conv(
+        weights(c_mid, c_in, 3, 3, largest=20),
+        (c_in, 7, 5),
+        stride=(stride, stride),
+        padding=((1, 1), (1, 1)),
+    )
+    shape = first.out_shape
+    window = conv(weights(6, c_mid, 3, 3), shape, padding=((1, 1), (1, 1)))
+    tap = conv(weights(6, c_in, 1, 1), (c_in, 7, 5), stride=(stride, stride))
+    flat = Dense(weight=weights(5, int(np.prod(shape))))
+    fire = IntegerFire(lo=0, thresholds=np.arange(1, 5)[None] * weights(c_mid, 1, largest=90) ** 2)
+    return Graph(
+        [
+            Input(name="x", shape=(c_in, 7, 5), lo=0, hi=6),
+            Population(name="k", shape=shape, model=replace(fire, thresholds=fire.thresholds + 1)),
+            Population(name="p", shape=window.out_shape, model=Accumulator(), bias=weights(6)),
+            Population(name="q", shape=(5,), model=Accumulator()),
+            Output(name="one", shape=window.out_shape),
+            Output(name="other", shape=(5,)),
+        ],
+        [
+            Projection(name="a", source="x", target="k", map=first),
+            Projection(name="b", source="k", target="p", map=window, exponent=1),
+            Projection(name="c", source="x", target="p", map=tap),
+            Projection(name="d", source="k", target="q", map=flat),
+            Projection(name="e", source="p", target="one", map=Identity(shape=window.out_shape)),
+            Projection(name="f", source="q", target="other", map=Identity(shape=(5,))),
+        ],
+    )
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize(
+    ("c_in", "c_mid", "products"),
+    [(64, 64, 3), (3, 64, 3), (64, 8, 2), (3, 8, 1)],
+)
+def test_sums_of_windows_taps_and_matrices(
+    c_in: int, c_mid: int, products: int, stride: int
+) -> None:
+    graph = block(c_in, c_mid, stride)
+    feeds = {"x": RNG.integers(0, 7, (3, 2, *graph.nodes["x"].shape))}
+    session = DenseEngine(threads=1).prepare(graph, RunSettings(), n_frames=2)
+    wires = session.program.wires
+    model = session.program.builder.model([wires["p"].name, wires["q"].name])
+    made = list(onnx.load_from_string(model).graph.node)
+    # from 64 channels on; one tap beside such a window; a matrix of all neurons: at least 96
+    assert sum(node.op_type == "MatMulIntegerToFloat" for node in made) == products
+    thin = [
+        n for n in made if n.op_type == "Conv" and [1, 1] in [list(a.ints) for a in n.attribute]
+    ]
+    assert not any([2, 2] in [list(a.ints) for a in node.attribute] for node in thin)
+    expected = OracleEngine().prepare(graph, RunSettings(), n_frames=2).run(feeds)
+    assert not differences(expected, session.run(feeds))
