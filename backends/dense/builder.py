@@ -146,6 +146,15 @@ class Builder:
         node = self._maker.get(name)
         return node.input[0] if node is not None and node.op_type == "Floor" else None
 
+    def truth(self, name: str) -> str | None:
+        """The truth values that a tensor was cast from, if that is how it was made."""
+        while self.types[name] != "b1":
+            node = self._maker.get(name)
+            if node is None or node.op_type != "Cast":
+                return None
+            name = node.input[0]
+        return name
+
     def onnx_type(self, dtype: DType) -> int:
         """ONNX's number for a type."""
         return _ONNX[dtype]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from snnc.backends.dense.builder import Builder, DType, Wire, dtype_for
@@ -41,6 +41,7 @@ class Compiler:
         states: by graph input that holds state: the output that replaces it, and its shape.
         foreign: populations that run outside of ONNX Runtime, in topological order.
         past: what nodes emitted some frames ago, by name and number of frames.
+        late_bytes: nodes whose counts of earlier frames are wanted as unsigned bytes.
     """
 
     graph: Graph
@@ -54,6 +55,7 @@ class Compiler:
     states: dict[str, tuple[str, Shape]] = field(default_factory=dict)
     foreign: list[Foreign] = field(default_factory=list)
     past: dict[tuple[str, int], Wire] = field(default_factory=dict)
+    late_bytes: Collection[str] = ()
 
     def arriving(self, projections: list[Projection], n_channels: int = 1) -> Arriving:
         """Bounds of what projections bring, per channel of the target."""
@@ -84,7 +86,7 @@ class Compiler:
             node = self.graph.nodes[name]
             low, high = self._emitted(name)
             largest = max(-low, high, 0)
-            dtype = dtype_for(largest)
+            dtype = "u1" if name in self.late_bytes else dtype_for(largest)
             tensor = self.builder.input(past_input(name, frames), dtype, node.shape)
             self.past[name, frames] = Wire(tensor, node.shape, dtype, largest, low < 0)
         return self.past[name, frames]
@@ -115,7 +117,8 @@ class Compiler:
                 self._past(name, n)
         for (name, frames), wire in self.past.items():
             newer = self.past[name, frames - 1] if frames > 1 else self.wires[name]
-            new = self.builder.op("Identity", [newer.name], wire.dtype)
+            tensor = self.bytes[name][0] if (wire.dtype, frames) == ("u1", 1) else newer.name
+            new = self.builder.op("Identity", [tensor], wire.dtype)
             self.states[wire.name] = new, wire.shape
 
     def wire(self, name: str, node: str, tensor: str, shape: Shape) -> Wire:

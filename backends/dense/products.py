@@ -17,11 +17,7 @@ import numpy as np
 
 from snnc.backends.dense.builder import CONTRIB, Builder, last_order
 from snnc.backends.dense.compiler import Compiler
-from snnc.backends.dense.quantised import (
-    as_bytes,
-    channels_last,
-    narrow_enough,
-)
+from snnc.backends.dense.quantised import LARGEST_BYTE, as_bytes, channels_last, narrow_enough
 from snnc.ir.arrays import Array, IntArray
 from snnc.ir.graph import Projection
 from snnc.ir.maps import Conv, Dense
@@ -46,12 +42,14 @@ def suits_bytes(c: Compiler, p: Projection, beside: Sequence[Projection] = ()) -
 
 def _can_be_bytes(c: Compiler, p: Projection) -> bool:
     map_, r = p.map, c.ranges[p.source]
-    if not c.quantised or p.frames or p.gather is not None:
+    if not c.quantised or p.gather is not None:
         return False
-    if c.wires[p.source].shape != map_.in_shape and not _flattens(c, p):
+    if c.graph.nodes[p.source].shape != map_.in_shape and not _flattens(c, p):
         return False
     if int(r.out_lo.min()) < 0:
         return False
+    if p.frames and not (isinstance(map_, Dense) and int(r.out_hi.max()) <= LARGEST_BYTE):
+        return False  # to put the inputs of a convolution side by side in every frame is slow
     if not (isinstance(map_, Dense) or (isinstance(map_, Conv) and map_.groups == 1)):
         return False
     return narrow_enough(c, p, map_.weight, 0)
@@ -66,6 +64,12 @@ def _is_one_tap(p: Projection) -> bool:
     return isinstance(p.map, Conv) and max(p.map.kernel) == 1 and not np.any(p.map.padding)
 
 
+def late_bytes(c: Compiler) -> set[str]:
+    """Nodes whose counts of earlier frames go into products of bytes."""
+    late = [p for p in c.graph.projections.values() if p.frames and c.graph.is_event(p)]
+    return {p.source for p in late if suits_bytes(c, p)}
+
+
 def byte_sums(
     c: Compiler, p: Projection, bias: Array | None, beside: Sequence[Projection]
 ) -> str | None:
@@ -77,9 +81,13 @@ def byte_sums(
     """
     if not suits_bytes(c, p, beside):
         return None
-    map_, shape = p.map, c.wires[p.source].shape
-    in_order = not isinstance(map_, Conv) and (shape == map_.in_shape or p.source not in c.last)
-    found = (as_bytes if in_order else channels_last)(c, p.source)
+    map_, shape = p.map, c.graph.nodes[p.source].shape
+    flat = not isinstance(map_, Conv)
+    in_order = flat and (p.frames > 0 or shape == map_.in_shape or p.source not in c.last)
+    if p.frames:
+        found: tuple[str, int] | None = (c.brought(p).name, 0)
+    else:
+        found = (as_bytes if in_order else channels_last)(c, p.source)
     if found is None or found[1]:
         return None
     weight, unit = map_.weight, 2.0**p.exponent

@@ -22,6 +22,8 @@ from snnc.backends.dense.counting import (
     tally_seen,
 )
 from snnc.backends.dense.nodes import lower_population, lower_product, lower_source
+from snnc.backends.dense.products import late_bytes
+from snnc.backends.dense.quantised import as_bytes
 from snnc.backends.dense.seen import Seen, fits
 from snnc.backends.feeds import check_graph
 from snnc.ir.arrays import Shape
@@ -91,6 +93,7 @@ def compile_graph(
         WidthExceeded: a bound passes int64.
     """
     c = Compiler(graph, settings, check_graph(graph, settings, n_frames), on_cpu)
+    c.late_bytes = late_bytes(c)
     tally = _Tally(c, rows, outside=on_cpu and _has_room(graph, rows))
     products = list[ProductTally]()
     for name, node in graph.nodes.items():
@@ -108,11 +111,9 @@ def compile_graph(
             raise NotExecutable(f"the dense engine does not know {node.kind} nodes", where=name)
         if name in c.wires and not tally.outside:
             tally.add(name, 0)  # counted next to where it is made, while it is at hand
-    for name in c.wires:
-        ago = {p.frames for p in graph.outgoing(name) if graph.is_event(p)}
-        now = {0} if tally.outside else set()  # known last: which form of it others asked for
-        for frames in sorted(ago - {0} | now):
-            tally.add(name, frames)
+    for name in c.late_bytes:
+        as_bytes(c, name)
+    tally.add_others()
     c.remember()
     tallies = tuple(tally.found)
     return Program(c.builder, c.wires, c.states, tuple(c.foreign), tallies, tuple(products))
@@ -149,6 +150,15 @@ class _Tally:
         outside = self.outside and fits(dtype, x.largest, size, self.rows)
         where = tally_seen(needs, x, dtype) if outside else tally_inside(c.builder, needs, x)
         self.found.append(NodeTally(name, needs, fires, where, frames))
+
+    def add_others(self) -> None:
+        """Count what has not been counted where it was made."""
+        graph = self.c.graph
+        for name in self.c.wires:
+            ago = {p.frames for p in graph.outgoing(name) if graph.is_event(p)}
+            now = {0} if self.outside else set()  # known last: which form of it others asked for
+            for frames in sorted(ago - {0} | now):
+                self.add(name, frames)
 
     def _emitted(self, name: str, frames: int) -> Emitted:
         c = self.c

@@ -47,7 +47,8 @@ def as_bytes(c: Compiler, name: str) -> tuple[str, int] | None:
         return None
     b, tensor = c.builder, wire.name
     if low == 0:
-        tensor = b.floored(tensor) or tensor  # the cast truncates, which is a floor here
+        # the cast truncates, which is a floor here
+        tensor = b.floored(tensor) or b.truth(tensor) or tensor
     else:
         tensor = b.op("Sub", [tensor, b.constant(low, "f4")], "f4")
     c.bytes[name] = b.cast(tensor, "u1"), -low

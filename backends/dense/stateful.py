@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from snnc.backends.dense.builder import EXACT, DType, dtype_for
@@ -33,16 +35,23 @@ class _Frame:
         r = c.ranges[node.name]
         self.largest = max(-r.membrane_lo, r.membrane_hi)
         self.c, self.b, self.node = c, c.builder, node
-        into = c.arriving(c.graph.incoming(node.name))
-        partial = max(int(into.partial_hi[0]), -int(into.partial_lo[0]))
-        self.dtype: DType = dtype_for(max(self.largest << node.model.spare_bits, partial, beside))
+        largest = max(self.largest << node.model.spare_bits, _brought(c, node), beside)
+        self.dtype: DType = dtype_for(largest)
 
     def input(self, fraction: int) -> str:
-        """What a frame brings, bias included, in fine units."""
-        incoming = self.c.graph.incoming(self.node.name)
-        i = summed(self.c, incoming, self.node.shape, self.dtype)
-        i = add_bias(self.b, i, self.node, self.node.bias)
-        return self.op("Mul", i, self.b.constant(2**fraction, self.dtype)) if fraction else i
+        """What a frame brings, bias included, in fine units: a power of 2 rounds nothing.
+
+        What earlier frames emitted comes last; the rest does not wait for them (see `stretch`).
+        """
+        node, dtype = self.node, self.dtype
+        incoming = self.c.graph.incoming(node.name)
+        finer = [replace(p, exponent=p.exponent + fraction) for p in incoming]
+        late = [p for p in finer if p.frames]
+        i = summed(self.c, [p for p in finer if not p.frames] or late, node.shape, dtype)
+        i = add_bias(self.b, i, node, node.bias << fraction)
+        if 0 < len(late) < len(finer):
+            i = self.op("Add", i, summed(self.c, late, node.shape, dtype))
+        return i
 
     def op(self, kind: str, *inputs: str, **attributes: int) -> str:
         """An operator on the frame's type."""
@@ -94,8 +103,12 @@ class _Frame:
         if model.reset == "subtract":
             v = self.op("Sub", v, self.op("Mul", k, self.constant(model.reset_step)))
         elif model.reset == "zero":
-            silent = self.op("Equal", k, self.b.constant(0, self.dtype))
-            v = self.op("Where", silent, v, self.constant(model.reset_value))
+            none, rest = self.b.constant(0, self.dtype), self.constant(model.reset_value)
+            fired = self.b.truth(k)  # as is where neurons spike once or not
+            if fired:
+                v = self.op("Where", fired, rest, v)
+            else:
+                v = self.op("Where", self.op("Equal", k, none), v, rest)
         held = np.maximum(model.v_min, -self.largest - 1)
         return self.op("Max", v, self.constant(held)) if (held >= -self.largest).any() else v
 
@@ -123,10 +136,7 @@ def firing(
 
 def _beside(c: Compiler, node: Population, model: FixedIntegrateFire | FixedCurrentLIF) -> int:
     """Bounds whatever is computed beside membranes and currents: inputs in fine units, resets."""
-    r = c.ranges[node.name]
-    into = c.arriving(c.graph.incoming(node.name))
-    bias = int(np.abs(node.bias).max(initial=0))
-    brought = max(int(into.partial_hi[0]), -int(into.partial_lo[0])) + bias
+    r, brought = c.ranges[node.name], _brought(c, node)
     largest = max(-r.membrane_lo, r.membrane_hi)
     count = max(abs(model.lo), abs(model.lo + model.thresholds.shape[-1]))
     reset = largest + count * int(np.abs(model.reset_step).max(initial=0))
@@ -138,6 +148,13 @@ def _beside(c: Compiler, node: Population, model: FixedIntegrateFire | FixedCurr
     return (
         max(brought << model.fraction_bits, reset << model.spare_bits, value, 2 * largest) * growth
     )
+
+
+def _brought(c: Compiler, node: Population) -> int:
+    """Bounds what a frame brings, summed in whatever order, bias included."""
+    into = c.arriving(c.graph.incoming(node.name))
+    bias = int(np.abs(node.bias).max(initial=0))
+    return max(int(into.partial_hi[0]), -int(into.partial_lo[0])) + bias
 
 
 def trace(c: Compiler, node: Population, model: FixedTrace, dtype: DType) -> str:

@@ -100,7 +100,7 @@ def wide(c: Compiler, p: Projection, dtype: DType) -> str:
 
 def narrow_digits(c: Compiler, p: Projection) -> list[Projection]:
     """Projections with the weights' base-256 digits whose sums fit float32; [] if none do."""
-    if c.brought(p).dtype != "f4":
+    if c.brought(p).dtype not in ("f4", "u1"):
         return []
     plain = replace(p, exponent=0)
     if largest_sum(c, plain) <= EXACT["f4"]:

@@ -57,7 +57,10 @@ def dense(rng: np.random.Generator, n_out: int, n_in: int) -> Dense:
 
 def random_graph(rng: np.random.Generator) -> Graph:
     """Up to four populations of any kind in a row, with shortcuts, late synapses and loops."""
-    sizes = {"x": 3} | {f"p{n}": int(rng.integers(1, 6)) for n in range(rng.integers(1, 5))}
+    sizes = {"x": 3}
+    for n in range(rng.integers(1, 5)):
+        wide = rng.random() < 0.3  # from 64 on, products are those of bytes
+        sizes[f"p{n}"] = int(rng.choice([64, 70]) if wide else rng.integers(1, 6))
     nodes: list[Node] = [Input(name="x", shape=(3,), lo=-1, hi=2)]
     for name in list(sizes)[1:]:
         i = rng.integers(-12, 25, (30, sizes[name]))
@@ -234,3 +237,54 @@ def test_counters_inside_of_the_graph(monkeypatch: pytest.MonkeyPatch) -> None:
         assert session.program.sums
         expected = OracleEngine().prepare(ring(), how, n_frames=11).run({"x": x})
         assert not differences(expected, session.run({"x": x}))
+
+
+@pytest.mark.parametrize(("lo", "held"), [(0, "u1"), (-1, "f4")])
+@pytest.mark.parametrize("code", ["graded", "delta"])
+@pytest.mark.parametrize("back", [1, 2])
+def test_a_wide_loop_carries_bytes(lo: int, held: str, code: Any, back: int) -> None:
+    """Counts that are no bytes stay float32; the layer behind takes both."""
+    rng, n = np.random.default_rng(4), 64
+    fires = IntegerFire(lo=lo, thresholds=np.sort(rng.integers(-9, 40, (n, 3))))
+    leaks = FixedIntegrateFire(
+        lo=lo,
+        thresholds=np.array([300, 700]) + 600 * lo,
+        reset_step=np.array(300),
+        reset="zero",
+        reset_value=np.array(-3),
+        fraction_bits=2,
+        leak_multiplier=np.array(3),
+        leak_shift=2,
+    )
+    ends = [("x", "a", 0), ("a", "a", back), ("a", "b", 0), ("b", "b", back), ("a", "b", back)]
+    graph = Graph(
+        [
+            Input(name="x", shape=(3,), lo=0, hi=3),
+            Population(name="a", shape=(n,), model=fires),
+            Population(name="b", shape=(n,), model=leaks, bias=rng.integers(-5, 6, n)),
+            Output(name="y", shape=(n,)),
+        ],
+        [
+            *(
+                Projection(
+                    name=f"{k}",
+                    source=s,
+                    target=t,
+                    map=dense(rng, n, 3 if s == "x" else n),
+                    frames=f,
+                )
+                for k, (s, t, f) in enumerate(ends)
+            ),
+            Projection(name="read", source="b", target="y", map=Identity(shape=(n,))),
+        ],
+    ).validate()
+    how = RunSettings(code)
+    x = rng.integers(0, 4, (3, 13, 3))
+    session = DenseEngine(1).prepare(graph, how, n_frames=13)
+    program = session.program
+    assert {program.builder.types[name] for name in program.states if "past" in name} == (
+        {held} if code == "graded" else {held, "f4"}
+    )
+    result = session.run({"x": x})
+    assert np.ptp(result.counts["b"], axis=1).any()
+    assert not differences(OracleEngine().prepare(graph, how, n_frames=13).run({"x": x}), result)
