@@ -20,7 +20,7 @@ from snnc.backends.dense.ledger import Ledger
 from snnc.backends.dense.seen import Seen, Tray
 from snnc.backends.dense.sums import MOST_ROWS
 from snnc.backends.dense.tallies import Tallies
-from snnc.backends.feeds import check_code, read_feeds
+from snnc.backends.feeds import FeedReader, check_code
 from snnc.backends.lazily import Lazily
 from snnc.ir.arrays import Array, IntArray
 from snnc.ir.codes import RunSettings
@@ -100,12 +100,7 @@ class DenseSession:
         self.ledger = Ledger(
             program.tallies,
             {p.name: dense_macs(graph, p) for p in graph.projections.values() if graph.is_event(p)},
-            {
-                name: node.size
-                if isinstance(node := graph.nodes[name], Population | Product)
-                else 0
-                for name in program.wires
-            },
+            {name: n_updated(graph.nodes[name]) for name in program.wires},
             {product.name: product.pairs() for product in graph.products},
         )
         pairs = zip(program.tallies, self.ledger.firsts, strict=True)
@@ -113,7 +108,9 @@ class DenseSession:
         self._tallies = Tallies(
             program.seen, firsts, n_threads(engine.threads) or os.cpu_count() or 1
         )
+        self._reader = FeedReader(graph, n_frames)
         self._carried = Carried(graph, n_frames)
+        self._recorded: dict[frozenset[str] | None, tuple[str, ...]] = {}
         # tensors, trays and sums stay from run to run; ONNX Runtime's threads serve within one
         self._turn = threading.Lock()
         self._rows = engine.samples(graph)
@@ -132,7 +129,7 @@ class DenseSession:
         state: SessionState | None = None,
     ) -> EngineResult:
         """Run N samples; see `Session.run`."""
-        read = read_feeds(self.graph, feeds, self.n_frames)
+        read = self._reader.read(feeds)
         self._carried.check(state, read)
         with self._turn:
             return self._run(read, record, state)
@@ -144,7 +141,7 @@ class DenseSession:
         state: SessionState | None,
     ) -> EngineResult:
         n_samples, n_frames = next(iter(read.values())).shape[:2]
-        names = tuple(n for n in self.program.wires if record is None or n in record)
+        names = self._names(None if record is None else frozenset(record))
         counts = {
             name: np.empty((n_samples, n_frames, *self.graph.nodes[name].shape), dtype=np.int64)
             for name in names
@@ -163,7 +160,8 @@ class DenseSession:
                 sums[tensor] = sums[tensor] + part if tensor in sums else part
             for product in self.program.products:
                 product.count(fetched, products)
-        self._read_inside(sums, results)
+        if sums:
+            self._read_inside(sums, results)
         n_rows, n_ticks = n_samples * n_frames, self.schedule.n_ticks(n_frames)
         end: SessionState = {} if state is None else self.executor.to_state(ends)
         ledger = self.ledger
@@ -176,10 +174,17 @@ class DenseSession:
             state=self._carried.count(state, end, n_samples, n_frames),
         )
 
+    def _names(self, record: frozenset[str] | None) -> tuple[str, ...]:
+        """Nodes whose counts are wanted, in topological order."""
+        if record not in self._recorded:
+            wires = self.program.wires
+            self._recorded[record] = tuple(n for n in wires if record is None or n in record)
+        return self._recorded[record]
+
     def _read_inside(self, sums: dict[str, Array], results: IntArray) -> None:
         """Add what was summed in the graph to the results."""
         for tally, first in zip(self.program.tallies, self.ledger.firsts, strict=True):
-            if sums and isinstance(tally.where, Inside):
+            if isinstance(tally.where, Inside):
                 parts = tally.where.read(sums).reshape(-1)
                 results[first : first + len(parts)] += parts
 

@@ -44,15 +44,20 @@ class Field(IntEnum):
     """Choices of rows by the largest payload that some neurons sent."""
     BLOCK = 8
     """Rows whose payloads can be added in the type that carries them."""
-    FIRST_LABEL = 9
-    FIRST_WEIGHT = 10
-    FIRST_MASK = 11
-    FIRST_RESULT = 12
+    CHUNK = 9
+    """Neurons whose |values| can be added in 32 bits."""
+    IN_GROUPS = 10
+    """Do enough positions in a row share a label to be added to one another first?"""
+    FIRST_LABEL = 11
+    FIRST_WEIGHT = 12
+    FIRST_MASK = 13
+    FIRST_RESULT = 14
 
 
 SIZE, IN_RUNS, N_LABELS, CHANNELS = (int(Field(n)) for n in range(4))
-N_SUMS, N_COLUMNS, FIRED, N_MASKS, BLOCK = (int(Field(n)) for n in range(4, 9))
-FIRST_LABEL, FIRST_WEIGHT, FIRST_MASK, FIRST_RESULT = (int(Field(n)) for n in range(9, 13))
+N_SUMS, N_COLUMNS, FIRED, N_MASKS, BLOCK, CHUNK = (int(Field(n)) for n in range(4, 10))
+IN_GROUPS, FIRST_LABEL, FIRST_WEIGHT = (int(Field(n)) for n in range(10, 13))
+FIRST_MASK, FIRST_RESULT = int(Field.FIRST_MASK), int(Field.FIRST_RESULT)
 ALL = 2**32 - 1
 """In place of the number of a mask's neurons: all of the node's."""
 LOOKED_AT = Index(256)
@@ -95,9 +100,7 @@ def add_up(
             if n_rows > ONE:
                 _add_block(x, begin, n_rows, table, t, labels, sums, spare)
             else:
-                _add_payloads(x, begin, table, t, labels, sums)
-                if table[t, FIRED]:
-                    _add_events(x, begin, table, t, labels, sums, n_sums)
+                _add_row(x, begin, table, t, labels, sums, spare)
             begin += n_rows * table[t, SIZE]
         if table[t, N_MASKS]:
             _add_choices(x, rows, starts[t], table, t, labels, masks, sums)
@@ -125,6 +128,90 @@ def _add_block(
             for i in range(size):
                 spare[i] += x[begin + row * size + i] != 0
         _add_payloads(spare, ZERO, table, t, labels, sums[table[t, N_SUMS] :])
+
+
+@inlined
+def _add_row(
+    x: Vector, begin: Number, table: Vector, t: Number, labels: Vector, sums: Vector, spare: Vector
+) -> None:
+    """One row, in the quickest way."""
+    if table[t, IN_RUNS]:
+        _add_runs(x, begin, table, t, labels, sums)
+    elif table[t, IN_GROUPS]:
+        _add_groups(x, begin, table, t, labels, sums, spare)
+    else:
+        _add_payloads(x, begin, table, t, labels, sums)
+        if table[t, FIRED]:
+            _add_events(x, begin, table, t, labels, sums, table[t, N_SUMS])
+
+
+@inlined
+def _add_runs(
+    x: Vector, base: Number, table: Vector, t: Number, labels: Vector, sums: Vector
+) -> None:
+    """What neurons sent, and those that fired, run by run in 32 bits as far as these hold it."""
+    for n in range(table[t, N_LABELS]):
+        at = table[t, FIRST_LABEL] + Index(3) * n
+        i, end, to = (
+            base + Index(labels[at]),
+            base + Index(labels[at + ONE]),
+            Index(labels[at + TWO]),
+        )
+        while i < end:
+            stop = min(i + table[t, CHUNK], end)
+            total, fired = np.int32(0), np.int32(0)
+            for each in range(i, stop):
+                total = np.int32(total + abs(np.int32(x[each])))
+                fired = np.int32(fired + np.int32(x[each] != 0))
+            sums[to] += total
+            if table[t, FIRED]:
+                sums[table[t, N_SUMS] + to] += fired
+            i = stop
+
+
+@inlined
+def _add_groups(
+    x: Vector, base: Number, table: Vector, t: Number, labels: Vector, sums: Vector, spare: Vector
+) -> None:
+    """Positions in a row that share a label are added to one another first, many in a vector."""
+    channels, first, n = table[t, CHANNELS], table[t, FIRST_LABEL], ZERO
+    while n < table[t, N_LABELS]:
+        to, begin, stop = Index(labels[first + n]) * channels, base + n * channels, n + ONE
+        last = min(n + table[t, BLOCK], table[t, N_LABELS])
+        while stop < last and labels[first + stop] == labels[first + n]:
+            stop += ONE
+        _add_group(x, begin, stop - n, channels, sums, to, spare)
+        if table[t, FIRED]:
+            _add_group_events(x, begin, stop - n, channels, sums, table[t, N_SUMS] + to, spare)
+        n = stop
+
+
+@inlined
+def _add_group(
+    x: Vector, begin: Number, n: Number, channels: Number, sums: Vector, to: Number, spare: Vector
+) -> None:
+    """What n positions sent, one behind the other, as far as a byte holds it."""
+    for i in range(channels):
+        spare[i] = x[begin + i]
+    for row in range(ONE, n):
+        for i in range(channels):
+            spare[i] += x[begin + row * channels + i]
+    for i in range(channels):
+        sums[to + i] += np.int32(spare[i])
+
+
+@inlined
+def _add_group_events(
+    x: Vector, begin: Number, n: Number, channels: Number, sums: Vector, to: Number, spare: Vector
+) -> None:
+    """Likewise the neurons that fired."""
+    for i in range(channels):
+        spare[i] = x[begin + i] != 0
+    for row in range(ONE, n):
+        for i in range(channels):
+            spare[i] += x[begin + row * channels + i] != 0
+    for i in range(channels):
+        sums[to + i] += np.int32(spare[i])
 
 
 @inlined

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnc.backends.dense.builder import DType
-from snnc.backends.dense.seen import SUMS, Seen, Tray
+from snnc.backends.dense.seen import LARGEST_SUM, SUMS, Seen, Tray
 from snnc.ir.arrays import Array, IntArray
 
 PATIENCE = 0.3
@@ -21,6 +21,9 @@ PATIENCE = 0.3
 COMPILER = "numba"
 WORTH_THREADS = 2**20
 """Neurons, over all rows, from which on counting is shared out: about a tenth of a millisecond."""
+
+WORTH_GROUPS = 32
+"""Channels, a vector of bytes, from which on positions with one label are added to one another."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,8 @@ def make_table(seen: Sequence[Seen], firsts: Sequence[int]) -> Table:
         row[Field.N_LABELS], row[Field.CHANNELS] = each.labels.n, each.labels.channels
         row[Field.N_SUMS], row[Field.N_COLUMNS] = each.labels.n_sums, len(each.weights)
         row[Field.FIRED], row[Field.N_MASKS] = each.fired, len(each.masks)
-        row[Field.BLOCK] = each.block
+        row[Field.BLOCK], row[Field.CHUNK] = each.block, LARGEST_SUM // max(1, each.largest)
+        row[Field.IN_GROUPS] = in_groups(each)
         row[Field.FIRST_LABEL], row[Field.FIRST_WEIGHT] = n_labels, n_weights
         row[Field.FIRST_MASK], row[Field.FIRST_RESULT] = len(masks), first
         labels.append(each.labels.flat)
@@ -173,6 +177,15 @@ def make_table(seen: Sequence[Seen], firsts: Sequence[int]) -> Table:
         np.zeros(parts, dtype=SUMS[seen[0].dtype]),
         np.zeros(max(each.size for each in seen), dtype=np.dtype(seen[0].dtype)),
     )
+
+
+def in_groups(seen: Seen) -> bool:
+    """Is it quicker to add positions that share a label in bytes, before these are widened?"""
+    labels = seen.labels
+    if labels.runs is not None or seen.block < 2 or labels.channels < WORTH_GROUPS:
+        return False
+    changes = np.count_nonzero(np.diff(labels.positions))
+    return bool(2 * (changes + 1) <= labels.n)
 
 
 def narrow(weights: IntArray) -> Array:

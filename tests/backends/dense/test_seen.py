@@ -69,7 +69,9 @@ def weights(rng: np.random.Generator, shape: Shape, varies: str, n: int) -> IntA
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(
     shapes=st.lists(
-        st.sampled_from([(1,), (7,), (60,), (4, 24), (3, 5, 5), (5, 5, 8), ()]),
+        st.sampled_from(
+            [(1,), (7,), (60,), (4, 24), (3, 5, 5), (5, 5, 8), (9, 40), (3, 4, 32), ()]
+        ),
         min_size=1,
         max_size=4,
     ),
@@ -78,10 +80,12 @@ def weights(rng: np.random.Generator, shape: Shape, varies: str, n: int) -> IntA
     masked=st.sampled_from([0, 1, 2]),
     largest=st.sampled_from([1, 4, 100, 255]),
     seed=st.integers(0, 99),
+    n_rows=st.sampled_from([1, ROWS]),
 )
 def test_both_ways_count_what_loops_count(
-    shapes: list[Shape], dtypes: list[DType], varies: str, masked: int, largest: int, seed: int
-) -> None:
+    shapes: list[Shape], dtypes: list[DType], varies: str, masked: int, largest: int, seed: int,
+    n_rows: int,
+) -> None:  # fmt: skip
     rng = np.random.default_rng(seed)
     seen, expected, values, n_results = [], list[list[int]](), {}, 0
     firsts = []
@@ -91,17 +95,17 @@ def test_both_ways_count_what_loops_count(
         masks: list[IntArray | None] = [None, np.flatnonzero(rng.random(size) < 0.3)][:masked]
         seen.append(node(f"n{n}", shape, dtype, matrix, masks, largest))
         low = -largest if dtype == "f4" else 0
-        x = rng.integers(low, largest + 1, (ROWS, size))
-        x[1] = np.clip(x[1], -1, 1)  # one row is small everywhere, one where it is looked at
+        x = rng.integers(low, largest + 1, (n_rows, size))
+        x[1:2] = np.clip(x[1:2], -1, 1)  # one row is small everywhere, one where it is looked at
         if masked == 2:
-            x[2, masks[1]] = 0
+            x[2:3, masks[1]] = 0
         values[f"n{n}"] = x
         counted = by_loops(x, matrix, masks)
         firsts.append(n_results)
         n_results += len(counted) * 2
         expected += counted
-    tray = Tray(seen, ROWS)
-    tray.fill({name: x.reshape(ROWS, -1) for name, x in values.items()})
+    tray = Tray(seen, n_rows)
+    tray.fill({name: x.reshape(n_rows, -1) for name, x in values.items()})
     both = Tallies(seen, firsts, 1)
     ways = [
         both._add_in_numpy,
@@ -115,6 +119,35 @@ def test_both_ways_count_what_loops_count(
             add(tray, results)
             add(tray, results)  # results add up
         assert results.tolist() == [2 * k for row in expected for k in row]
+
+
+@pytest.mark.parametrize("n_rows", [1, 3])
+def test_large_values_pass_32_bits(n_rows: int) -> None:
+    """300 neurons at ±2^24 come to 5 * 10^9; parts of them are added in 32 bits."""
+    largest = 2**24
+    x = np.where(np.arange(n_rows * 300).reshape(n_rows, 300) % 7, largest, -largest)
+    x[:, 5] = 0
+    seen = node("n", (300,), "f4", np.ones((300, 1), dtype=np.int64), [None], largest)
+    tray, results = Tray([seen], n_rows), np.zeros(3, dtype=np.int64)
+    tray.fill({"n": x})
+    tallies.compiled([seen], [0], 1)(tray, results)
+    assert results.tolist() == [n_rows * 299 * largest, n_rows * 299, 0]
+
+
+@pytest.mark.parametrize(
+    ("shape", "varies", "largest", "grouped"),
+    [
+        ((9, 40), "channels", 4, True),
+        ((9, 40), "neurons", 4, False),  # positions differ
+        ((9, 40), "channels", 255, False),  # two of them pass a byte
+        ((40, 9), "channels", 4, False),  # a vector holds three of them
+    ],
+)
+def test_positions_are_added_in_bytes_where_that_pays(
+    shape: Shape, varies: str, largest: int, grouped: bool
+) -> None:
+    matrix = weights(np.random.default_rng(0), shape, varies, 2)
+    assert tallies.in_groups(node("n", shape, "u1", matrix, [], largest)) == grouped
 
 
 def test_nodes_are_shared_out_by_size() -> None:
