@@ -2,10 +2,11 @@
 
     python benchmarks/kernels.py [--out benchmarks/results] [--seconds 0.02] [--only WORD …]
 
-For each shape of layer and share of active neurons: scattering, gathering and what the engine
-chooses. What is counted are synaptic events, events times fan-out; each event has a payload of 1
-to 4, as bursts have frame by frame (in unit spikes the figures would be 2.5 times as high). Where
-gcc is there, a C kernel (kernels.c) runs what it can of the layers on the same lists, checked.
+For each shape of layer and share of active neurons: scattering, gathering, scattering into a plane
+of narrow sums, and what the engine chooses. What is counted are synaptic events, events times
+fan-out; each event has a payload of 1 to 4, as bursts have frame by frame (in unit spikes the
+figures would be 2.5 times as high). Where gcc is there, a C kernel (kernels.c) runs
+what it can of the layers on the same lists, checked.
 
 The ceiling of a layer is the least of what bounds it, each measured in the same run: adding rows of
 weights (the kernel's loop on one row: no memory but L1), or scattering nine sums of one neuron (for
@@ -43,7 +44,7 @@ from snnc.ir.nodes import Input, Output, Population
 
 HERE = Path(__file__).resolve().parent
 ACTIVITIES = (0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.3)
-METHODS = ("scatter", "gather", "any")
+METHODS = ("scatter", "gather", "plane", "any")
 RNG = np.random.default_rng(0)
 
 

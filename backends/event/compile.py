@@ -19,6 +19,7 @@ from snnc.backends.event.tables import (
     GATHER,
     LANES,
     NODE,
+    PLANE,
     PRODUCT,
     PROJECTION,
     SCATTER,
@@ -34,9 +35,9 @@ from snnc.ir.nodes import HostOp, Input, Node, Population, Product
 from snnc.ir.ranges import NodeRange
 from snnc.ir.schedule import Schedule
 
-Method = Literal["any", "scatter", "gather"]
+Method = Literal["any", "scatter", "gather", "plane"]
 """How events are delivered: the cheaper way at each delivery, or always one way."""
-METHODS = {"any": ANY, "scatter": SCATTER, "gather": GATHER}
+METHODS = {"any": ANY, "scatter": SCATTER, "gather": GATHER, "plane": PLANE}
 
 INT16_MAX = 2**15 - 1
 INT32_MAX = 2**31 - 1
@@ -59,6 +60,7 @@ class Compiled:
         n_scratch: working memory of the kernels.
         n_runs: likewise, runs of events that one output pixel takes.
         n_spread: likewise, neurons of a list that is spread out.
+        n_plane: likewise, sums of a plane.
         n_values: neurons whose values are passed on whole.
     """
 
@@ -77,6 +79,7 @@ class Compiled:
     n_scratch: int
     n_runs: int
     n_spread: int
+    n_plane: int
     n_values: int
 
 
@@ -147,6 +150,7 @@ class Compiler:
             n_scratch=self._scratch(),
             n_runs=int(self.synapses["runs"].max(initial=1)),
             n_spread=int(self.synapses["spread"].max(initial=1)),
+            n_plane=int(self.synapses["plane_length"].max(initial=1)),
             n_values=n_values,
         )
 
@@ -244,7 +248,7 @@ class Compiler:
         if wanted is not None:
             lay_in = self._add_route(row, p, wanted)
         by_position = wanted is not None
-        row["held"] = row["gather"] = row["values"] = -1
+        row["held"] = row["gather"] = row["plane"] = row["values"] = -1
         if self.changes and row["maximum"]:
             size, pixels = self.lists.room(row["list"])
             row["held"], row["kept"] = (

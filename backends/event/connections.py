@@ -15,6 +15,7 @@ from snnc.backends.event.costs import (
 )
 from snnc.backends.event.gather import GATHER_LANES, gather_geometry, n_runs
 from snnc.backends.event.layout import GROUP_IN, GROUP_OUT, Layout, is_flat_window, window_geometry
+from snnc.backends.event.plane import LENGTH, ROWS, SIZE, plane_geometry
 from snnc.backends.event.pools import Pool
 from snnc.backends.event.tables import (
     BITS_8,
@@ -165,6 +166,7 @@ def _add_window(
     if row["kind"] == WINDOW:
         if row["width"] != BITS_64:
             _add_gathered(row, p, map_, pools)
+            _add_plane(row, p, map_, pools)
             set_window_costs(row, map_, costs)
     elif geometry[GROUP_IN] == geometry[GROUP_OUT] == 1:
         row["kind"] = EACH
@@ -184,6 +186,22 @@ def _add_gathered(
     row["gather_pitch"] = weights.shape[-1]
     row["taps"] = weights.shape[0] * weights.shape[1]
     row["runs"] = n_runs(row["taps"], row["taps"] * weights.shape[2])
+
+
+def _add_plane(
+    row: Any, p: Projection, map_: Conv | SumPool | Dense, pools: Mapping[str, Pool]
+) -> None:
+    """The weights as scattering into a plane reads them: mostly as scattering does anyway."""
+    assert not isinstance(map_, SumPool)
+    found = plane_geometry(map_, p.exponent) if row["width"] == BITS_8 else None
+    if found is None:
+        return
+    geometry, weights = found
+    row["plane"] = pools["geometry"].add(geometry)
+    row["plane_length"], row["plane_sums"] = geometry[LENGTH], geometry[ROWS] * geometry[SIZE]
+    steps = set(map_.stride) if isinstance(map_, Conv) else {1}
+    same = steps == {1} and weights.shape[-1] == map_.weight.shape[0]
+    row["plane_weight"] = row["weight"] if same else add_weights(row, weights, p, pools)
 
 
 LOWERED: dict[type[LinearMap], _Lower] = {

@@ -31,6 +31,9 @@ class Costs:
         output_row: for it and row of taps.
         tile: for each event, tap and 128 channels.
         gathered: for each synaptic event, channels filled up.
+        plane: scattering into a plane: for each of its sums.
+        plane_event: for each event.
+        plane_synapse: for it and sum that it adds to, margins among them.
         each_synapse: scattering, each channel on its own: for each synaptic event.
         each_tap: gathering likewise: for each output pixel and tap.
         each_tile: for each of these and 64 channels.
@@ -45,6 +48,9 @@ class Costs:
     output_row: float
     tile: float
     gathered: float
+    plane: float
+    plane_event: float
+    plane_synapse: float
     each_synapse: float
     each_tap: float
     each_tile: float
@@ -60,6 +66,9 @@ SHIPPED = Costs(
     output_row=5_300,
     tile=312,
     gathered=25,
+    plane=90,
+    plane_event=5_500,
+    plane_synapse=38,
     each_synapse=2_000,
     each_tap=4_600,
     each_tile=1_700,
@@ -89,6 +98,8 @@ def set_window_costs(row: Any, map_: Conv | SumPool | Dense, costs: Costs) -> No
     tap_rows = int(row["taps"]) / map_.kernel[-1] if not isinstance(map_, Dense) else 1
     row["gather_once"] = n_out * (costs.output + tap_rows * costs.output_row)
     taps, pitch = reached / channels, int(row["gather_pitch"])
+    row["plane_once"] = row["plane_length"] * costs.plane
+    row["plane_event"] = costs.plane_event + row["plane_sums"] * costs.plane_synapse
     row["gather_event"] = taps * (-(-pitch // 128) * costs.tile + pitch * costs.gathered)
 
 

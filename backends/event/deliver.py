@@ -27,6 +27,7 @@ from snnc.backends.event.layout import (
     TAPS_X,
     WIDTH,
 )
+from snnc.backends.event.plane import fits_plane, scatter_plane
 from snnc.backends.event.simd import SCALED_LANES, add_rows, add_scaled
 from snnc.backends.event.tables import (
     BITS_8,
@@ -35,6 +36,7 @@ from snnc.backends.event.tables import (
     EACH,
     GATHER,
     GROUPED,
+    PLANE,
     SCATTER,
     SPARSE,
     WINDOW,
@@ -45,6 +47,7 @@ from snnc.backends.event.tables import (
 from snnc.backends.event.values import add_values
 from snnc.ir.arrays import Array, IntArray
 
+_DEAR = 2**62
 _FEW = 2
 """Events of a pixel up to which each is added on its own: a tile of sums pays from three on."""
 
@@ -85,8 +88,12 @@ def _add(
 ) -> None:
     if projection.values >= 0:
         add_values(projection, room.size, state.values, acc, weights)
-    elif not _gathers(program, projection, room, state.lists):
+        return
+    way = _way(program, projection, room, state.lists)
+    if way == SCATTER:
         _scatter(program, projection, room, state.lists, acc, weights)
+    elif way == PLANE:
+        scatter_plane(projection, room, state.lists, program.geometry, state.plane, acc, weights)
     elif projection.kind == WINDOW:
         gather_window(projection, room, state, program.geometry, acc, weights)
     elif projection.kind == EACH:
@@ -96,21 +103,28 @@ def _add(
 
 
 @inlined
-def _gathers(program: Program, projection: Any, room: Any, lists: Lists) -> bool:
-    """Is gathering allowed, and does it cost less?"""
+def _way(program: Program, projection: Any, room: Any, lists: Lists) -> int:
+    """Which ways are allowed, and which of them costs least?"""
     if projection.gather < 0 or program.method == SCATTER:
-        return False
+        return SCATTER
     # a neuron whose weights are all 0 may send what 63 bits hold: the product must not wrap
     peak = min(lists.peak[room.number], INT16_MAX + 1)
     if projection.kind == EACH and projection.taps * peak * projection.heaviest > INT16_MAX:
-        return False
+        return SCATTER
     if program.method == GATHER:
-        return True
+        return GATHER
     n = lists.length[room.number]
     pixels = n * room.pixels // (n + room.pixels)  # that have events, about
     scatter = projection.scatter_once + pixels * projection.scatter_pixel
     scatter += n * projection.scatter_event
-    return projection.gather_once + n * projection.gather_event < scatter
+    gather = projection.gather_once + n * projection.gather_event
+    way, least = (GATHER, gather) if gather < scatter else (SCATTER, scatter)
+    if program.method == PLANE:
+        way, least = SCATTER, _DEAR
+    if projection.plane >= 0 and projection.plane_once + n * projection.plane_event < least:  # noqa: SIM102
+        if fits_plane(projection, room, lists, program.geometry):
+            return PLANE
+    return way
 
 
 @inlined

@@ -10,11 +10,22 @@ import numpy as np
 from snnc.backends.event.compile import Compiled
 from snnc.backends.event.frames import Data
 from snnc.backends.event.tables import LANES, RUN, Lists, Program, Start, State
-from snnc.ir.arrays import IntArray, Shape
+from snnc.ir.arrays import Array, IntArray, Shape
 from snnc.ir.neurons.sigma_delta import CHECKED, too_large
 
 _MOST_KNOWN = 64
 """Sizes of runs of which it is remembered where feeds and records lie."""
+_LINE = 64
+"""Bytes."""
+
+
+def aligned(array: Array) -> Array:
+    """A copy that begins with a line of the cache: vectors that lie across two cost twice."""
+    raw = np.zeros(array.nbytes + _LINE, dtype=np.uint8)
+    first = -raw.ctypes.data % _LINE
+    made = raw[first : first + array.nbytes].view(array.dtype)
+    made[:] = array
+    return made
 
 
 def make_state(compiled: Compiled, program: Program, *, ticks: bool = False) -> State:
@@ -38,7 +49,7 @@ def make_state(compiled: Compiled, program: Program, *, ticks: bool = False) -> 
     )
     return State(
         lists=lists,
-        acc32=program.rest32.copy(),
+        acc32=aligned(program.rest32),
         acc64=program.rest64.copy(),
         values=np.zeros(max(compiled.n_values, 1), dtype=np.int32),
         best=np.zeros(n_maxima, dtype=np.int64),
@@ -51,6 +62,7 @@ def make_state(compiled: Compiled, program: Program, *, ticks: bool = False) -> 
         exceeded=np.zeros(3, dtype=np.int64),
         remaining=np.zeros(n_events if ticks else 1, dtype=np.int64),
         spread=np.zeros(compiled.n_spread, dtype=np.int16),
+        plane=aligned(np.zeros(compiled.n_plane, dtype=np.int16)),
         runs=np.zeros(compiled.n_runs * RUN, dtype=np.int64),
         scratch=np.zeros(compiled.n_scratch, dtype=np.int64),
         counters=np.zeros((max(len(compiled.counter_names), 1), 4), dtype=np.int64),

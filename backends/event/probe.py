@@ -1,4 +1,4 @@
-"""Measure what scattering and gathering cost here, and fit the constants of the model to it."""
+"""Measure what the ways to deliver cost here, and fit the constants of the model to it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from snnc.backends.event.interrupts import interruptible
 from snnc.backends.event.jit import entry
 from snnc.backends.event.late import reraised
 from snnc.backends.event.memory import make_state
-from snnc.backends.event.tables import EACH, Program, State
+from snnc.backends.event.plane import scatter_plane
+from snnc.backends.event.tables import EACH, GATHER, PLANE, SCATTER, Program, State
 from snnc.backends.feeds import check_graph
 from snnc.ir.arrays import Array
 from snnc.ir.codes import RunSettings
@@ -54,14 +55,14 @@ class Point:
     Attributes:
         row: the layer's projection.
         events: how many.
-        took: picoseconds of scattering and of gathering.
-        spread: second shortest time / shortest, of the worse way.
+        took: picoseconds of scattering, of gathering and, where the layer can, into a plane.
+        spread: second shortest time / shortest, of the worst way.
     """
 
     row: Any
     map_: Conv
     events: int
-    took: tuple[float, float]
+    took: tuple[float, ...]
     spread: float
 
 
@@ -79,24 +80,27 @@ def measure(start: Costs) -> tuple[Costs, str]:
     return start, f"{said}: the shipped ones stay"
 
 
-def predicted(p: Point, costs: Costs) -> tuple[float, float]:
-    """What the model expects of both ways, in picoseconds; see `deliver`."""
+def predicted(p: Point, costs: Costs) -> tuple[float, ...]:
+    """What the model expects of all ways, in picoseconds; see `deliver`."""
     row: dict[str, float] = {"scatter_pixel": 0.0}
-    row |= {name: float(p.row[name]) for name in ("taps", "gather_pitch")}
+    known = "taps", "gather_pitch", "plane_length", "plane_sums"
+    row |= {name: float(p.row[name]) for name in known}
     each = int(p.row["kind"]) == EACH
     (set_channel_costs if each else set_window_costs)(row, p.map_, costs)
     pixels = p.events * _SIDE**2 // (p.events + _SIDE**2)
     scatter = row["scatter_once"] + pixels * row["scatter_pixel"]
     gather = row["gather_once"] + p.events * row["gather_event"]
-    return scatter + p.events * row["scatter_event"], gather
+    ways = scatter + p.events * row["scatter_event"], gather
+    if int(p.row["plane"]) < 0:
+        return ways
+    return *ways, row["plane_once"] + p.events * row["plane_event"]
 
 
 def regret(points: list[Point], costs: Costs) -> float:
     """By how much the ways that the model chooses take longer than the better ones, in the mean."""
     lost = []
     for p in points:
-        scatter, gather = predicted(p, costs)
-        lost.append(p.took[gather < scatter] / min(p.took) - 1)
+        lost.append(p.took[int(np.argmin(predicted(p, costs)))] / min(p.took) - 1)
     return float(np.mean(lost))
 
 
@@ -106,11 +110,10 @@ def fit(points: list[Point], start: Costs) -> Costs:
     nothing = dict.fromkeys(names, 0.0)
     # the model is linear: what it expects where one constant has its value and all others are 0
     alone = [Costs(**{**nothing, name: value}) for name, value in asdict(start).items()]
-    rows = np.array([[predicted(p, costs) for costs in alone] for p in points])
-    a = rows.transpose(0, 2, 1).reshape(-1, len(names))
-    a = a / np.array([p.took for p in points]).reshape(-1, 1)
-    a = np.concatenate([a, _PULL * np.eye(len(names))])
-    b = np.concatenate([np.ones(2 * len(points)), np.full(len(names), _PULL)])
+    rows = [np.array([predicted(p, costs) for costs in alone]).T for p in points]
+    times = np.concatenate([p.took for p in points])
+    a = np.concatenate([np.concatenate(rows) / times[:, None], _PULL * np.eye(len(names))])
+    b = np.concatenate([np.ones(len(times)), np.full(len(names), _PULL)])
     scale = _bounded(a, b)
     return Costs(
         **{n: float(v * s) for (n, v), s in zip(asdict(start).items(), scale, strict=True)}
@@ -132,17 +135,19 @@ def _bounded(a: Array, b: Array) -> Array:
 
 
 @entry
-def _repeat(program: Program, state: State, gathers: bool, times: int) -> None:
+def _repeat(program: Program, state: State, way: int, times: int) -> None:
     """Deliver the list of the only projection again and again."""
     row = program.projections[0]
     room = program.rooms[row.list]
     acc, weights, geometry = state.acc32, program.weights8, program.geometry
     for _ in range(times):
-        if row.kind == EACH and gathers:
+        if way == PLANE:
+            scatter_plane(row, room, state.lists, geometry, state.plane, acc, weights)
+        elif row.kind == EACH and way == GATHER:
             gather_each(row, room, state, geometry, acc, weights)
         elif row.kind == EACH:
             scatter_each(row, room, state.lists, geometry, acc, weights)
-        elif gathers:
+        elif way == GATHER:
             gather_window(row, room, state, geometry, acc, weights)
         else:
             scatter_window(row, room, state.lists, geometry, acc, weights)
@@ -159,19 +164,21 @@ def _points(c_in: int, c_out: int, side: int, groups: int) -> list[Point]:
         groups=groups,
     )
     program, state = _tables(map_)
+    row = program.projections[0]
+    ways = (SCATTER, GATHER, PLANE) if row["plane"] >= 0 else (SCATTER, GATHER)
     points = []
     for activity in _ACTIVITIES:
         neuron = np.flatnonzero(rng.random(map_.in_size) < activity)
         neuron = neuron if len(neuron) else np.array([0])
         _fill(program, state, neuron, rng.integers(1, 5, len(neuron)), c_in)
-        times = [[_time(program, state, way) for way in (False, True)] for _ in range(_ROUNDS)]
+        times = [[_time(program, state, way) for way in ways] for _ in range(_ROUNDS)]
         by_way = np.sort(np.array(times), axis=0)
         points.append(
             Point(
-                row=program.projections[0],
+                row=row,
                 map_=map_,
                 events=len(neuron),
-                took=(float(by_way[0, 0]), float(by_way[0, 1])),
+                took=tuple(by_way[0].tolist()),
                 spread=float((by_way[1] / by_way[0]).max()),
             )
         )
@@ -208,15 +215,15 @@ def _fill(program: Program, state: State, neuron: Array, payload: Array, channel
     lists.peak[number] = payload.max()
 
 
-def _time(program: Program, state: State, gathers: bool) -> float:
+def _time(program: Program, state: State, way: int) -> float:
     """Picoseconds of one delivery: the shortest of some, each of them at least 0.1 ms long."""
     best, times = float("inf"), 1
     with interruptible(), reraised():
-        _repeat(program, state, gathers, 1)
+        _repeat(program, state, way, 1)
     until = time.perf_counter() + _SECONDS
     while best == float("inf") or time.perf_counter() < until:
         start = time.perf_counter()
-        _repeat(program, state, gathers, times)
+        _repeat(program, state, way, times)
         took = (time.perf_counter() - start) / times
         best, times = min(best, took), max(1, int(1e-4 / took))
     return best * 1e12

@@ -10,7 +10,7 @@ from snnc.backends.event.frames import run_frames
 from snnc.backends.event.late import reraised
 from snnc.backends.event.log import make_log
 from snnc.backends.event.memory import Buffers, make_state
-from snnc.backends.event.tables import ANY, GATHER, SCATTER
+from snnc.backends.event.tables import ANY, GATHER, PLANE, SCATTER
 
 
 def rehearse(compiled: Compiled, n_frames: int, *, noted: bool = False) -> None:
@@ -29,7 +29,7 @@ def rehearse(compiled: Compiled, n_frames: int, *, noted: bool = False) -> None:
         s.name: np.zeros((1, last, *s.shape), dtype=np.int64) for s in compiled.graph.sources
     }
     data = Buffers(compiled, silence, compiled.names).data
-    for method in (SCATTER, GATHER) if program.method == ANY else (program.method,):
+    for method in (SCATTER, GATHER, PLANE) if program.method == ANY else (program.method,):
         state = make_state(compiled, program)
         forced = keeping(program._replace(method=method, rehearsed=1), state)
         at = node = 0

@@ -29,7 +29,7 @@ WINDOW, GROUPED, EACH, DENSE, SPARSE, ONE_TO_ONE = range(6)
 # Pools of weights.
 BITS_8, BITS_16, BITS_64 = range(3)
 # Ways to deliver.
-ANY, SCATTER, GATHER = range(3)
+ANY, SCATTER, GATHER, PLANE = range(4)
 # A run of events, as gathering sees it: its first and last event, the row of weights of neuron 0,
 # and whether a batch ends.
 FIRST, LAST, BASE, ENDS, RUN = range(5)
@@ -114,6 +114,12 @@ PROJECTION = np.dtype(
             "scatter_event",
             "gather_once",  # of gathering at all, and for each event
             "gather_event",
+            "plane",  # geometry of the plane that it may scatter into; -1: none
+            "plane_weight",  # its weights: offset
+            "plane_length",
+            "plane_sums",  # that an event meets in it
+            "plane_once",  # picoseconds of scattering into it at all, and for each event
+            "plane_event",
             "straight",  # one to one: every neuron n of the source meets neuron n of the target
             "values",  # offset in `values` of the source's, which it takes whole; -1: its list
             "targets",  # sparse, one to one: offset in `targets`
@@ -229,6 +235,8 @@ class State(NamedTuple):
     scratch: IntArray
     spread: Array
     """Payloads by neuron of one list, while it is delivered; else zeros."""
+    plane: Array
+    """Sums of one projection, while its list is delivered; else zeros."""
     runs: IntArray
     """Of one output pixel, see `RUN`."""
     counters: IntArray

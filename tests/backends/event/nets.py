@@ -14,7 +14,7 @@ from snnc.ir.maps import Identity, LinearMap
 from snnc.ir.neurons import Accumulator, NeuronModel
 from snnc.ir.nodes import Input, Output, Population
 
-MODES = ("frames", "ticks", "scatter", "gather")
+MODES = ("frames", "ticks", "scatter", "gather", "plane")
 """Ways to run: the cheaper of both kernels frame by frame or tick by tick, or always one."""
 
 Synapse: TypeAlias = tuple[int, int, int]

@@ -95,7 +95,7 @@ def test_convolutions(
     )
 
 
-@pytest.mark.parametrize("mode", ["scatter", "gather"])
+@pytest.mark.parametrize("mode", ["scatter", "gather", "plane"])
 @pytest.mark.parametrize("c_out", [3, 7, 20, 33, 64, 67, 129, 250])
 def test_rows_of_every_length(c_out: int, mode: str) -> None:
     """Register tiles of 128 … 4 neurons and what is left over."""
@@ -124,7 +124,7 @@ def test_grouped_and_depthwise(groups: int, c_out: int, code: Code, mode: str) -
     check_conv(conv, rng, code, mode)
 
 
-@pytest.mark.parametrize("mode", ["scatter", "gather"])
+@pytest.mark.parametrize("mode", ["scatter", "gather", "plane"])
 @pytest.mark.parametrize("bound", [127, 128, 2**15 - 1, 2**15, 2**40])
 def test_weights_of_every_width(bound: int, mode: str) -> None:
     """8-bit and 16-bit weights into 32 bits of membrane, others into 64."""

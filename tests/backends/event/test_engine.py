@@ -35,6 +35,13 @@ class TestGathered(EngineConformance):
         return EventEngine(1, method="gather")
 
 
+class TestInPlanes(EngineConformance):
+    """Where a list might overflow 16 bits, events are scattered all the same."""
+
+    def engine(self) -> EventEngine:
+        return EventEngine(1, method="plane")
+
+
 class TestGatheredTickByTick(EngineConformance):
     def engine(self) -> EventEngine:
         return EventEngine(1, tick_by_tick=True, method="gather")
