@@ -14,6 +14,7 @@ import ctypes
 import importlib
 import multiprocessing
 import os
+import pkgutil
 import shutil
 import signal
 import sys
@@ -288,10 +289,29 @@ def simulate(process, n_ticks, options):
 
 def compiled(process, run_config):
     """All processes that hang together with `process`, ready to start."""
+    with models_looked_for_once():
+        try:
+            return process.compile(run_config)
+        except Exception as error:
+            fail_to_start(error)
+
+
+@contextlib.contextmanager
+def models_looked_for_once():
+    """Let Lava run the files of the folder `processes` once for each process.
+
+    It looks for a process's models in the folder of its file, and then in the folder of each module
+    of its package: here the same one, as many times as it has files. That took most of the start.
+    """
+    package = importlib.import_module("processes")
+    folders = package.__path__
+    for module in pkgutil.iter_modules(folders, "processes."):
+        importlib.import_module(module.name)
+    package.__path__ = []
     try:
-        return process.compile(run_config)
-    except Exception as error:
-        fail_to_start(error)
+        yield
+    finally:
+        package.__path__ = folders
 
 
 def fail_to_start(error) -> None:

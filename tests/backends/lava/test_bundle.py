@@ -228,6 +228,19 @@ class TestRun:
         assert len(events) == oracle.node_counters["hidden.1"].events
         assert set(events[:, 2]) == {1}
 
+    def test_lava_looks_for_models_once_for_each_process(
+        self, lava: Environment, bundle: Path, tmp_path: Path
+    ) -> None:
+        """It runs every file of `processes` for that, and by itself once for each file there."""
+        log = tmp_path / "log"
+        with (bundle / "processes" / "leak.py").open("a") as file:  # no part of this network
+            file.write(f"\nwith open({str(log)!r}, 'a') as log:\n    log.write('run ')\n")
+        np.savez(tmp_path / "in.npz", x=feeds_for(mlp(4), 1)["x"])
+        done = run_bundle(lava.python, bundle, tmp_path / "in.npz", "-o", tmp_path / "out.npz")
+        assert (done.returncode, done.stderr) == (0, "")
+        # once as we import them; then for four populations and a recorder of each
+        assert len(log.read_text().split()) == 1 + 4 + 4
+
     def test_another_lava(self, lava: Environment, bundle: Path) -> None:
         script = bundle / "run.py"
         text = script.read_text()
