@@ -88,6 +88,8 @@ class Executor:
     def from_state(self, state: SessionState, samples: slice) -> Memory:
         """The memory from which some samples go on; what `state` does not name is at rest."""
         fresh = self.fresh(samples.stop - samples.start)
+        if not state:
+            return fresh
         membranes = dict(fresh.membranes)
         for name, rest in fresh.membranes.items():
             node, kept = _address(name)

@@ -17,6 +17,9 @@ PATIENCE = 100
 """Frames that a session computes one by one before it prepares stretches: preparing one of 8 frames
 takes 20 ms, and each call that it saves 0.03 (a network of 256 recurrent neurons, one sample)."""
 
+MOST_CONSTANTS = 2**28
+"""Bytes of the constants in all sessions: each has its own copy of the weights."""
+
 
 class Stretches:
     """Executors of one program, for stretches of 1, 2, 4 … frames.
@@ -53,10 +56,23 @@ class Stretches:
         while n_frames:
             length = 1
             if self._n_computed >= PATIENCE:
-                length = 1 << (min(n_frames, most, self._longest).bit_length() - 1)
+                length = self._affordable(min(n_frames, most, self._longest))
             self._n_computed += length
             n_frames -= length
             yield length
+
+    def _affordable(self, most: int) -> int:
+        """The longest stretch of at most so many frames that has a session or may get one."""
+        length = 1 << (most.bit_length() - 1)
+        may_grow = (len(self._executors) + 1) * self._constants <= MOST_CONSTANTS
+        while length not in self._executors and not may_grow:
+            length //= 2
+        return length
+
+    @cached_property
+    def _constants(self) -> int:
+        """Bytes of a session's constants."""
+        return sum(tensor.ByteSize() for tensor in self._one.program.builder.constants.values())
 
     def executor(self, n_frames: int) -> Executor:
         """For stretches of this length, a power of 2."""

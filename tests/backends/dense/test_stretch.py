@@ -16,6 +16,7 @@ from snnc.backends.conformance.cases import Case, cases, is_executable
 from snnc.backends.conformance.compare import array_differences
 from snnc.backends.conformance.recipes import integer_models, make_model
 from snnc.backends.dense import DenseEngine, execute, frames
+from snnc.backends.dense.engine import LARGEST_STRETCH
 from snnc.backends.dense.execute import Executor
 from snnc.backends.dense.nodes import MODELS
 from snnc.backends.dense.program import compile_graph
@@ -142,6 +143,18 @@ def ring(n: int = 5) -> Graph:
     ).validate()
 
 
+def feed_forward() -> Graph:
+    """As `ring`, without what it keeps from frame to frame."""
+    graph = ring()
+    return graph.replace(
+        nodes=[
+            n if n.name != "b" else Population(name="b", shape=n.shape, model=Accumulator())
+            for n in graph.nodes.values()
+        ],
+        projections=[p for p in graph.projections.values() if p.name != "a-a"],
+    )
+
+
 def test_only_loops_are_copied() -> None:
     """One matrix product of five is on a loop; a membrane is another loop, without a product."""
     program = compile_graph(ring(), RunSettings(), 8)
@@ -157,15 +170,7 @@ def test_only_loops_are_copied() -> None:
 
 def test_in_delta_a_network_without_loops_has_none() -> None:
     """What was sent last is a tensor of all frames, one frame late."""
-    graph = ring()
-    straight = graph.replace(
-        nodes=[
-            n if n.name != "b" else Population(name="b", shape=n.shape, model=Accumulator())
-            for n in graph.nodes.values()
-        ],
-        projections=[p for p in graph.projections.values() if p.name != "a-a"],
-    )
-    program = compile_graph(straight, RunSettings("delta"), 8)
+    program = compile_graph(feed_forward(), RunSettings("delta"), 8)
     assert program.states
     assert plan(program).copied == 0
 
@@ -197,6 +202,32 @@ def test_lengths_are_powers_of_two_and_memory_does_not_grow_with_frames() -> Non
     assert list(stretches.lengths(11, 10)) == [4, 4, 2, 1]
     assert list(stretches.lengths(3, 40)) == [1, 1, 1]
     assert list(stretches.lengths(2, 99)) == [1, 1]
+
+
+def test_frames_are_added_to_rows_where_there_is_state_and_little_of_it() -> None:
+    graph, engine = ring(), DenseEngine(1)
+    assert engine.rows(graph, RunSettings()) == 128 * frames.MOST_FRAMES
+    wide, n = ring(100), 100 * len(graph.nodes)
+    assert engine.rows(wide, RunSettings()) == LARGEST_STRETCH // n < 128 * frames.MOST_FRAMES
+    assert engine.rows(ring(500), RunSettings()) == 128
+    assert engine.rows(feed_forward(), RunSettings()) == 128
+    assert engine.rows(feed_forward(), RunSettings("delta")) == 128 * frames.MOST_FRAMES
+
+
+def test_heavy_weights_are_copied_into_few_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One frame and the longest; what is left over goes one by one."""
+    program = compile_graph(ring(), RunSettings(), 100)
+    size = sum(tensor.ByteSize() for tensor in program.builder.constants.values())
+    monkeypatch.setattr(frames, "MOST_CONSTANTS", 2 * size)
+    stretches = frames.Stretches(Executor(program, 1), rows=40)
+    found = []
+    for length in stretches.lengths(23, 1):
+        stretches.executor(length)
+        found.append(length)
+    assert found == [16] + [1] * 7
+    monkeypatch.setattr(frames, "MOST_CONSTANTS", size)
+    alone = frames.Stretches(Executor(program, 1), rows=40)
+    assert list(alone.lengths(9, 1)) == [1] * 9
 
 
 def test_short_runs_prepare_one_session(monkeypatch: pytest.MonkeyPatch) -> None:
