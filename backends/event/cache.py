@@ -6,6 +6,11 @@ kernel under the other's name. Here a file is named after what it holds. Of two 
 saved at once one is lost still: its kernels are compiled once more.
 
 The files of sources that have changed since are removed in time.
+
+Numba makes everything ready that it needs to compile before it looks into its cache: all that it
+knows of Python's and numpy's functions, half a second of imports (SciPy's linear algebra is among
+them). A kernel that is there needs none of this. Its types are in the file, and what it calls is
+known to numba from the start: without reference counts (`jit`) no kernel calls numba's runtime.
 """
 
 from __future__ import annotations
@@ -18,7 +23,9 @@ import time
 from functools import cache
 from typing import Any
 
-from numba.core.caching import IndexDataCacheFile
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+
+_FunctionCache: Any = FunctionCache  # numba has no annotations
 
 _OLD = 14 * 86400.0
 """Seconds after which files of other sources are removed: who goes to and fro between two
@@ -43,6 +50,16 @@ class KernelFiles(IndexDataCacheFile):
         files._save_data(name, data)
         files._save_index({**files._load_index(), key: name})
         remove_old(files._cache_path, files._source_stamp)
+
+
+class KernelCache(_FunctionCache):  # type: ignore[misc]
+    """The cache of one kernel."""
+
+    def load_overload(self, signature: Any, context: Any) -> Any:
+        """What the cache holds for a signature; None where it holds nothing."""
+        # whoever compiles then makes the context ready himself
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(signature, context)
 
 
 @cache

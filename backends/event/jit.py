@@ -32,7 +32,7 @@ from typing import Any, TypeVar
 import numba
 from numba.core import event
 
-from snnc.backends.event.cache import KernelFiles, stamped
+from snnc.backends.event.cache import KernelCache, KernelFiles, stamped
 from snnc.backends.event.interrupts import interruptible
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -71,7 +71,7 @@ def _compile(function: F, **options: bool) -> F:
 
 
 def _stamp(compiled: Any) -> None:
-    """Let a function's cache depend on all sources of its package."""
+    """Let a function's cache depend on all sources of its package, and load what it holds fast."""
     files: Any = getattr(compiled, "_cache", None)
     stamp = source_stamp(Path(compiled.py_func.__code__.co_filename).parent)
     # private fields: a numba that has others keeps its own cache, and a test notices
@@ -81,6 +81,7 @@ def _stamp(compiled: Any) -> None:
             filename_base=stamped(files._impl.filename_base, stamp),
             source_stamp=stamp,
         )
+        files.__class__ = KernelCache
 
 
 @contextlib.contextmanager

@@ -2,18 +2,24 @@
 
 import logging
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
 import pytest
 
 from snnc.backends.event import jit
 from snnc.backends.event.cache import _OLD, KernelFiles, remove_old, stamped
 from snnc.backends.event.late import _compiled
+from snnc.ir.maps import Dense
+from tests.backends.event.nets import one_layer
 
 STAMP = "0123456789abcdef" * 4
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def files(folder: Path) -> Any:
@@ -80,3 +86,30 @@ def test_files_of_other_sources_are_removed_in_time(tmp_path: Path) -> None:
     remove_old(str(tmp_path), STAMP)
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([*kept, fresh])
     remove_old(str(tmp_path / "no such folder"), STAMP)
+
+
+_STARTED = """
+import sys
+import numpy as np
+from snnc.backends.event.frames import run_frames
+from snnc.backends.event.jit import entry
+from tests.backends.event.test_cache import run_once
+
+print(*run_once(), sum(run_frames.stats.cache_hits.values()), "numba.np.arraymath" in sys.modules)
+print(entry(lambda x: 2 * x)(21), "numba.np.arraymath" in sys.modules)
+"""
+
+
+def run_once() -> tuple[int, int]:
+    """The output of a small graph, and its synaptic events."""
+    session = one_layer(Dense(weight=np.array([[2, -1]])), lo=0, hi=3)
+    result = session.run({"x": np.array([[[3, 1]]])})
+    return result.counts["y"].item(), result.counters["w"].synaptic_events
+
+
+def test_the_second_start_makes_nothing_ready_to_compile() -> None:
+    """And what is not in the cache still compiles after all."""
+    assert run_once() == (5, 2)  # 2 · 3 - 1; now its kernels are in the cache
+    command = [sys.executable, "-W", "ignore", "-c", _STARTED]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["5", "2", "1", "False", "42", "True"]
