@@ -176,6 +176,22 @@ class Builder:
         order = [*axes[1:], 1] if last else [ndim, *axes[:-1]]
         return self.op("Transpose", [name], self.types[name], perm=[0, *order])
 
+    def unturned(self, name: str, ndim: int) -> str | None:
+        """What has the channels last of a tensor that was turned from it, if it was."""
+        node = self._maker.get(name)
+        if node is None or node.op_type != "Transpose":
+            return None
+        back = [0, ndim, *range(1, ndim)]
+        return node.input[0] if list(node.attribute[0].ints) == back else None
+
+    def added(self, pair: Sequence[str], ndim: int, dtype: DType) -> str:
+        """The sum of two tensors, in the order of axes that both were computed in."""
+        last = [self.unturned(name, ndim) for name in pair]
+        if None in last:
+            return self.op("Add", pair, dtype)
+        both = self.op("Add", [name for name in last if name], dtype)
+        return self.turned(both, ndim, last=False)
+
     def flat(self, wire: Wire) -> str:
         """(rows, size)."""
         if len(wire.shape) == 1:

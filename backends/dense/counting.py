@@ -133,17 +133,20 @@ def emitted(wire: Wire, rows: int) -> Emitted:
     return Emitted(wire.name, wire.largest, wire.signed, wire.shape, None, rows)
 
 
-def emitted_bytes(tensor: str, shape: Shape, largest: int, rows: int, *, last: bool) -> Emitted:
-    """Bytes that are the counts themselves, of a node of some shape.
+def emitted_last(tensor: str, wire: Wire, rows: int) -> Emitted:
+    """Likewise a tensor with the channels, which are axis 0 of the wire's shape, last."""
+    order = last_order(wire.shape)
+    return Emitted(tensor, wire.largest, wire.signed, order.shape, order.reshape(-1), rows)
+
+
+def emitted_bytes(tensor: str, wire: Wire, rows: int, *, last: bool) -> Emitted:
+    """Bytes that are a wire's counts.
 
     Args:
-        last: do they lie with the channels, which are axis 0 of the shape, last?
+        last: do they lie with the channels last?
     """
-    order = None
-    if last:
-        numbers = last_order(shape)
-        order, shape = numbers.reshape(-1), numbers.shape
-    return Emitted(tensor, largest, False, shape, order, rows)
+    counts = replace(wire, name=tensor, signed=False)
+    return emitted_last(tensor, counts, rows) if last else emitted(counts, rows)
 
 
 def needs_of(graph: Graph, name: str, frames: int, *, only_units: bool) -> Needs:

@@ -102,7 +102,10 @@ def scale_and_add(
     b: Builder, x: str, weight: Array, bias: Array | None, ndim: int, axis: int
 ) -> str:
     """X * weight + bias by channel; factors of 1 and offsets of 0 cost nothing."""
-    dtype = b.types[x]
+    dtype, last = b.types[x], b.unturned(x, ndim) if axis % ndim == 0 else None
+    if last is not None:
+        y = scale_and_add(b, last, weight, bias, ndim, ndim - 1)
+        return x if y == last else b.turned(y, ndim, last=False)
     if (np.asarray(weight) != 1).any():
         x = b.op("Mul", [x, b.constant(along(np.asarray(weight), ndim, axis), dtype)], dtype)
     if bias is not None and np.any(bias):

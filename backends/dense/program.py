@@ -16,6 +16,7 @@ from snnc.backends.dense.counting import (
     ProductTally,
     emitted,
     emitted_bytes,
+    emitted_last,
     needs_of,
     tally_inside,
     tally_product,
@@ -167,6 +168,6 @@ class _Tally:
         for known in (c.bytes,) if fed else (c.last, c.bytes):
             tensor, zero = known.get(name, ("", 0))
             if tensor and not (zero or frames or c.settings.sends_changes):
-                last = known is c.last
-                return emitted_bytes(tensor, wire.shape, wire.largest, self.rows, last=last)
-        return emitted(wire, self.rows)
+                return emitted_bytes(tensor, wire, self.rows, last=known is c.last)
+        turned = c.builder.unturned(wire.name, len(wire.shape))
+        return emitted_last(turned, wire, self.rows) if turned else emitted(wire, self.rows)

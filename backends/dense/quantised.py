@@ -151,20 +151,39 @@ def quantised_fire(
         largest: largest |partial sum| of any channel.
         lo, hi: range of the staircase.
     """
+    if not c.quantised or not lo <= 0 <= hi or hi - lo > LARGEST_BYTE:
+        return None
+    b, n = c.builder, len(node.shape)
+    last = b.unturned(i, n) if node.channel_axis % n == 0 else None
     inner = int(np.prod(node.shape[node.channel_axis :][1:]))
-    if not c.quantised or not lo <= 0 <= hi or hi - lo > LARGEST_BYTE or inner < SHORTEST_RUN:
+    if last is None and inner < SHORTEST_RUN:
         return None
     line = fit_bytes(steps, divides=True)
     if line is None or largest + np.abs(line.offset).max() > EXACT_F4:
         return None
-    b = c.builder
+    if last is not None:
+        return _quantised_last(c, node, last, line, lo, hi)
     if line.offset.any():
-        offset = b.constant(along(line.offset, len(node.shape), node.channel_axis), "f4")
+        offset = b.constant(along(line.offset, n, node.channel_axis), "f4")
         i = b.op("Add", [i, offset], "f4")
     scale, zero = 1 / line.scale.astype(np.float64), np.full(node.n_channels, -lo)
     inputs = [i, b.constant(scale, "f4"), b.constant(zero, "u1")]
-    y = b.op("QuantizeLinear", inputs, "u1", axis=1 + node.channel_axis % len(node.shape))
+    y = b.op("QuantizeLinear", inputs, "u1", axis=1 + node.channel_axis % n)
     return from_bytes(c, node.name, _capped(c, y, hi - lo), -lo)
+
+
+def _quantised_last(c: Compiler, node: Population, i: str, line: ByteLine, lo: int, hi: int) -> str:
+    """Likewise of sums with the channels last.
+
+    There a QuantizeLinear by channel would take each number for itself, so scales are multiplied
+    before one that has none. They are repeated along an axis: short rows are slow to multiply.
+    """
+    b, row = c.builder, (*node.shape[-1:], node.n_channels)
+    if line.offset.any():
+        i = b.op("Add", [i, b.constant(np.broadcast_to(line.offset, row), "f4")], "f4")
+    i = b.op("Mul", [i, b.constant(np.broadcast_to(line.scale, row), "f4")], "f4")
+    y = b.op("QuantizeLinear", [i, b.constant(1, "f4"), b.constant(-lo, "u1")], "u1")
+    return from_last(c, node.name, _capped(c, y, hi - lo), -lo)
 
 
 def byte_pool(c: Compiler, node: Population, p: Projection) -> str | None:

@@ -37,7 +37,7 @@ def summed(
         part = byte_sums(c, p, first, projections) if on_bytes else None
         part = part or (narrow(c, p, scale, first) if dtype == "f4" else wide(c, p, dtype))
         part = c.reshaped(part, p.map.out_shape, shape)
-        total = c.builder.op("Add", [total, part], dtype) if total else part
+        total = c.builder.added([total, part], len(shape), dtype) if total else part
     return total
 
 

@@ -11,7 +11,7 @@ from snnc.backends.conformance import differences
 from snnc.backends.dense import DenseEngine
 from snnc.backends.oracle import OracleEngine
 from snnc.ir.arrays import IntArray
-from snnc.ir.codes import RunSettings
+from snnc.ir.codes import Code, RunSettings
 from snnc.ir.graph import Graph, Projection
 from snnc.ir.maps import Conv, Dense, Identity, LinearMap
 from snnc.ir.neurons import Accumulator, IntegerFire
@@ -149,3 +149,66 @@ def test_sums_of_windows_taps_and_matrices(
     assert not any([2, 2] in [list(a.ints) for a in node.attribute] for node in thin)
     expected = OracleEngine().prepare(graph, RunSettings(), n_frames=2).run(feeds)
     assert not differences(expected, session.run(feeds))
+
+
+def stream(channels: int) -> Graph:
+    """A residual stream `s`, `t` that activations read, and sums that one reads directly."""
+    shape = channels, 6, 4
+
+    def window(largest: int) -> Conv:
+        weight = weights(channels, channels, 3, 3, largest=largest)
+        return conv(weight, shape, padding=((1, 1), (1, 1)))
+
+    def fire(name: str) -> Population:
+        steps = RNG.integers(30, 200, (channels, 1)) * np.arange(1, 5) + RNG.integers(-50, 50)
+        model = IntegerFire(lo=0, thresholds=steps)
+        return Population(name=name, shape=shape, model=model, bias=weights(channels))
+
+    def plain(name: str, source: str, target: str) -> Projection:
+        return Projection(name=name, source=source, target=target, map=Identity(shape=shape))
+
+    tap = conv(weights(channels, channels, 1, 1, largest=9), shape)
+    return Graph(
+        [
+            Input(name="x", shape=shape, lo=0, hi=4),
+            Population(name="s", shape=shape, model=Accumulator(), bias=weights(channels)),
+            fire("k"),
+            Population(name="t", shape=shape, model=Accumulator()),
+            fire("l"),
+            fire("m"),
+            Output(name="one", shape=shape),
+            Output(name="other", shape=shape),
+        ],
+        [
+            Projection(name="xs", source="x", target="s", map=window(9)),
+            Projection(name="xs tap", source="x", target="s", map=tap),
+            plain("sk", "s", "k"),
+            Projection(name="kt", source="k", target="t", map=window(9)),
+            plain("st", "s", "t"),
+            plain("tl", "t", "l"),
+            Projection(name="lm", source="l", target="m", map=window(9)),
+            Projection(name="xm", source="x", target="m", map=tap),
+            plain("l out", "l", "one"),
+            plain("m out", "m", "other"),
+        ],
+    )
+
+
+@pytest.mark.parametrize("code", ["burst", "graded", "delta"])
+@pytest.mark.parametrize("channels", [64, 8])
+def test_streams_with_channels_last_are_the_oracles(channels: int, code: Code) -> None:
+    graph, settings = stream(channels), RunSettings(code)
+    feeds = {"x": RNG.integers(0, 5, (3, 2, channels, 6, 4))}
+    session = DenseEngine(threads=1).prepare(graph, settings, n_frames=2)
+    expected = OracleEngine().prepare(graph, settings, n_frames=2).run(feeds)
+    assert not differences(expected, session.run(feeds))
+    program = session.program
+    model = program.builder.model([program.wires[name].name for name in ("l", "m")])
+    made = [n for n in onnx.load_from_string(model).graph.node if n.op_type == "QuantizeLinear"]
+    by_channel = [len(program.builder.constants[n.input[1]].dims) for n in made]
+    # by channel, but where channels lie last: there that would take each number for itself
+    assert by_channel == [0, 0, 0] if channels == 64 else 0 not in by_channel
+    seen = {each.tensor: each.shape for each in program.seen}
+    if code != "delta":
+        turned = program.builder.unturned(program.wires["t"].name, 3)
+        assert (turned in seen and seen[turned] == (6, 4, 64)) == (channels == 64)
