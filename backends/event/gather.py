@@ -17,6 +17,7 @@ import numpy as np
 from snnc.backends.event.jit import inlined
 from snnc.backends.event.late import late
 from snnc.backends.event.layout import window_kernel
+from snnc.backends.event.pairs import gather_pairs, takes_pairs
 from snnc.backends.event.simd import gather_16, gather_32, gather_channels
 from snnc.backends.event.tables import BASE, BITS_8, ENDS, FIRST, LAST, RUN, Lists, State
 from snnc.ir.arrays import Array, IntArray
@@ -128,13 +129,18 @@ def _add_batches(
     runs: IntArray,
     n: int,
     narrow: bool,
+    paired: bool,
 ) -> None:
     begin = 0
     while begin < n:
         end = begin + 1
         while end < n and runs[(end - 1) * RUN + ENDS] == 0:
             end += 1
-        if narrow:
+        if paired:
+            gather_pairs(
+                acc, at, size, weights, pitch, lists.neuron, lists.payload, runs, begin, end
+            )
+        elif narrow:
             gather_16(acc, at, size, weights, pitch, lists.neuron, lists.payload, runs, begin, end)
         else:
             gather_32(acc, at, size, weights, pitch, lists.neuron, lists.payload, runs, begin, end)
@@ -150,6 +156,7 @@ def gather_window(
     lists, runs, pitch = state.lists, state.runs, projection.gather_pitch
     chunk = chunk_of(projection, lists.peak[room.number])
     narrow = chunk > 0
+    paired = narrow and takes_pairs(pitch, room, lists)
     if not narrow:
         chunk = _ALL
     c_in, columns = table[CHANNELS_IN], table[COLUMNS]
@@ -177,7 +184,7 @@ def gather_window(
                         chunk,
                     )
             at = projection.acc + (row * columns + column) * table[CHANNELS_OUT]
-            _add_batches(acc, at, pitch, weights, pitch, lists, runs, n, narrow)
+            _add_batches(acc, at, pitch, weights, pitch, lists, runs, n, narrow, paired)
 
 
 @late
@@ -186,11 +193,12 @@ def gather_dense(projection: Any, room: Any, state: State, acc: Array, weights: 
     lists, runs, pitch = state.lists, state.runs, projection.gather_pitch
     chunk = chunk_of(projection, lists.peak[room.number])
     narrow = chunk > 0
+    paired = narrow and takes_pairs(pitch, room, lists)
     if not narrow:
         chunk = _ALL
     last = room.events + lists.length[room.number]
     n, _ = _note_runs(runs, 0, chunk, room.events, last, projection.gather, chunk)
-    _add_batches(acc, projection.acc, pitch, weights, pitch, lists, runs, n, narrow)
+    _add_batches(acc, projection.acc, pitch, weights, pitch, lists, runs, n, narrow, paired)
 
 
 @late

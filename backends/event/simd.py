@@ -256,8 +256,8 @@ _channels_64 = _make_channel_block(64)
 _channels_16 = _make_channel_block(16)
 _gather_16_128 = _make_gather_block(128, 16)
 _gather_16_64 = _make_gather_block(64, 16)
-_gather_16_32 = _make_gather_block(32, 16)
-_gather_16_16 = _make_gather_block(16, 16)
+gather_16_32 = _make_gather_block(32, 16)
+gather_16_16 = _make_gather_block(16, 16)
 _gather_32_64 = _make_gather_block(64, 32)
 _gather_32_16 = _make_gather_block(16, 32)
 
@@ -288,10 +288,10 @@ def gather_16(
         _gather_16_64(acc, at + j, weights, j, pitch, index, payload, runs, begin, end)
         j += 64
     if size - j >= 32:
-        _gather_16_32(acc, at + j, weights, j, pitch, index, payload, runs, begin, end)
+        gather_16_32(acc, at + j, weights, j, pitch, index, payload, runs, begin, end)
         j += 32
     if size - j >= 16:
-        _gather_16_16(acc, at + j, weights, j, pitch, index, payload, runs, begin, end)
+        gather_16_16(acc, at + j, weights, j, pitch, index, payload, runs, begin, end)
 
 
 @inlined
