@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -20,6 +21,7 @@ _TOLERANCE = 1e-4
 """How far count * step / step may lie from the count: float32 rounding, nothing else."""
 _POWER_OF_TWO = 0.5
 """The mantissa of one; a quotient by it is the same number in float32 and in float64."""
+_LARGEST_INT32 = 2**31 - 1
 _CACHED = 2**16
 """Values that are looked at together: what is made of them on the way stays in the cache."""
 
@@ -148,8 +150,10 @@ def to_integers(node: HostOp, real: Array) -> IntArray:
         DataError: an integer beyond what widths were checked for.
     """
     step = _step(node, real.dtype == np.float32)
-    counts = np.empty(real.shape, dtype=np.int64)
     rows = max(1, _CACHED // max(1, node.size))
+    if len(real) <= rows:
+        return _rounded(node, real, step).astype(np.int64, copy=False)
+    counts = np.empty(real.shape, dtype=np.int64)
     for at in range(0, len(real), rows):
         counts[at : at + rows] = _rounded(node, real[at : at + rows], step)
     return counts
@@ -165,20 +169,20 @@ def _step(node: HostOp, in_float: bool) -> Array:
 
 
 def _rounded(node: HostOp, real: Array, step: Array) -> Array:
-    """Real values in steps, rounded and checked."""
+    """Real values in steps, rounded and checked: whole numbers of some type."""
     with np.errstate(over="ignore"):
         values = np.divide(real, step)
     rounded = np.rint(values)
     if not rounded.size:
         return rounded
-    low, high = rounded.min(), rounded.max()
-    if not (np.isfinite(low) and np.isfinite(high)):  # a NaN is both
+    low, high = float(rounded.min()), float(rounded.max())
+    if not (math.isfinite(low) and math.isfinite(high)):  # a NaN is both
         if values.dtype == np.float32:
             return _rounded(node, real.astype(np.float64), step)  # is it too large for it?
         raise DataError(
             "what leaves the host holds NaN or infinite values", where=node.module_path or node.name
         )
-    if node.result == "count":
+    if node.result == "count" and not (values == rounded).all():
         off = np.subtract(values, rounded, out=values)
         if max(off.max(), -off.min()) > _TOLERANCE:
             raise GraphError("the host part does not end at an integer activation", where=node.name)
@@ -189,7 +193,8 @@ def _rounded(node: HostOp, real: Array, step: Array) -> Array:
             where=node.module_path or node.name,
             hint="bring the data into the range that the model was trained on",
         )
-    return rounded
+    # CPUs turn many floats at once into 32 bits, but one after the other into 64
+    return rounded.astype(np.int32) if max(-low, high) <= _LARGEST_INT32 else rounded
 
 
 def host_parts(file: SnncFile, graph: Graph) -> tuple[HostPart, ...]:
