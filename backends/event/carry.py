@@ -38,7 +38,7 @@ class Carrier:
 
     def __init__(self, compiled: Compiled, program: Program) -> None:
         self._compiled = compiled
-        self._program = program
+        self.program = program
         self._places: list[tuple[Population, str, slice, Array]] = []
         self._foreign: list[tuple[int, Population]] = []
         for i, name in enumerate(compiled.names):
@@ -61,8 +61,10 @@ class Carrier:
             if kept in held:
                 memory.initial[place] = held[kept][sample].reshape(-1)[order]
         last = last_counts(given)
-        if self._program.changes and last:
+        if last and self.program.changes:
             self._remember(last, sample, memory)
+        elif self.program.changes:
+            start_here(memory, self._compiled.program)
         return {
             i: {k: x[sample : sample + 1] for k, x in given[node.name].items() if k not in BESIDE}
             for i, node in self._foreign
@@ -75,7 +77,7 @@ class Carrier:
         data = Buffers(self._compiled, feeds, ()).data
         counters = memory.counters.copy(), memory.node_counters.copy()
         start_here(memory, self._compiled.program)
-        run_frames(self._program, memory, data, make_log(self._compiled), 0, 1, 1, 0)
+        run_frames(self.program, memory, data, make_log(self._compiled), 0, 1, 1, 0)
         start_here(memory)
         memory.counters[:], memory.node_counters[:] = counters
 
@@ -88,14 +90,14 @@ class Carrier:
             found.setdefault(node.name, {})[kept] = values.reshape(1, *node.shape)
         for i, node in self._foreign:
             found[node.name] = dict(foreign[i])
-        if self._program.changes:
+        if self.program.changes:
             for i, name in enumerate(self._compiled.names):
                 found.setdefault(name, {})[LAST] = self._last(i, memory)
         return found
 
     def _last(self, i: int, memory: State) -> Array:
         """Counts of the frame before, shape (1, *shape)."""
-        row, node = self._program.nodes[i], self._compiled.graph.nodes[self._compiled.names[i]]
+        row, node = self.program.nodes[i], self._compiled.graph.nodes[self._compiled.names[i]]
         values = np.empty(node.size, dtype=np.int64)
         first = int(row["before"])
         values[self._compiled.layouts[i].order()] = memory.before[first : first + node.size]

@@ -31,6 +31,7 @@ from snnc.backends.event.memory import Buffers, Places, check_widths, make_state
 from snnc.backends.event.rehearse import rehearse
 from snnc.backends.event.results import Results
 from snnc.backends.event.simulate import Simulation
+from snnc.backends.event.tables import State
 from snnc.backends.feeds import FeedReader
 from snnc.ir.arrays import IntArray
 from snnc.ir.errors import DataError, NotExecutable
@@ -66,6 +67,7 @@ class EventSession:
         self._feeds = FeedReader(compiled.graph, n_frames)
         self._carried = Carried(compiled.graph, n_frames)
         self._workers: list[ForeignModels] = []
+        self._carriers: list[tuple[Carrier, State]] = []
         self._simulations: list[Simulation] = []
         self._logs: list[Log] = []
         self._notes = False  # is what a trace calls beyond a run bound?
@@ -112,16 +114,15 @@ class EventSession:
         buffers = self._buffers(read, record)
         if self.tick_by_tick:
             raise NotExecutable("a run on the clock does not go on from an earlier one")
-        memory = make_state(self.compiled, self.compiled.program)
-        program = keeping(self.compiled.program, memory)
-        carrier = Carrier(self.compiled, program)
+        carrier, memory = self._carrier()
         ends: list[SessionState] = []
         for sample in range(buffers.n_samples):
             initial = carrier.put(state, sample, memory)
-            foreign = ForeignModels(self.compiled, memory, program, initial)
+            foreign = ForeignModels(self.compiled, memory, carrier.program, initial)
             self._run_all(foreign, buffers, sample, sample + 1)
             ends.append(carrier.take(memory, foreign.model_state))
-        result = self._results.make(buffers, memory.counters, memory.node_counters)
+        result = self._results.make(buffers, *_counted(memory))
+        self._carriers.append((carrier, memory))
         end: SessionState = joined_states(ends) if ends else {}
         counted = self._carried.count(state, end, buffers.n_samples, buffers.n_frames)
         return replace(result, state=counted)
@@ -204,9 +205,20 @@ class EventSession:
             return simulation.state.counters, simulation.state.node_counters
         worker = self._worker()
         self._run_all(worker, buffers, first, last)
-        counters = worker.state.counters.copy(), worker.state.node_counters.copy()
+        counters = _counted(worker.state)
         self._workers.append(worker)
         return counters
+
+    def _carrier(self) -> tuple[Carrier, State]:
+        """Memory that states pass through, kept from an earlier run or new, its counters 0."""
+        try:
+            carrier, memory = self._carriers.pop()
+        except IndexError:
+            memory = make_state(self.compiled, self.compiled.program)
+            return Carrier(self.compiled, keeping(self.compiled.program, memory)), memory
+        memory.counters[:] = 0
+        memory.node_counters[:] = 0
+        return carrier, memory
 
     def _worker(self) -> ForeignModels:
         """A worker's memory, kept from an earlier run or new, its counters 0."""
@@ -254,3 +266,8 @@ def _chunks(n_samples: int, jobs: int) -> list[tuple[int, int]]:
     n = min(n_samples, jobs * _CHUNKS_PER_WORKER)
     edges = np.linspace(0, n_samples, n + 1).astype(int)
     return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+
+
+def _counted(state: State) -> tuple[IntArray, IntArray]:
+    """What a worker has counted, by projection and by node; its next run does not change it."""
+    return state.counters.copy(), state.node_counters.copy()

@@ -142,3 +142,20 @@ def test_membranes_stay_within_the_frames_that_they_were_bounded_for(engine: str
 
 def _plain(state: SessionState) -> dict[str, dict[str, Any]]:
     return {n: {k: v.tolist() for k, v in held.items()} for n, held in state.items()}
+
+
+@pytest.mark.parametrize(("engine", "code"), [("event", "burst"), ("event", "delta")])
+def test_a_run_leaves_nothing_behind_that_is_not_in_its_state(engine: str, code: Any) -> None:
+    """On one session: from rest, on from there, from rest again; each as on a fresh session."""
+    settings = RunSettings(code=code)
+    session = get_engine(engine).prepare(GRAPH, settings, n_frames=2 * T)
+    begun = session.run(FEEDS, state={})
+    assert begun.state is not None
+    for state in ({}, begun.state, {}, begun.state):
+        fresh = get_engine(engine).prepare(GRAPH, settings, n_frames=2 * T)
+        expected, found = fresh.run(FEEDS, state=state), session.run(FEEDS, state=state)
+        for name, counts in expected.counts.items():
+            assert (found.counts[name] == counts).all()
+        assert found.counters == expected.counters
+        assert found.node_counters == expected.node_counters
+    assert session.run(FEEDS).counters == begun.counters
