@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 MOST_FRAMES = 16
 """Frames of a stretch: what is left of its call is little beside them."""
-PATIENCE = 100
-"""Frames that a session computes one by one before it prepares stretches: preparing one of 8 frames
-takes 20 ms, and each call that it saves 0.03 (a network of 256 recurrent neurons, one sample)."""
-
+PATIENCE = 0.01
+"""Times the square of its operators: frames that are computed before a session is prepared. To
+prepare one of n operators takes about n² µs (of 100: 15 ms; of 1,000: 1 s), and each call that a
+stretch saves about 35."""
 MOST_CONSTANTS = 2**28
 """Bytes of the constants in all sessions: each has its own copy of the weights."""
 
@@ -54,20 +54,19 @@ class Stretches:
         """
         most = max(1, self._rows // samples)
         while n_frames:
-            length = 1
-            if self._n_computed >= PATIENCE:
-                length = self._affordable(min(n_frames, most, self._longest))
+            length = self._worth(min(n_frames, most, self._longest))
             self._n_computed += length
             n_frames -= length
             yield length
 
-    def _affordable(self, most: int) -> int:
-        """The longest stretch of at most so many frames that has a session or may get one."""
+    def _worth(self, most: int) -> int:
+        """The longest stretch of at most so many frames that has a session or should get one."""
         length = 1 << (most.bit_length() - 1)
         may_grow = (len(self._executors) + 1) * self._constants <= MOST_CONSTANTS
         while length not in self._executors and not may_grow:
             length //= 2
-        return length
+        waits = self._n_computed < PATIENCE * self._plan.operators(length) ** 2
+        return 1 if waits and length not in self._executors else length
 
     @cached_property
     def _constants(self) -> int:
@@ -86,5 +85,5 @@ class Stretches:
 
 def longest(steps: Plan) -> int:
     """Frames of a stretch whose operators fit one session; 1 where those of two do not."""
-    room = MOST_NODES - steps.n
-    return max(1, min(MOST_FRAMES, room // max(1, steps.copied)))
+    fitting = (n for n in range(2, MOST_FRAMES + 1) if steps.operators(n) <= MOST_NODES)
+    return max(fitting, default=1)

@@ -43,17 +43,14 @@ class Plan:
 
     steps: tuple[onnx.NodeProto | str | Loop, ...]
 
-    @property
-    def copied(self) -> int:
-        """Operators that a stretch has once for each frame."""
-        return sum(len(step.nodes) for step in self.steps if isinstance(step, Loop))
-
-    @property
-    def n(self) -> int:
-        """Operators at most that it has once."""
+    def operators(self, n_frames: int) -> int:
+        """Operators at most of a stretch."""
         n = 0
         for step in self.steps:
-            n += step.joints if isinstance(step, Loop) else 2 if isinstance(step, str) else 1
+            if isinstance(step, Loop):
+                n += len(step.nodes) * n_frames + step.joints
+            else:
+                n += 2 if isinstance(step, str) else 1
         return n
 
 
@@ -175,7 +172,7 @@ class _Stretch:
 
     def _named(self, name: str, t: int) -> str:
         """The name of a tensor in one frame."""
-        part, dtype = f"{name}@{t}", self.b.types[name]
+        part, dtype = f"frame {t} of {name}", self.b.types[name]
         self.b.types[part] = dtype
         return part
 
