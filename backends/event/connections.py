@@ -199,9 +199,10 @@ def _add_plane(
     geometry, weights = found
     row["plane"] = pools["geometry"].add(geometry)
     row["plane_length"], row["plane_sums"] = geometry[LENGTH], geometry[ROWS] * geometry[SIZE]
-    steps = set(map_.stride) if isinstance(map_, Conv) else {1}
-    same = steps == {1} and weights.shape[-1] == map_.weight.shape[0]
-    row["plane_weight"] = row["weight"] if same else add_weights(row, weights, p, pools)
+    if weights is None:
+        row["plane_weight"] = row["weight"]
+    else:
+        row["plane_weight"] = add_weights(row, weights, p, pools)
 
 
 LOWERED: dict[type[LinearMap], _Lower] = {

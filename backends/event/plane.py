@@ -42,6 +42,7 @@ PEAKS = 16
 INT16_MAX = 2**15 - 1
 _NO_LIMIT = 2**62
 _SHIFT = 40
+_HEAVIEST, _MANY = 2**7, 2**18
 
 # Header of a plane: how to divide by the channels of an input pixel, these, weights of one input
 # channel; rows that an event reaches, their length, from one to the next in the plane and in the
@@ -136,47 +137,60 @@ def limits(weights: Array) -> IntArray:
     is larger than that of the n heaviest weights of one output, each m times.
 
     Args:
-        weights: shape (…, C_out), of 8 bits.
+        weights: shape (…, C_out), of 8 bits. Where they are many, only the heaviest is looked at:
+            such layers gather from some 1 % on, and below that the sum is small.
     """
-    c_out, heaviest = weights.shape[-1], 2**7
-    size = np.abs(weights.reshape(-1, c_out).astype(np.int64)) + np.arange(c_out) * (heaviest + 1)
-    number = np.bincount(size.reshape(-1), minlength=c_out * (heaviest + 1))
-    number = number.reshape(c_out, heaviest + 1)[:, :0:-1]  # of each size, falling from 128 to 1
-    sizes = np.arange(heaviest, 0, -1)
-    sums = np.cumsum(number * sizes, axis=1)
-    counts = np.cumsum(number, axis=1)
+    c_out, peaks = weights.shape[-1], np.arange(1, PEAKS + 1)
+    size = np.abs(weights.reshape(-1, c_out).astype(np.int64))
+    rooms = INT16_MAX // peaks
     found = np.full(PEAKS + 1, _NO_LIMIT, dtype=np.int64)
-    for peak in range(1, PEAKS + 1):
-        room = INT16_MAX // peak
-        over = sums > room
-        for channel in np.flatnonzero(over.any(axis=1)):
-            at = int(over[channel].argmax())
-            before = (0, 0) if at == 0 else (counts[channel, at - 1], sums[channel, at - 1])
-            n = before[0] + (room - before[1]) // sizes[at]
-            found[peak] = min(found[peak], n * peak)
+    if size.size > _MANY:  # all of them as heavy as the heaviest
+        found[1:] = rooms // max(int(size.max()), 1) * peaks
+        return found
+    kinds = _HEAVIEST + 1
+    number = np.bincount((size + np.arange(c_out) * kinds).reshape(-1), minlength=c_out * kinds)
+    number = number.reshape(c_out, kinds)[:, ::-1]  # of each size, falling from 128 to 0
+    sizes = np.arange(_HEAVIEST, -1, -1)
+    sums, counts = np.cumsum(number * sizes, axis=1), np.cumsum(number, axis=1)
+    channel = np.arange(c_out)
+    for peak in peaks[sums[:, -1].max() > rooms]:
+        room = rooms[peak - 1]
+        at = (sums <= room).sum(axis=1)  # sizes of which all weights fit
+        limited, before = at < kinds, np.maximum(at - 1, 0)
+        n, held = (np.where(at > 0, each[channel, before], 0) for each in (counts, sums))
+        most = n + (room - held) // np.maximum(sizes[np.minimum(at, _HEAVIEST)], 1)
+        found[peak] = most[limited].min() * peak
     return found
 
 
-def plane_geometry(map_: Conv | Dense, exponent: int) -> tuple[IntArray, Array] | None:
+def _filled(map_: Conv | Dense, y: _Axis, x: _Axis) -> Array:
+    kernel = map_.weight[:, :, None, None] if isinstance(map_, Dense) else window_kernel(map_)
+    kernel = np.pad(kernel, [(0, 0), (0, 0), (0, 1), (0, 1)])  # what tap -1 finds
+    weights = kernel[:, :, y.taps][:, :, :, x.taps].transpose(1, 2, 3, 0)
+    return np.pad(weights, [(0, 0)] * 3 + [(0, -weights.shape[-1] % PLANE_LANES)])
+
+
+def plane_geometry(map_: Conv | Dense, exponent: int) -> tuple[IntArray, Array | None] | None:
     """Flat geometry of a plane, and its weights; None: this map cannot be delivered so.
 
     Returns:
         geometry as `MAGIC` … say; weights, shape (C_in, taps y, taps x, C_out filled up), without
-        `exponent`.
+        `exponent`; None: those that `layout.window_geometry` gives.
     """
-    axes = _axes(map_)
-    c_in = map_.weight.shape[1]
+    c_out, c_in = map_.weight.shape[:2]
+    axes = _axes(map_) if 2 * c_out >= PLANE_LANES else None  # else most of it were filled up
     if axes is None or map_.in_size * c_in >= 2**_SHIFT:  # the magic number divides no further
         return None
     y, x = axes
-    kernel = map_.weight[:, :, None, None] if isinstance(map_, Dense) else window_kernel(map_)
-    kernel = np.pad(kernel, [(0, 0), (0, 0), (0, 1), (0, 1)])  # what tap -1 finds
-    weights = kernel[:, :, y.taps][:, :, :, x.taps].transpose(1, 2, 3, 0)
-    c_out = weights.shape[-1]
-    filled = np.pad(weights, [(0, 0)] * 3 + [(0, -c_out % PLANE_LANES)])
-    lanes, width = filled.shape[-1], x.end - x.begin
+    lanes, width = c_out + -c_out % PLANE_LANES, x.end - x.begin
+    steps = set(map_.stride) if isinstance(map_, Conv) else {1}
+    filled = None if lanes == c_out and steps == {1} else _filled(map_, y, x)
     header = np.zeros(HEADER, dtype=np.int64)
-    header[[MAGIC, CHANNELS_IN, PITCH]] = -(-(2**_SHIFT) // c_in), c_in, filled[0].size
+    header[[MAGIC, CHANNELS_IN, PITCH]] = (
+        -(-(2**_SHIFT) // c_in),
+        c_in,
+        len(y.taps) * len(x.taps) * lanes,
+    )
     header[[ROWS, SIZE]] = y.number, x.number * lanes
     header[[DOWN, DOWN_TAPS]] = y.step * width * lanes, len(x.taps) * lanes
     out = map_.out_shape[1:] if isinstance(map_, Conv) else (prod(map_.lead),)
@@ -187,7 +201,7 @@ def plane_geometry(map_: Conv | Dense, exponent: int) -> tuple[IntArray, Array] 
     header[[PLANE_ROW, LENGTH]] = width * lanes, (y.end - y.begin) * width * lanes
     header[FIRST] = (-y.begin * width - x.begin) * lanes
     header[TAPS] = y.number * x.number
-    header[LIMITS:] = limits(weights.astype(np.int64) << exponent)
+    header[LIMITS:] = limits(np.moveaxis(map_.weight, 0, -1).astype(np.int64) << exponent)
     at = ((y.first[:, :1] - y.begin) * width + x.first[:, 0] - x.begin) * lanes
     tap = (y.first[:, 1:] * len(x.taps) + x.first[:, 1]) * lanes
     return np.concatenate([header, np.stack([at, tap], axis=-1).reshape(-1)]), filled

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snnc.backends.event.memory import aligned
-from snnc.backends.event.plane import INT16_MAX, PEAKS, limits
+from snnc.backends.event.plane import INT16_MAX, PEAKS, PLANE_LANES, limits
 from snnc.backends.event.session import EventSession
 from snnc.ir.arrays import IntArray
 from snnc.ir.maps import Conv, Dense
@@ -71,7 +71,7 @@ def test_windows(
         padding=((pad, pad),) * n,
     )
     session = one_layer(map_, lo=-peak, hi=peak, mode="plane")
-    assert has_plane(session) or kernel < stride
+    assert has_plane(session) or kernel < stride or c_out < PLANE_LANES // 2
     x = rng.integers(-peak, peak + 1, (2, 1, *map_.in_shape)) * (
         rng.random((2, 1, *map_.in_shape)) < share
     )
@@ -126,6 +126,15 @@ def test_limits(seed: int, n: int, heaviest: int) -> None:
         assert peak * falling[:number].sum(axis=0).max() <= INT16_MAX
         if number < n:
             assert peak * falling[: number + 1].sum(axis=0).max() > INT16_MAX
+
+
+def test_limits_of_many_weights() -> None:
+    """Only the heaviest is looked at: the limit holds, if with room to spare."""
+    weights = np.random.default_rng(0).integers(-100, 101, (2**14, 17))
+    found = limits(weights)
+    assert [int(n) for n in found[1:]] == [
+        32767 // peak // 100 * peak for peak in range(1, PEAKS + 1)
+    ]
 
 
 def test_membranes_begin_with_a_line() -> None:
