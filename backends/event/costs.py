@@ -1,8 +1,9 @@
 """What delivering costs, so that each list takes the cheaper way.
 
 Linear models in what the kernels loop over. The shipped constants were fitted by least squares
-to both kernels over nine shapes and activities of 0.2 to 30 % on one core of an AMD EPYC (Zen 4,
-AVX2); they meet the measured times within 12 to 18 % on average. `constants` measures them on the
+over nine shapes and activities of 0.2 to 30 % on one core of an AMD EPYC (Zen 4, AVX2), those of
+planes and of gathering in pairs set by the lists of `probe` and larger layers there; they meet the
+measured times within 6 to 16 % on average. `constants` measures them on the
 machine at hand. `benchmarks/kernels.py` shows what each way takes there, and how often the choice
 is the better one.
 """
