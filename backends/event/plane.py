@@ -43,12 +43,14 @@ INT16_MAX = 2**15 - 1
 _NO_LIMIT = 2**62
 _SHIFT = 40
 _HEAVIEST, _MANY = 2**7, 2**18
+_MOST_MARGINS, _SMALL = 16, 2**16
+"""Planes longer than so many times the outputs, and than this, would be little but margins."""
 
 # Header of a plane: how to divide by the channels of an input pixel, these, weights of one input
 # channel; rows that an event reaches, their length, from one to the next in the plane and in the
 # weights; runs of membranes: rows, runs in each, their length, from one to the next, from one row
-# of the plane to the next, the first; the plane's length; taps; limits by peak. Then (where the
-# first row begins, its first weight) of each input pixel.
+# of the plane to the next, the first; the plane's length; taps that an output sums; limits by
+# peak. Then (where the first row begins, its first weight) of each input pixel.
 (
     MAGIC,
     CHANNELS_IN,
@@ -94,6 +96,8 @@ class _Axis:
 def _axis(n: int, n_out: int, kernel: int, stride: int, pad: int, dilation: int) -> _Axis | None:
     """Positions x meet outputs by x + pad - dilation * k = stride * out; None: some meet none."""
     common = gcd(dilation, stride)
+    if stride // common > kernel:
+        return None
     phases = [list(range(kernel))[at :: stride // common][::-1] for at in range(stride // common)]
     number, step = max(map(len, phases)), dilation // common
     taps = [k for phase in phases for k in (*phase, *[-1] * (number - len(phase)))]
@@ -102,7 +106,7 @@ def _axis(n: int, n_out: int, kernel: int, stride: int, pad: int, dilation: int)
         met = [
             ((x + pad - dilation * phase[0]) // stride, at * number)
             for at, phase in enumerate(phases)
-            if phase and (x + pad - dilation * phase[0]) % stride == 0
+            if (x + pad - dilation * phase[0]) % stride == 0
         ]
         if not met:
             return None
@@ -170,6 +174,11 @@ def _filled(map_: Conv | Dense, y: _Axis, x: _Axis) -> Array:
     return np.pad(weights, [(0, 0)] * 3 + [(0, -weights.shape[-1] % PLANE_LANES)])
 
 
+def _divides(n: int, c_in: int) -> bool:
+    """Does the magic number divide every neuron's number by the channels, within 63 bits?"""
+    return n * c_in < 2**_SHIFT and n * -(-(2**_SHIFT) // c_in) < 2**63
+
+
 def plane_geometry(map_: Conv | Dense, exponent: int) -> tuple[IntArray, Array | None] | None:
     """Flat geometry of a plane, and its weights; None: this map cannot be delivered so.
 
@@ -178,11 +187,16 @@ def plane_geometry(map_: Conv | Dense, exponent: int) -> tuple[IntArray, Array |
         `exponent`; None: those that `layout.window_geometry` gives.
     """
     c_out, c_in = map_.weight.shape[:2]
-    axes = _axes(map_) if 2 * c_out >= PLANE_LANES else None  # else most of it were filled up
-    if axes is None or map_.in_size * c_in >= 2**_SHIFT:  # the magic number divides no further
+    if 2 * c_out < PLANE_LANES or not _divides(map_.in_size, c_in):
+        return None  # of few outputs, most of a plane were filled up
+    axes = _axes(map_)
+    if axes is None:
         return None
     y, x = axes
     lanes, width = c_out + -c_out % PLANE_LANES, x.end - x.begin
+    length = (y.end - y.begin) * width * lanes
+    if length > _MOST_MARGINS * map_.out_size + _SMALL:
+        return None
     steps = set(map_.stride) if isinstance(map_, Conv) else {1}
     filled = None if lanes == c_out and steps == {1} else _filled(map_, y, x)
     header = np.zeros(HEADER, dtype=np.int64)
@@ -198,9 +212,9 @@ def plane_geometry(map_: Conv | Dense, exponent: int) -> tuple[IntArray, Array |
     whole = lanes == c_out  # then a row of outputs is one run
     header[[OUT_ROWS, OUT_RUNS]] = n_y, 1 if whole else n_x
     header[[RUN, RUN_PITCH]] = c_out * (n_x if whole else 1), lanes
-    header[[PLANE_ROW, LENGTH]] = width * lanes, (y.end - y.begin) * width * lanes
+    header[[PLANE_ROW, LENGTH]] = width * lanes, length
     header[FIRST] = (-y.begin * width - x.begin) * lanes
-    header[TAPS] = y.number * x.number
+    header[TAPS] = prod(sum(k >= 0 for k in axis.taps) for axis in axes)
     header[LIMITS:] = limits(np.moveaxis(map_.weight, 0, -1).astype(np.int64) << exponent)
     at = ((y.first[:, :1] - y.begin) * width + x.first[:, 0] - x.begin) * lanes
     tap = (y.first[:, 1:] * len(x.taps) + x.first[:, 1]) * lanes

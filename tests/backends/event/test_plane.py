@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snnc.backends.event.memory import aligned
-from snnc.backends.event.plane import INT16_MAX, PEAKS, PLANE_LANES, limits
+from snnc.backends.event.plane import (
+    INT16_MAX,
+    PEAKS,
+    PLANE_LANES,
+    _divides,
+    limits,
+    plane_geometry,
+)
 from snnc.backends.event.session import EventSession
 from snnc.ir.arrays import IntArray
 from snnc.ir.maps import Conv, Dense
@@ -90,6 +97,49 @@ def test_the_last_sum_that_fits_and_the_first_that_does_not(peak: int, sign: int
         x = np.zeros((1, 1, 1024, 1, 1), np.int64)
         x[0, 0, :n] = sign * peak
         check(session, map_, x)
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (3, 3), (4, 3), (7, 2)])
+def test_windows_whose_pixels_are_all_full(kernel: int, stride: int, sign: int) -> None:
+    """A pixel meets fewer outputs than pixels meet an output where windows jump."""
+    size = kernel + stride
+    map_ = conv(
+        np.full((16, 40, kernel, kernel), 127),
+        (40, size, size),
+        stride=(stride,) * 2,
+        padding=((0, 0),) * 2,
+    )
+    for peak in (1, 4, PEAKS):
+        session = in_plane(map_, peak)
+        least = INT16_MAX // 127 // peak // kernel**2
+        for n in {max(1, least), least + 1, least * 2 + 1, 40}:  # channels that fire everywhere
+            x = np.zeros((1, 1, 40, size, size), np.int64)
+            x[:, :, :n] = sign * peak
+            check(session, map_, x)
+
+
+def wide(n: int, stride: int = 1) -> Conv:
+    weight = np.ones((16, 1, 3), np.int64)
+    return conv(weight, (1, n), stride=(stride,), padding=((0, 0),))
+
+
+def test_what_is_too_large_for_a_plane() -> None:
+    """Numbers of neurons that the division would not stand, and planes of margins."""
+    assert _divides(2**23 - 1, 1)
+    assert not _divides(2**23, 1)
+    assert _divides(2**23 * 3 - 3, 3)
+    assert not _divides(2**23 * 3 + 3, 3)
+    assert not _divides(2**30, 2**12)
+    assert plane_geometry(wide(100), 0) is not None
+    assert plane_geometry(wide(3, stride=2**40), 0) is None
+    far = conv(
+        np.ones((16, 1, 2, 1), np.int64),
+        (1, 2, 16),
+        padding=((10**8, 0), (0, 0)),
+        dilation=(10**8, 1),
+    )
+    assert plane_geometry(far, 0) is None
 
 
 def test_sums_that_overflow_on_the_way() -> None:
