@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -203,6 +203,12 @@ class Builder:
         """The serialised model with these outputs; what they do not need is left out."""
         return self._model(self._needed(outputs), outputs)
 
+    def prune(self, outputs: Collection[str]) -> None:
+        """Drop operators and constants that none of the outputs needs."""
+        self.nodes = self._needed(outputs)
+        used = {name for node in self.nodes for name in node.input}.union(outputs)
+        self.constants = {name: x for name, x in self.constants.items() if name in used}
+
     def parts(self, outputs: Sequence[str], most: int) -> list[Part]:
         """The model as parts of at most so many nodes, each of which takes what others gave.
 
@@ -236,7 +242,7 @@ class Builder:
         known = self.inputs.get(name)
         return known or helper.make_tensor_value_info(name, _ONNX[self.types[name]], None)
 
-    def _needed(self, outputs: Sequence[str]) -> list[onnx.NodeProto]:
+    def _needed(self, outputs: Collection[str]) -> list[onnx.NodeProto]:
         wanted, kept = set(outputs), []
         for node in reversed(self.nodes):
             if wanted.intersection(node.output):

@@ -117,7 +117,10 @@ class Compiler:
                 self._past(name, n)
         for (name, frames), wire in self.past.items():
             newer = self.past[name, frames - 1] if frames > 1 else self.wires[name]
-            tensor = self.bytes[name][0] if (wire.dtype, frames) == ("u1", 1) else newer.name
+            tensor = newer.name
+            if name in self.late_bytes and frames == 1:
+                known, zero = self.bytes[name]
+                tensor = self.builder.cast(newer.name, "u1") if zero else known
             new = self.builder.op("Identity", [tensor], wire.dtype)
             self.states[wire.name] = new, wire.shape
 

@@ -172,12 +172,10 @@ class Executor:
             return None
         key = outputs, rows
         if key not in self._bindings:
-            parts = program.builder.parts(outputs, MOST_NODES)
-            if len(parts) > 1:
-                return None
             if outputs not in self._sessions:
-                session = make_session(parts[0].model, self.threads)
-                self._sessions[outputs] = [Stage(session, parts[0].outputs)]
+                self._sessions[outputs] = self._make(outputs, {})
+            if len(self._sessions[outputs]) > 1:
+                return None
             (stage,) = self._sessions[outputs]
             while len(self._bindings) >= MOST_BINDINGS:
                 del self._bindings[next(iter(self._bindings))]
@@ -195,7 +193,11 @@ class Executor:
         return known
 
     def _make(self, outputs: tuple[str, ...], given: dict[str, Array]) -> list[Stage]:
-        """Sessions for some outputs, on the GPU where that gives the CPU's integers."""
+        """Sessions for some outputs, on the GPU where that gives the CPU's integers.
+
+        Args:
+            given: what to compare them on, where there is a GPU.
+        """
         stages, known = [], dict(given)
         for part in self.program.builder.parts(outputs, MOST_NODES):
             stage = Stage(make_session(part.model, self.threads), part.outputs)

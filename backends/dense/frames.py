@@ -34,6 +34,7 @@ class Stretches:
         self._one = one
         self._rows = rows
         self._n_computed = 0
+        self._operators: dict[int, int] = {}
 
     @cached_property
     def _plan(self) -> Plan:
@@ -54,19 +55,30 @@ class Stretches:
         """
         most = max(1, self._rows // samples)
         while n_frames:
-            length = self._worth(min(n_frames, most, self._longest))
+            length = self._worth(min(n_frames, most))
             self._n_computed += length
             n_frames -= length
             yield length
 
     def _worth(self, most: int) -> int:
-        """The longest stretch of at most so many frames that has a session or should get one."""
-        length = 1 << (most.bit_length() - 1)
-        may_grow = (len(self._executors) + 1) * self._constants <= MOST_CONSTANTS
-        while length not in self._executors and not may_grow:
-            length //= 2
-        waits = self._n_computed < PATIENCE * self._plan.operators(length) ** 2
-        return 1 if waits and length not in self._executors else length
+        """Of at most so many frames, the longest stretch if it should get a session.
+
+        Else the longest that has one.
+        """
+        if most == 1:
+            return 1
+        length = 1 << (min(most, self._longest).bit_length() - 1)
+        if length not in self._executors and self._pays(length):
+            return length
+        return max(n for n in self._executors if n <= length)
+
+    def _pays(self, length: int) -> bool:
+        """Is it time to prepare a session for such stretches, and is there room for it?"""
+        if (len(self._executors) + 1) * self._constants > MOST_CONSTANTS:
+            return False
+        if length not in self._operators:
+            self._operators[length] = self._plan.operators(length)
+        return self._n_computed >= PATIENCE * self._operators[length] ** 2
 
     @cached_property
     def _constants(self) -> int:

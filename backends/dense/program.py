@@ -78,6 +78,15 @@ class Program:
         """Tensors of counters that are read row by row."""
         return [tensor for product in self.products for tensor in product.tensors]
 
+    @property
+    def read(self) -> set[str]:
+        """Tensors that may be asked for."""
+        wires = (wire.name for wire in self.wires.values())
+        states = (new for new, _ in self.states.values())
+        seen = (seen.tensor for seen in self.seen)
+        foreign = (f.membrane for f in self.foreign)
+        return {*wires, *states, *seen, *foreign, *self.sums, *self.by_row}
+
 
 def compile_graph(
     graph: Graph, settings: RunSettings, n_frames: int, *, rows: int = 1, on_cpu: bool = True
@@ -117,7 +126,9 @@ def compile_graph(
     tally.add_others()
     c.remember()
     tallies = tuple(tally.found)
-    return Program(c.builder, c.wires, c.states, tuple(c.foreign), tallies, tuple(products))
+    program = Program(c.builder, c.wires, c.states, tuple(c.foreign), tallies, tuple(products))
+    c.builder.prune(program.read)  # of what was tried on the way; weights among it
+    return program
 
 
 def _has_room(graph: Graph, rows: int) -> bool:

@@ -289,11 +289,11 @@ def simulate(process, n_ticks, options):
 
 def compiled(process, run_config):
     """All processes that hang together with `process`, ready to start."""
-    with models_looked_for_once():
-        try:
+    try:
+        with models_looked_for_once():
             return process.compile(run_config)
-        except Exception as error:
-            fail_to_start(error)
+    except Exception as error:
+        fail_to_start(error)
 
 
 @contextlib.contextmanager

@@ -27,7 +27,7 @@ from snnc.backends.oracle import OracleEngine
 from snnc.ir.codes import RunSettings
 from snnc.ir.errors import GraphError
 from snnc.ir.graph import Graph, Projection
-from snnc.ir.maps import Dense, Identity
+from snnc.ir.maps import Conv, Dense, Identity
 from snnc.ir.neurons import NEURONS, Accumulator, FixedIntegrateFire, IntegerFire, NeuronModel
 from snnc.ir.nodes import Input, Node, Output, Population
 
@@ -245,6 +245,21 @@ def test_short_runs_do_not_wait_for_long_sessions(monkeypatch: pytest.MonkeyPatc
     assert not differences(results[0], results[2])
 
 
+def test_a_program_holds_every_weight_once() -> None:
+    """What was built on the way to a better form is gone."""
+    graph, uneven = ring(), IntegerFire(lo=0, thresholds=np.array([[0, 1, 9]]))
+    nodes = [
+        replace(node, model=uneven)
+        if isinstance(node, Population) and isinstance(node.model, IntegerFire)
+        else node
+        for node in graph.nodes.values()
+    ]
+    builder = compile_graph(graph.replace(nodes=nodes), RunSettings(), 8).builder
+    shapes = [tuple(tensor.dims) for tensor in builder.constants.values()]
+    assert shapes.count((5, 5)) == 5
+    assert {name for node in builder.nodes for name in node.input} >= set(builder.constants)
+
+
 def test_names_of_frames_are_nobody_elses() -> None:
     """Nodes may be called whatever they like."""
     graph = ring()
@@ -347,3 +362,48 @@ def test_a_wide_loop_carries_bytes(lo: int, held: str, code: Any, back: int) -> 
     result = session.run({"x": x})
     assert np.ptp(result.counts["b"], axis=1).any()
     assert not differences(OracleEngine().prepare(graph, how, n_frames=13).run({"x": x}), result)
+
+
+@pytest.mark.parametrize("code", ["graded", "delta"])
+def test_late_bytes_of_a_staircase_that_begins_below_zero(code: Any) -> None:
+    """Its levels begin at -1, its counts at 0: bytes at hand are one more than the counts."""
+    rng, shape = np.random.default_rng(2), (4, 4, 4)
+    ones = Conv(
+        weight=np.ones((4, 4, 1, 1), np.int64),
+        in_shape=shape,
+        stride=(1, 1),
+        padding=((0, 0), (0, 0)),
+        dilation=(1, 1),
+        groups=1,
+    )
+    graph = Graph(
+        [
+            Input(name="x", shape=shape, lo=0, hi=3),
+            Population(
+                name="a", shape=shape, model=IntegerFire(lo=-1, thresholds=np.array([[-5, 4]]))
+            ),
+            Population(name="b", shape=(5,), model=Accumulator()),
+            Output(name="y", shape=(5,)),
+        ],
+        [
+            Projection(name="x-a", source="x", target="a", map=ones),
+            Projection(name="a-b", source="a", target="b", map=dense(rng, 5, 64), frames=1),
+            Projection(name="read", source="b", target="y", map=Identity(shape=(5,))),
+        ],
+    ).validate()
+    x = rng.integers(0, 2, (3, 9, *shape))
+    how = RunSettings(code)
+    session = DenseEngine(1).prepare(graph, how, n_frames=9)
+    assert session.program.builder.types["past 1:a"] == "u1"
+    result = session.run({"x": x})
+    assert set(np.unique(result.counts["a"])) == {0, 1}
+    assert not differences(OracleEngine().prepare(graph, how, n_frames=9).run({"x": x}), result)
+
+
+def test_until_a_session_pays_the_longest_that_is_there_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stretches = frames.Stretches(Executor(compile_graph(ring(), RunSettings(), 100), 1), rows=40)
+    stretches.executor(4)
+    monkeypatch.setattr(frames, "PATIENCE", 1e9)
+    assert list(stretches.lengths(11, 1)) == [4, 4, 1, 1, 1]

@@ -249,6 +249,17 @@ class TestRun:
         assert done.returncode == 5
         assert done.stderr == "error: this network was written for lava-nc 0.9.0, found 0.10.0\n"
 
+    def test_a_file_of_processes_that_does_not_run(
+        self, lava: Environment, bundle: Path, tmp_path: Path
+    ) -> None:
+        (bundle / "processes" / "mine.py").write_text("import no_such_module")
+        np.savez(tmp_path / "in.npz", x=feeds_for(mlp(4), 1)["x"])
+        done = run_bundle(lava.python, bundle, tmp_path / "in.npz", "-o", tmp_path / "out.npz")
+        assert done.returncode == 3
+        assert "Lava cannot start: ModuleNotFoundError: No module named 'no_such_module'" in (
+            done.stderr
+        )
+
     @pytest.mark.parametrize(
         ("arrays", "message"),
         [
