@@ -31,8 +31,13 @@ def _or_not(reached: Callable[[], str]) -> str:
 
 
 def _span(values: Iterable[float], unit: str = "", digits: int = 2) -> str:
-    known = sorted(values)
-    return f"{known[0]:.{digits}g} … {known[-1]:.{digits}g}{unit}" if known else NOT_YET
+    known = [_short(value, digits) for value in sorted(values)]
+    return f"{known[0]} … {known[-1]}{unit}" if known else NOT_YET
+
+
+def _short(value: float, digits: int) -> str:
+    """So many digits that count; from hundreds on all, and never powers of ten."""
+    return f"{value:.0f}" if value >= 10**digits else f"{value:.{digits}g}"
 
 
 def _kernel(found: dict[str, Any], *words: str) -> list[dict[str, Any]]:
