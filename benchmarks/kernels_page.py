@@ -37,7 +37,8 @@ def _ceilings(roof: dict[str, Any]) -> str:
         f"Ceilings of this core: adding one row of weights, no memory but L1, {widths}.{scattered} "
         f"Reading, 10⁹ bytes a second, of {read}. A layer's ceiling is the least of what bounds it;"
         " for depthwise layers and pools, the better of scattering and of computing every channel, "
-        "silent ones as well. Two rows at once, where the CPU multiplies bytes in pairs, may pass it."
+        "silent ones as well. Two rows at once, where the CPU multiplies bytes in pairs, may pass "
+        "it."
     )
 
 
