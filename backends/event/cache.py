@@ -9,8 +9,10 @@ The files of sources that have changed since are removed in time.
 
 Numba makes everything ready that it needs to compile before it looks into its cache: all that it
 knows of Python's and numpy's functions, half a second of imports (SciPy's linear algebra is among
-them). A kernel that is there needs none of this. Its types are in the file, and what it calls is
-known to numba from the start: without reference counts (`jit`) no kernel calls numba's runtime.
+them). A kernel that is there needs none of this if it takes nothing but arrays and numbers. Its
+types are in the file, and what it calls is known to numba from the start: without reference counts
+(`jit`) it does not call numba's runtime. To take another object (a random generator) from Python
+does.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import time
 from functools import cache
 from typing import Any
 
+from numba.core import types
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 _FunctionCache: Any = FunctionCache  # numba has no annotations
@@ -57,9 +60,18 @@ class KernelCache(_FunctionCache):  # type: ignore[misc]
 
     def load_overload(self, signature: Any, context: Any) -> Any:
         """What the cache holds for a signature; None where it holds nothing."""
-        # whoever compiles then makes the context ready himself
+        if not all(_is_plain(kind) for kind in getattr(signature, "args", signature)):
+            context.refresh()
+        # else whoever compiles makes the context ready himself
         with self._guard_against_spurious_io_errors():
             return self._load_overload(signature, context)
+
+
+def _is_plain(kind: Any) -> bool:
+    """Are values of a type taken from Python without numba's runtime?"""
+    if isinstance(kind, types.BaseTuple):
+        return all(_is_plain(member) for member in kind)
+    return isinstance(kind, types.Array | types.Number | types.Boolean | types.Record)
 
 
 @cache

@@ -113,3 +113,25 @@ def test_the_second_start_makes_nothing_ready_to_compile() -> None:
     command = [sys.executable, "-W", "ignore", "-c", _STARTED]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     assert done.stdout.split() == ["5", "2", "1", "False", "42", "True"]
+
+
+_ANNEALED = """
+import numpy as np
+from snnc.backends.mapping.anneal import anneal
+
+neighbours = np.array([0, 1, 2]), np.array([1, 0]), np.array([5.0, 5.0])
+slots, position = np.arange(9, dtype=np.int32).reshape(3, 3), np.array([[0, 0], [2, 2]], np.int32)
+slot, core_at = np.array([0, 8], np.int32), np.array([0, *[-1] * 7, 1], np.int32)
+rng = np.random.default_rng(0)
+anneal(neighbours, slots, 1, position, slot, core_at, 500, 0.1, 2, rng)
+print(abs(position[0] - position[1]).sum(), sum(anneal.stats.cache_hits.values()))
+"""
+
+
+def test_what_takes_more_than_arrays_loads_numbas_runtime() -> None:
+    """Annealing takes a random generator; two cores that talk end side by side."""
+    command = [sys.executable, "-W", "ignore", "-c", _ANNEALED]
+    for _ in range(2):
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split() == ["1", "1"]
