@@ -70,7 +70,8 @@ class KernelCache(_FunctionCache):  # type: ignore[misc]
 def _is_plain(kind: Any) -> bool:
     """Are values of a type taken from Python without numba's runtime?"""
     if isinstance(kind, types.BaseTuple):
-        return all(_is_plain(member) for member in kind)
+        members: Any = kind
+        return all(_is_plain(member) for member in members)
     return isinstance(kind, types.Array | types.Number | types.Boolean | types.Record)
 
 
